@@ -1,1 +1,38 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! The `metal.ironcore.dev/v1alpha1` API: every kind as a Rust type, and the CustomResourceDefinitions made from it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`kinds`] | one file per kind, fields and validation exactly as the wire contract states them |
+//! | [`shared`] | types used by several kinds (references, protocol, taints, system UUID) |
+//! | [`keys`] | labels, annotations, finalizers and other fixed strings |
+//! | [`schema`] | JSON schemas of Kubernetes types (Condition, LabelSelector, Quantity, Time) |
+//! | [`manifest`] | the CRDs as objects and as the YAML files of `crds/manifests/` |
+//!
+//! No behaviour lives here beyond pure helpers of a type.
+
+pub mod keys;
+pub mod kinds;
+pub mod manifest;
+mod open_enum;
+pub mod schema;
+pub mod shared;
+
+pub use kinds::{
+    bmc::{BMC, BMCSpec, BMCStatus},
+    bmc_secret::BMCSecret,
+    bmc_user::{BMCUser, BMCUserSpec, BMCUserStatus},
+    endpoint::{Endpoint, EndpointSpec, EndpointStatus},
+    server::{Server, ServerSpec},
+    server_boot_configuration::{
+        BootConfigurationState, ServerBootConfiguration, ServerBootConfigurationSpec, ServerBootConfigurationStatus,
+    },
+    server_claim::{ClaimPhase, ServerClaim, ServerClaimSpec, ServerClaimStatus},
+    server_readiness_rule::{ServerReadinessRule, ServerReadinessRuleSpec},
+    server_status::{ServerState, ServerStatus},
+};
+pub use shared::{LocalObjectReference, ObjectReference, Power, Protocol, ProtocolName, SystemUuid, Taint, Toleration};
+
+/// API group of every kind.
+pub const GROUP: &str = "metal.ironcore.dev";
+/// The only served and stored version.
+pub const VERSION: &str = "v1alpha1";

@@ -1,0 +1,35 @@
+//! Fixed strings of the API: annotations, labels, finalizers, field managers (contract section 1.10).
+
+/// Annotation with a request to the operator, one value at a time; removed when consumed. Values: [`operation`].
+pub const OPERATION_ANNOTATION: &str = "metal.ironcore.dev/operation";
+/// Annotation on a ServerBootConfiguration made by the operator itself (discovery, cleanup); value [`TYPE_INTERNAL`].
+pub const TYPE_ANNOTATION: &str = "metal.ironcore.dev/type";
+/// Value of [`TYPE_ANNOTATION`].
+pub const TYPE_INTERNAL: &str = "Internal";
+/// Annotation on a ServerBootConfiguration that uses the probe OS image; value `"true"`.
+pub const DEFAULT_OS_IMAGE_ANNOTATION: &str = "metal.ironcore.dev/is-default-os-image";
+/// Annotation on objects of one tenancy: the epoch they were made for (our addition; ignored by other clients).
+pub const EPOCH_ANNOTATION: &str = "metal.ironcore.dev/tenancy-epoch";
+
+/// Values of [`OPERATION_ANNOTATION`].
+pub mod operation {
+    /// The reconciler leaves the object alone (deletion still runs). Stays until a user removes it.
+    pub const IGNORE: &str = "ignore";
+    /// On a Server in state `Error`: try again what failed.
+    pub const RETRY: &str = "retry";
+}
+
+/// Finalizers.
+pub mod finalizer {
+    pub const ENDPOINT: &str = "metal.ironcore.dev/endpoint";
+    pub const BMC: &str = "metal.ironcore.dev/bmc";
+    pub const SERVER: &str = "metal.ironcore.dev/server";
+    pub const SERVER_CLAIM: &str = "metal.ironcore.dev/serverclaim";
+}
+
+/// Field manager of server-side applies.
+pub const FIELD_MANAGER: &str = "metal.ironcore.dev/controller-manager";
+/// Name of the leader election Lease.
+pub const LEADER_ELECTION_LEASE: &str = "f26702e4.ironcore.dev";
+/// Type a core Secret must have to be used as `ServerClaim.spec.userDataRef`.
+pub const USER_DATA_SECRET_TYPE: &str = "metal.ironcore.dev/user-data";
