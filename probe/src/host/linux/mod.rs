@@ -1,0 +1,1 @@
+//! A real Linux host.

@@ -1,0 +1,5 @@
+//! The agents against a registry in memory, under virtual time.
+
+mod discovery;
+mod support;
+mod wiping;
