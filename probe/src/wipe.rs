@@ -184,8 +184,11 @@ impl Reporter {
             in_a_row: 0,
         };
         loop {
-            // Both a change and the end of the interval are reasons to report.
-            let _ = timeout(interval, ledger.changed()).await;
+            // A rejection is followed up at once: if it is final, every further second destroys the data of somebody else.
+            if rejections.in_a_row == 0 {
+                // Both a change and the end of the interval are reasons to report.
+                let _ = timeout(interval, ledger.changed()).await;
+            }
             match self
                 .registry
                 .cleanup(&ledger.report(&self.system_uuid, CleanupState::InProgress))
