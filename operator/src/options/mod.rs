@@ -15,6 +15,9 @@ pub use duration::{DurationError, GoDuration};
 
 use crate::bmc::Scheme;
 
+/// Default of `--discovery-ignition-path`.
+pub const DEFAULT_IGNITION_PATH: &str = "/etc/metal-operator/ignition-template.yaml";
+
 /// What happens to the drives of a released server whose `spec.cleanupPolicy` is unset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
