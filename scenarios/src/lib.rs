@@ -1,1 +1,3 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! Scenarios, and the world in which they run: what stands between the products of this repository and a test.
+
+pub mod boot_server;
