@@ -1,161 +1,43 @@
-//! Operations on one BMC.
+//! The handle on one BMC. Its operations stand beside the resources they use, in `redfish/`.
 
-use super::{Bios, BmcError, BootTarget, Drive, IndicatorLed, Inventory, Manager, ResetType, System, TaskReport};
-use crate::identity::{DriveUri, ManagerUri, SystemUri, TaskUri};
+use std::sync::Arc;
 
-/// A handle on one BMC of the pool. Cheap to clone.
+use tokio::time::Instant;
+
+use super::BmcError;
+use super::redfish::{Call, Shared};
+
+/// A handle on one BMC of the pool. Cheap to clone. Operations that change the machine have one deadline for all their requests,
+/// `--bmc-request-timeout`; reads have it for each request.
 #[derive(Clone)]
-pub struct BmcClient {}
+pub struct BmcClient {
+    shared: Arc<Shared>,
+}
 
-#[expect(clippy::unused_async, reason = "signature first")]
 impl BmcClient {
-    /// All managers, sorted by URI.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn managers(&self) -> Result<Vec<Manager>, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
-    /// All systems, sorted by URI, also those that cannot be told what to boot.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn systems(&self) -> Result<Vec<System>, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
+    pub(super) fn reading(&self) -> Arc<Call> {
+        Arc::new(Call::reading(self.shared.clone()))
     }
 
-    /// One fresh read.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn system(&self, _uri: &SystemUri) -> Result<System, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
+    pub(super) fn modifying(&self) -> Arc<Call> {
+        Arc::new(Call::modifying(self.shared.clone()))
     }
 
-    /// Processors and storages.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn inventory(&self, _uri: &SystemUri) -> Result<Inventory, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Sends the reset once; never repeats it.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn reset_system(&self, _uri: &SystemUri, _reset: ResetType) -> Result<(), BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Sets the one-time boot override unless it is already set; says whether it wrote.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn set_one_time_boot(&self, _uri: &SystemUri, _target: BootTarget) -> Result<bool, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Disables the boot override unless it is already; says whether it wrote.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn clear_boot_override(&self, _uri: &SystemUri) -> Result<bool, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Writes the boot order unless it is already so; says whether it wrote.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn set_boot_order(&self, _uri: &SystemUri, _order: &[String]) -> Result<bool, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Sets `IndicatorLED`.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn set_indicator_led(&self, _uri: &SystemUri, _led: IndicatorLed) -> Result<(), BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Every drive of the system, sorted by URI. A drive that cannot be read is an error, never an omission.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn drives(&self, _uri: &SystemUri) -> Result<Vec<Drive>, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// Starts `Drive.SecureErase` once; the task to follow, or `None` when the BMC finished synchronously.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn secure_erase(&self, _drive: &DriveUri) -> Result<Option<TaskUri>, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// One look at a task.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn task(&self, _task: &TaskUri) -> Result<TaskReport, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// BIOS attributes; `None` when the system has no `Bios` resource.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn bios(&self, _uri: &SystemUri) -> Result<Option<Bios>, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// `Bios.ResetBios`, once.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn reset_bios(&self, _uri: &SystemUri) -> Result<(), BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
-    }
-
-    /// `Manager.Reset`, once.
-    ///
-    /// # Errors
-    /// [`BmcError`].
-    pub async fn reset_manager(&self, _uri: &ManagerUri, _reset: ResetType) -> Result<(), BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
+    /// Runs an operation and counts it.
+    pub(super) async fn measured<T>(
+        &self,
+        operation: &'static str,
+        call: Arc<Call>,
+        work: impl AsyncFnOnce(&Arc<Call>) -> Result<T, BmcError>,
+    ) -> Result<T, BmcError> {
+        let started = Instant::now();
+        let result = work(&call).await;
+        let label = result.as_ref().map_or_else(BmcError::result_label, |_| "success");
+        self.shared.metrics().bmc_requested(operation, label, started.elapsed());
+        result
     }
 }

@@ -19,6 +19,8 @@ pub enum BmcError {
         status: u16,
         /// Text of the Redfish error body, else the reason phrase.
         message: String,
+        /// Whether this answers a modifying request, not just a read before it.
+        sent: bool,
     },
     /// HTTP 503: the BMC restarts, is overloaded or has no session left. Try again later.
     #[error("BMC service unavailable: {message}")]
@@ -27,13 +29,15 @@ pub enum BmcError {
         message: String,
         /// `Retry-After`, when given.
         retry_after: Option<Duration>,
+        /// Whether this answers a modifying request, not just a read before it.
+        sent: bool,
     },
     /// No connection, or the connection broke.
     #[error("BMC is unreachable: {reason}")]
     Unreachable {
         /// What the transport said.
         reason: String,
-        /// Whether the request may have reached the BMC.
+        /// Whether a modifying request may have reached the BMC.
         sent: bool,
     },
     /// No answer within the request deadline.
@@ -41,7 +45,7 @@ pub enum BmcError {
     Timeout {
         /// The deadline.
         after: Duration,
-        /// Whether the request may have reached the BMC.
+        /// Whether a modifying request may have reached the BMC.
         sent: bool,
     },
     /// The answer was not the Redfish that was expected.
@@ -51,6 +55,8 @@ pub enum BmcError {
         uri: String,
         /// What was wrong.
         message: String,
+        /// Whether this answers a modifying request, not just a read before it.
+        sent: bool,
     },
     /// The BMC (or this driver for this protocol) does not offer the operation.
     #[error("not supported by this BMC: {what}")]
@@ -117,10 +123,12 @@ impl BmcError {
     /// so must be verified by a read, never repeated blindly (S8).
     pub fn may_have_been_executed(&self) -> bool {
         match self {
-            Self::Unreachable { sent, .. } | Self::Timeout { sent, .. } => *sent,
+            Self::Unreachable { sent, .. }
+            | Self::Timeout { sent, .. }
+            | Self::ServiceUnavailable { sent, .. }
+            | Self::Protocol { sent, .. } => *sent,
             // A proxy or a dying BMC answers 5xx after the request was taken in.
-            Self::Http { status, .. } => *status >= 500,
-            Self::ServiceUnavailable { .. } | Self::Protocol { .. } => true,
+            Self::Http { status, sent, .. } => *sent && *status >= 500,
             Self::Unauthorized { .. } | Self::Unsupported { .. } | Self::Closed => false,
         }
     }

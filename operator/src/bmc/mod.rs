@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod pool;
+mod redfish;
 mod types;
 
 pub use client::BmcClient;

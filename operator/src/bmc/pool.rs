@@ -1,11 +1,21 @@
-//! One client per BMC, kept between reconcile passes.
+//! One client per BMC, kept between reconcile passes: sessions are few and logins slow.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{BmcAccess, BmcClient, BmcError};
-use crate::edges::{Clock, HttpService};
+use futures::StreamExt;
+use futures::stream;
+use sha2::{Digest, Sha256};
+
+use super::redfish::{Endpoint, LoginGate, Shared};
+use super::{BmcAccess, BmcClient, BmcError, Credentials};
+use crate::edges::HttpService;
 use crate::metrics::Metrics;
 use crate::options::BmcOptions;
+
+/// Sessions that are closed at the same time.
+const CONCURRENT_CLOSES: usize = 64;
 
 /// Limits of the pool and its clients.
 #[derive(Clone, Debug)]
@@ -36,36 +46,118 @@ impl From<&BmcOptions> for PoolSettings {
 
 /// All BMC clients of the operator. Cheap to clone.
 #[derive(Clone)]
-pub struct BmcPool {
-    _http: HttpService,
+pub struct BmcPool(Arc<Inner>);
+
+struct Inner {
+    http: HttpService,
+    metrics: Metrics,
+    settings: PoolSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    clients: BTreeMap<Endpoint, Arc<Shared>>,
+    /// Back-off outlives the client: forgetting a BMC must not buy another failed login.
+    gates: BTreeMap<(Endpoint, [u8; 32]), Arc<LoginGate>>,
 }
 
 impl BmcPool {
     /// An empty pool over `http`.
-    pub fn new(http: HttpService, _clock: Clock, _metrics: Metrics, _settings: PoolSettings) -> Self {
-        Self { _http: http }
+    pub fn new(http: HttpService, metrics: Metrics, settings: PoolSettings) -> Self {
+        Self(Arc::new(Inner {
+            http,
+            metrics,
+            settings,
+            state: Mutex::default(),
+        }))
     }
 
-    /// The client for a BMC. Reads the service root when the BMC is new to the pool; logs in on first use only.
+    /// The client for a BMC; reads the service root of one that is new, and logs in at its first operation. A client with other
+    /// credentials for the same address is closed first: a session must not outlive its password (bugs.md #123).
     ///
     /// # Errors
     /// [`BmcError`].
-    #[expect(clippy::unused_async, reason = "signature first")]
-    pub async fn client(&self, _access: &BmcAccess) -> Result<BmcClient, BmcError> {
-        Err(BmcError::Unsupported {
-            what: "Redfish".to_owned(),
-        })
+    pub async fn client(&self, access: &BmcAccess) -> Result<BmcClient, BmcError> {
+        let (shared, replaced) = self.entry(access);
+        if let Some(replaced) = replaced {
+            replaced.retire().await;
+        }
+        let client = BmcClient::new(shared);
+        client.reading().connect().await?;
+        Ok(client)
     }
 
     /// Closes the session of this BMC and forgets it.
-    #[expect(clippy::unused_async, reason = "signature first")]
-    pub async fn forget(&self, _access: &BmcAccess) {}
+    pub async fn forget(&self, access: &BmcAccess) {
+        let removed = self.state().clients.remove(&Endpoint::of(access));
+        if let Some(shared) = removed {
+            shared.retire().await;
+        }
+    }
 
-    /// Closes every session.
-    #[expect(clippy::unused_async, reason = "signature first")]
-    pub async fn close_all(&self) {}
+    /// Closes every session; clients that are still held answer `Closed`.
+    pub async fn close_all(&self) {
+        let clients = std::mem::take(&mut self.state().clients);
+        stream::iter(clients.into_values())
+            .for_each_concurrent(CONCURRENT_CLOSES, async |shared| shared.retire().await)
+            .await;
+    }
 
-    /// Closes sessions that were not used for the idle timeout. One task calls this now and then.
-    #[expect(clippy::unused_async, reason = "signature first")]
-    pub async fn sweep(&self) {}
+    /// Closes sessions that were not used for the idle timeout. One task calls this now and then: a timer per BMC would cost
+    /// ten thousand of them.
+    pub async fn sweep(&self) {
+        let idle = self.0.settings.session_idle_timeout;
+        let idle: Vec<_> = self
+            .state()
+            .clients
+            .values()
+            .filter(|shared| shared.is_idle(idle))
+            .cloned()
+            .collect();
+        stream::iter(idle)
+            .for_each_concurrent(CONCURRENT_CLOSES, async |shared| shared.close_session().await)
+            .await;
+    }
+
+    /// The entry for `access`, and the one it replaced.
+    fn entry(&self, access: &BmcAccess) -> (Arc<Shared>, Option<Arc<Shared>>) {
+        let endpoint = Endpoint::of(access);
+        let mut state = self.state();
+        if let Some(shared) = state.clients.get(&endpoint)
+            && shared.has_credentials(&access.credentials)
+        {
+            return (shared.clone(), None);
+        }
+        let settings = &self.0.settings;
+        let gate = state
+            .gates
+            .entry((endpoint.clone(), fingerprint(&access.credentials)))
+            .or_insert_with(|| Arc::new(LoginGate::new(settings.auth_backoff, settings.auth_backoff_max)))
+            .clone();
+        let shared = Arc::new(Shared::new(
+            access,
+            gate,
+            self.0.http.clone(),
+            self.0.metrics.clone(),
+            settings.clone(),
+        ));
+        let replaced = state.clients.insert(endpoint, shared.clone());
+        (shared, replaced)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells credentials apart without keeping them.
+fn fingerprint(credentials: &Credentials) -> [u8; 32] {
+    // The length keeps ("ab", "c") apart from ("a", "bc").
+    Sha256::new()
+        .chain_update(credentials.username.len().to_le_bytes())
+        .chain_update(&credentials.username)
+        .chain_update(credentials.password.as_bytes())
+        .finalize()
+        .into()
 }

@@ -1,0 +1,23 @@
+//! Redfish over `nv-redfish`: its schema types, its vendor quirks (`CompatBmc`) and its `Bmc` trait, which [`call::Call`]
+//! implements over our HTTP edge.
+//!
+//! Where documents are read raw beside their typed form, it is because the generated enums do not keep spellings that they
+//! do not know, `Action` drops `@Redfish.AllowableValues`, and one malformed optional property must not hide a whole system
+//! (bugs.md #68, #69).
+
+mod answer;
+mod bios;
+mod boot;
+mod call;
+mod document;
+mod erase;
+mod gate;
+mod inventory;
+mod managers;
+mod protocol;
+mod session;
+mod systems;
+mod task;
+
+pub(super) use call::{Call, Endpoint, Shared};
+pub(super) use gate::LoginGate;

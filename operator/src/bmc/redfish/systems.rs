@@ -1,0 +1,287 @@
+//! `ComputerSystem`: reads, resets, indicator LED.
+
+use nv_redfish::core::{Bmc, EntityTypeRef, NavProperty};
+use nv_redfish::quirks::CompatBmc;
+use nv_redfish::schema::computer_system::{ComputerSystem, ComputerSystemUpdate, IndicatorLed as SchemaLed};
+use nv_redfish::schema::resource::{PowerState, ResetType as SchemaReset};
+use serde_json::Value;
+
+use super::call::Call;
+use super::document::{allowable_resets, compat_error, flat, link, members, read, text, texts, typed};
+use crate::bmc::{BmcClient, BmcError, Boot, IndicatorLed, ReportedPower, ResetType, System};
+use crate::identity::{SystemUri, SystemUuid};
+
+/// A system both ways: typed for links and actions, raw for spellings.
+pub(super) struct SystemDocument {
+    pub(super) typed: ComputerSystem,
+    pub(super) raw: Value,
+}
+
+impl SystemDocument {
+    pub(super) fn new(raw: Value) -> Result<Self, BmcError> {
+        Ok(Self {
+            typed: typed(&raw)?,
+            raw,
+        })
+    }
+
+    pub(super) async fn read(bmc: &CompatBmc<Call>, uri: &str) -> Result<Self, BmcError> {
+        Self::new(read(bmc, uri).await?)
+    }
+
+    /// Where changes go that the system itself does not take.
+    pub(super) fn settings_uri(&self) -> Option<String> {
+        link(self.raw.get("@Redfish.Settings")?, "SettingsObject")
+    }
+
+    pub(super) fn boot(&self) -> Boot {
+        let boot = &self.raw["Boot"];
+        Boot {
+            override_enabled: text(boot, "BootSourceOverrideEnabled"),
+            override_target: text(boot, "BootSourceOverrideTarget"),
+            override_mode: text(boot, "BootSourceOverrideMode"),
+            boot_order: texts(boot, "BootOrder"),
+            allowable_targets: texts(boot, "BootSourceOverrideTarget@Redfish.AllowableValues")
+                .filter(|values| !values.is_empty()),
+        }
+    }
+
+    /// Sends an update to the system, or to the settings object `settings`.
+    pub(super) async fn update(
+        &self,
+        bmc: &CompatBmc<Call>,
+        settings: Option<&str>,
+        update: &ComputerSystemUpdate,
+    ) -> Result<(), BmcError> {
+        let (uri, etag) = match settings {
+            None => (self.typed.odata_id().clone(), self.typed.etag().cloned()),
+            Some(uri) => {
+                let settings = read(bmc, uri).await?;
+                (
+                    super::call::odata_id(uri),
+                    text(&settings, "@odata.etag").map(Into::into),
+                )
+            }
+        };
+        let response = bmc
+            .update::<_, NavProperty<ComputerSystem>>(&uri, etag.as_ref(), update)
+            .await;
+        // Entity, task or message: what counts is what a later read shows.
+        response
+            .map(drop)
+            .map_err(|error| compat_error(error, &uri.to_string()))
+    }
+
+    fn into_system(self) -> System {
+        let boot = self.boot();
+        let has_override_target = self.raw["Boot"].get("BootSourceOverrideTarget").is_some();
+        let allowable_resets = allowable_resets(&self.raw, "#ComputerSystem.Reset");
+        let system = self.typed;
+        System {
+            uri: SystemUri::new(system.odata_id.to_string()),
+            // As spelled: the schema type refuses what is not an RFC 4122 UUID.
+            uuid: SystemUuid::new(self.raw["UUID"].as_str().unwrap_or_default()),
+            manufacturer: non_empty(flat(system.manufacturer)),
+            model: non_empty(flat(system.model)),
+            sku: non_empty(flat(system.sku)),
+            serial_number: non_empty(flat(system.serial_number)),
+            bios_version: non_empty(flat(system.bios_version)),
+            power_state: reported_power(flat(system.power_state)),
+            indicator_led: text(&self.raw, "IndicatorLED"),
+            total_memory_gib: system
+                .memory_summary
+                .and_then(|memory| flat(memory.total_system_memory_gi_b)),
+            boot,
+            boot_progress: text(&self.raw["BootProgress"], "LastState"),
+            has_override_target,
+            allowable_resets,
+        }
+    }
+}
+
+pub(super) fn non_empty(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+pub(super) fn reported_power(state: Option<PowerState>) -> ReportedPower {
+    match state {
+        Some(PowerState::On) => ReportedPower::On,
+        Some(PowerState::Off) => ReportedPower::Off,
+        Some(PowerState::PoweringOn) => ReportedPower::PoweringOn,
+        Some(PowerState::PoweringOff) => ReportedPower::PoweringOff,
+        Some(PowerState::Paused) => ReportedPower::Paused,
+        // Sleeping machines hold state, and a word nobody knows proves nothing.
+        Some(PowerState::Sleeping | PowerState::Hibernating | PowerState::UnsupportedValue) | None => {
+            ReportedPower::Unknown
+        }
+    }
+}
+
+pub(super) fn schema_reset(reset: ResetType) -> SchemaReset {
+    match reset {
+        ResetType::On => SchemaReset::On,
+        ResetType::ForceOff => SchemaReset::ForceOff,
+        ResetType::GracefulShutdown => SchemaReset::GracefulShutdown,
+        ResetType::GracefulRestart => SchemaReset::GracefulRestart,
+        ResetType::ForceRestart => SchemaReset::ForceRestart,
+        ResetType::ForceOn => SchemaReset::ForceOn,
+        ResetType::PowerCycle => SchemaReset::PowerCycle,
+    }
+}
+
+/// The reset to send when a BMC says what it takes: the two kinds of power-on stand in for each other.
+pub(super) fn offered_reset(wanted: ResetType, allowable: Option<&[String]>) -> Result<ResetType, BmcError> {
+    let offers = |reset: ResetType| allowable.is_none_or(|values| values.iter().any(|value| value == reset.as_str()));
+    let substitute = match wanted {
+        ResetType::On => Some(ResetType::ForceOn),
+        ResetType::ForceOn => Some(ResetType::On),
+        _ => None,
+    };
+    if offers(wanted) {
+        return Ok(wanted);
+    }
+    substitute
+        .filter(|reset| offers(*reset))
+        .ok_or_else(|| BmcError::Unsupported {
+            what: format!("reset type {}", wanted.as_str()),
+        })
+}
+
+impl BmcClient {
+    /// All systems, sorted by URI, also those that cannot be told what to boot. One that cannot be read fails the listing:
+    /// leaving it out would look like its absence (S6).
+    ///
+    /// # Errors
+    /// [`BmcError`].
+    pub async fn systems(&self) -> Result<Vec<System>, BmcError> {
+        self.measured("systems", self.reading(), async |call| {
+            let root = call.connected_root().await?;
+            let uri = link(&root.document, "Systems").ok_or_else(|| BmcError::Unsupported {
+                what: "Systems".to_owned(),
+            })?;
+            let documents = members(call, &call.compat().await?, &uri, true).await?;
+            let is_system = root.quirks.filter_computer_system_odata_ids();
+            documents
+                .into_iter()
+                .filter(|document| {
+                    is_system.is_none_or(|accepts| accepts(document["@odata.id"].as_str().unwrap_or_default()))
+                })
+                .map(|document| SystemDocument::new(document).map(SystemDocument::into_system))
+                .collect()
+        })
+        .await
+    }
+
+    /// One fresh read.
+    ///
+    /// # Errors
+    /// [`BmcError`].
+    pub async fn system(&self, uri: &SystemUri) -> Result<System, BmcError> {
+        self.measured("system", self.reading(), async |call| {
+            Ok(SystemDocument::read(&call.compat().await?, uri.as_str())
+                .await?
+                .into_system())
+        })
+        .await
+    }
+
+    /// Sends the reset once and never repeats it. An error for which `may_have_been_executed` holds leaves open whether the
+    /// machine was reset.
+    ///
+    /// # Errors
+    /// [`BmcError`]; `Unsupported` when the BMC lists its reset types and this is not among them.
+    pub async fn reset_system(&self, uri: &SystemUri, reset: ResetType) -> Result<(), BmcError> {
+        self.measured("reset_system", self.modifying(), async |call| {
+            let bmc = call.compat().await?;
+            let system = SystemDocument::read(&bmc, uri.as_str()).await?;
+            let reset = offered_reset(reset, allowable_resets(&system.raw, "#ComputerSystem.Reset").as_deref())?;
+            let actions = system.typed.actions.filter(|actions| actions.reset.is_some());
+            let actions = actions.ok_or_else(|| BmcError::Unsupported {
+                what: "ComputerSystem.Reset".to_owned(),
+            })?;
+            let response = actions.reset(&bmc, Some(schema_reset(reset))).await;
+            response.map(drop).map_err(|error| compat_error(error, uri.as_str()))
+        })
+        .await
+    }
+
+    /// Sets `IndicatorLED`, the deprecated property that the API is made of.
+    ///
+    /// # Errors
+    /// [`BmcError`].
+    pub async fn set_indicator_led(&self, uri: &SystemUri, led: IndicatorLed) -> Result<(), BmcError> {
+        self.measured("set_indicator_led", self.modifying(), async |call| {
+            let bmc = call.compat().await?;
+            let system = SystemDocument::read(&bmc, uri.as_str()).await?;
+            let led = match led {
+                IndicatorLed::Lit => SchemaLed::Lit,
+                IndicatorLed::Blinking => SchemaLed::Blinking,
+                IndicatorLed::Off => SchemaLed::Off,
+            };
+            system
+                .update(
+                    &bmc,
+                    None,
+                    &ComputerSystemUpdate::builder().with_indicator_led(led).build(),
+                )
+                .await
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn power_is_only_what_the_bmc_positively_says() {
+        let power = |value: Value| {
+            let document = SystemDocument::new(json!({"@odata.id": "/redfish/v1/Systems/1", "PowerState": value}))
+                .expect("system");
+            document.into_system().power_state
+        };
+        assert_eq!(power(json!("On")), ReportedPower::On);
+        assert_eq!(power(json!("Off")), ReportedPower::Off);
+        for unknown in [
+            json!(null),
+            json!("Reset"),
+            json!("off"),
+            json!(""),
+            json!(0),
+            json!("Sleeping"),
+        ] {
+            assert_eq!(power(unknown.clone()), ReportedPower::Unknown, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_null_override_target_is_still_bootable() {
+        let has_target = |boot: Value| {
+            let document =
+                SystemDocument::new(json!({"@odata.id": "/redfish/v1/Systems/1", "Boot": boot})).expect("system");
+            document.into_system().has_override_target
+        };
+        assert!(has_target(json!({"BootSourceOverrideTarget": null})));
+        assert!(has_target(json!({"BootSourceOverrideTarget": "None"})));
+        assert!(!has_target(json!({})));
+        assert!(!has_target(json!(null)));
+    }
+
+    #[test]
+    fn resets_are_checked_against_what_is_offered() {
+        let offer = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        assert_eq!(offered_reset(ResetType::On, None), Ok(ResetType::On));
+        assert_eq!(
+            offered_reset(ResetType::On, Some(&offer(&["ForceOn"]))),
+            Ok(ResetType::ForceOn)
+        );
+        assert_eq!(
+            offered_reset(ResetType::ForceOff, Some(&offer(&["On", "ForceOff"]))),
+            Ok(ResetType::ForceOff)
+        );
+        assert!(offered_reset(ResetType::PowerCycle, Some(&offer(&["On"]))).is_err());
+    }
+}
