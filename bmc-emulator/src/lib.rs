@@ -1,1 +1,45 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! Emulated bare-metal machines and the BMCs in front of them.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`fleet`] | the fleet file, and the fleet that is built from it |
+//! | `machine` | one machine in time: power, boot settings, BIOS, drives |
+//! | `firmware` | what happens between POST and an operating system |
+//! | [`guest`] | the operating system, provided by whoever runs the fleet, and how it sees the machine |
+//! | `redfish` | the Redfish face, one file per service |
+//! | `personality` | how vendors differ, as data |
+//! | [`fault`] | what can be made to go wrong |
+//! | `admin` | the API for tests: inspect, inject, act |
+
+//!
+//! Time is `tokio::time` throughout; timestamps, outgoing HTTP, guests and the seed come in through [`Edges`].
+//! Nothing runs unless [`Fleet::run`] is polled, and a machine at rest costs no timer.
+
+mod admin;
+mod bmc;
+mod edges;
+mod event;
+pub mod fault;
+mod firmware;
+pub mod fleet;
+pub mod guest;
+mod identity;
+mod machine;
+mod personality;
+mod redfish;
+mod secret;
+
+pub use self::admin::{ActionError, AdminAction};
+pub use self::bmc::{Bmc, BmcEndpoint};
+pub use self::edges::{BoxError, Clock, Edges, HttpService};
+pub use self::event::{MachineEvent, MachineEventKind, Observer};
+pub use self::fault::{ConnectionDropped, Fault, FaultError, FaultId, HttpAction};
+pub use self::fleet::spec::FleetSpec;
+pub use self::fleet::{Fleet, FleetError};
+pub use self::guest::{Boot, BootSource, GuestExit, GuestOs, InBand, InBandDrive, InBandNic};
+pub use self::machine::boot::{BootDevice, BootOverride, BootTarget, OverrideEnabled, OverrideMode};
+pub use self::machine::drive::{DriveContent, DriveError, DriveName};
+pub use self::machine::power::{PowerState, ResetType};
+pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth};
+pub use self::personality::PersonalityName;
+pub use self::secret::Secret;

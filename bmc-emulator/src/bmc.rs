@@ -1,0 +1,135 @@
+//! A handle on one machine and its BMC.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use crate::admin::{ActionError, AdminAction};
+use crate::fault::{Fault, FaultError, FaultId};
+use crate::fleet::Shared;
+use crate::machine::truth::MachineTruth;
+use crate::machine::{Machine, Moment, Out};
+use crate::secret::Secret;
+
+/// Where a BMC can be reached, and who may log in as delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BmcEndpoint {
+    /// IP address or host name.
+    pub address: String,
+    pub port: u16,
+    pub mac_address: String,
+    pub username: String,
+    pub password: Secret,
+}
+
+/// One machine of a fleet. Cheap to clone.
+#[derive(Clone)]
+pub struct Bmc(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    index: usize,
+    system_uuid: Uuid,
+    endpoint: BmcEndpoint,
+    shared: Arc<Shared>,
+    machine: Mutex<Machine>,
+}
+
+impl Bmc {
+    pub(crate) fn new(index: usize, endpoint: BmcEndpoint, shared: Arc<Shared>, machine: Machine) -> Self {
+        Self(Arc::new(Inner {
+            name: machine.hardware.name.clone(),
+            index,
+            system_uuid: machine.hardware.uuid,
+            endpoint,
+            shared,
+            machine: Mutex::new(machine),
+        }))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub fn system_uuid(&self) -> Uuid {
+        self.0.system_uuid
+    }
+
+    pub fn endpoint(&self) -> BmcEndpoint {
+        self.0.endpoint.clone()
+    }
+
+    /// The Redfish face. It answers only what the BMC itself would answer.
+    pub fn router(&self) -> axum::Router {
+        crate::redfish::router(self.clone())
+    }
+
+    /// What is really the case.
+    pub fn inspect(&self) -> MachineTruth {
+        self.with(|machine, _| machine.truth())
+    }
+
+    /// Makes something go wrong from now on.
+    ///
+    /// # Errors
+    /// If the fault names a drive that does not exist, or could never fire.
+    pub fn inject(&self, fault: Fault) -> Result<FaultId, FaultError> {
+        self.with(|machine, moment| {
+            if let Fault::DriveEraseFails { drive, .. } = &fault
+                && machine.drive(drive).is_none()
+            {
+                return Err(FaultError::UnknownDrive(drive.clone()));
+            }
+            let lasts = match &fault {
+                Fault::BmcUnreachable { duration } => *duration,
+                _ => None,
+            };
+            let id = machine.faults.inject(fault)?;
+            if let Some(duration) = lasts {
+                machine.expire_fault(id, moment.now + machine.scaled(duration.0));
+            }
+            Ok(id)
+        })
+    }
+
+    /// Whether the fault still existed.
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        self.with(|machine, _| machine.faults.remove(id))
+    }
+
+    pub fn clear_faults(&self) {
+        self.with(|machine, _| machine.faults.clear());
+    }
+
+    /// Does to the machine what someone standing in front of it could do.
+    ///
+    /// # Errors
+    /// If the action names a drive, NIC or account that the machine does not have.
+    pub fn apply(&self, action: AdminAction) -> Result<(), ActionError> {
+        self.with(|machine, moment| machine.apply(action, moment))
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.0.index
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// Brings the machine up to date, lets `f` read or change it, and carries out what follows from both.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Machine, Moment) -> R) -> R {
+        let shared = &self.0.shared;
+        let moment = shared.moment();
+        let mut machine = self.0.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.settle(moment);
+        let result = f(&mut machine, moment);
+        let mut outbox: Vec<Out> = machine.take_outbox();
+        let deliveries = machine.redfish_deliveries(&outbox);
+        outbox.extend(deliveries.into_iter().map(Out::Deliver));
+        let due = machine.new_alarm();
+        drop(machine);
+        shared.dispatch(self, outbox, due);
+        result
+    }
+}

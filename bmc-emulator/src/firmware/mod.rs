@@ -1,0 +1,141 @@
+//! The firmware after POST: works through the boot devices, and hands over to an operating system.
+
+mod ipxe;
+mod network;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::bmc::Bmc;
+use crate::event::MachineEventKind;
+use crate::guest::{Boot, BootSource, GuestExit, InBand};
+use crate::machine::boot::BootDevice;
+use crate::machine::power::Input;
+use crate::machine::truth::Execution;
+use crate::machine::{Machine, Moment};
+
+/// One boot, decided by the end of POST and carried out by `Fleet::run`.
+#[derive(Debug)]
+pub(crate) struct BootJob {
+    pub generation: u64,
+    pub devices: Vec<BootDevice>,
+    pub http_boot_uri: Option<String>,
+    pub stop: CancellationToken,
+}
+
+/// Runs one boot until its guest ends or the machine is reset.
+pub(crate) async fn run(bmc: Bmc, job: BootJob) {
+    let stop = job.stop.clone();
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = boot(bmc, job) => {}
+    }
+}
+
+async fn boot(bmc: Bmc, job: BootJob) {
+    let mut failures = Vec::new();
+    for device in &job.devices {
+        let label = device.label();
+        let current = update(&bmc, job.generation, |machine, _| {
+            machine.execution = Execution::Firmware {
+                device: Some(label.clone()),
+            };
+        });
+        if current.is_none() {
+            return;
+        }
+        match load(&bmc, &job, device).await {
+            Ok(source) => return hand_over(bmc, job.generation, job.stop, &label, source).await,
+            Err(reason) => failures.push(format!("{label}: {reason}")),
+        }
+    }
+    failures.push("no bootable device".to_owned());
+    let reason = failures.join("; ");
+    tracing::debug!(machine = bmc.name(), reason, "boot failed");
+    update(&bmc, job.generation, |machine, moment| {
+        machine.event(moment.wall, MachineEventKind::BootFailed { reason: reason.clone() });
+        machine.execution = Execution::Halted { reason };
+    });
+}
+
+/// Finds out what `device` would boot.
+async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSource, String> {
+    match device {
+        BootDevice::Network { nic } => network::load(bmc, nic, job.http_boot_uri.as_deref()).await,
+        BootDevice::Drive { drive } => bmc.with(|machine, _| {
+            let found = machine
+                .drive(drive)
+                .filter(|drive| !drive.absent)
+                .ok_or("the drive is missing")?;
+            let image = found.content.boot_image().ok_or("nothing to boot on it")?.to_vec();
+            Ok(BootSource::Drive {
+                drive: drive.clone(),
+                image,
+            })
+        }),
+    }
+}
+
+async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &str, source: BootSource) {
+    let loading = bmc.with(|machine, _| machine.timing.os_boot);
+    sleep(loading).await;
+    let source = match source {
+        BootSource::Network {
+            kernel_arguments,
+            script,
+            ..
+        } => {
+            match network::ignition(&bmc, &kernel_arguments).await {
+                Ok(ignition) => BootSource::Network {
+                    kernel_arguments,
+                    script,
+                    ignition,
+                },
+                Err(reason) => {
+                    // The kernel runs already, so there is no way back to the firmware: an emergency shell.
+                    update(&bmc, generation, |machine, moment| {
+                        machine.event(moment.wall, MachineEventKind::BootFailed { reason: reason.clone() });
+                        machine.execution = Execution::Halted { reason };
+                    });
+                    return;
+                }
+            }
+        }
+        drive @ BootSource::Drive { .. } => drive,
+    };
+    let started = update(&bmc, generation, |machine, moment| {
+        machine.execution = Execution::Guest {
+            source: label.to_owned(),
+        };
+        machine.event(
+            moment.wall,
+            MachineEventKind::GuestStarted {
+                source: label.to_owned(),
+            },
+        );
+    });
+    if started.is_none() {
+        return;
+    }
+    let boot = Boot {
+        machine: InBand::new(bmc.clone(), generation),
+        source,
+        stop,
+    };
+    let guest = bmc.shared().edges.guest.boot(boot);
+    let exit = guest.await;
+    update(&bmc, generation, |machine, moment| match exit {
+        GuestExit::PoweredOff => machine.guest_input(Input::GuestPoweredOff, moment),
+        GuestExit::Rebooted => machine.guest_input(Input::GuestRebooted, moment),
+        GuestExit::Halted { reason } => {
+            machine.event(moment.wall, MachineEventKind::GuestStopped { reason: reason.clone() });
+            machine.execution = Execution::Halted { reason };
+        }
+    });
+}
+
+/// Changes the machine, unless it has been reset since `generation` began.
+fn update<R>(bmc: &Bmc, generation: u64, f: impl FnOnce(&mut Machine, Moment) -> R) -> Option<R> {
+    bmc.with(|machine, moment| (machine.generation == generation).then(|| f(machine, moment)))
+}

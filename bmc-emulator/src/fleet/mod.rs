@@ -1,0 +1,285 @@
+//! A fleet: many machines, one heap of alarms, one place where their guests run.
+
+pub mod duration;
+mod error;
+pub mod spec;
+mod template;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::FleetError;
+use self::spec::{FleetSpec, MachineSpec};
+use crate::bmc::{Bmc, BmcEndpoint};
+use crate::edges::Edges;
+use crate::event::{MachineEvent, Observer};
+use crate::firmware::{self, BootJob};
+use crate::identity;
+use crate::machine::hardware::Hardware;
+use crate::machine::{Machine, Moment, Out};
+use crate::redfish::delivery::{self, Delivery};
+
+/// All machines of a run. Cheap to clone.
+#[derive(Clone)]
+pub struct Fleet(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    bmcs: Vec<Bmc>,
+    by_name: BTreeMap<String, usize>,
+}
+
+/// What the machines of a fleet have in common.
+pub(crate) struct Shared {
+    pub edges: Edges,
+    alarms: Mutex<BinaryHeap<Reverse<(Instant, usize)>>>,
+    jobs: Mutex<VecDeque<Job>>,
+    wake: Notify,
+    observers: Mutex<Vec<Observer>>,
+}
+
+/// Work that takes time, for [`Fleet::run`].
+enum Job {
+    Boot(Bmc, BootJob),
+    Deliver(Bmc, Delivery),
+}
+
+impl Fleet {
+    /// Builds all machines. Nothing runs before [`Fleet::run`] is polled, but every BMC answers at once.
+    ///
+    /// # Errors
+    /// If the specification contradicts itself: names or addresses that are not unique, an unknown boot device.
+    pub fn new(spec: &FleetSpec, edges: Edges) -> Result<Fleet, FleetError> {
+        if !(edges.time_scale.is_finite() && edges.time_scale > 0.0) {
+            return Err(FleetError::BadTimeScale(edges.time_scale));
+        }
+        let shared = Arc::new(Shared {
+            edges,
+            alarms: Mutex::default(),
+            jobs: Mutex::default(),
+            wake: Notify::new(),
+            observers: Mutex::default(),
+        });
+        let moment = shared.moment();
+        let mut bmcs: Vec<Bmc> = Vec::new();
+        let mut by_name = BTreeMap::new();
+        let mut endpoints = BTreeMap::new();
+        for machine in template::expand(spec)? {
+            let index = bmcs.len();
+            let endpoint = endpoint(&machine, index, shared.edges.seed);
+            if by_name.insert(machine.name.clone(), index).is_some() {
+                return Err(FleetError::DuplicateName(machine.name));
+            }
+            let socket = (endpoint.address.clone(), endpoint.port);
+            if let Some(other) = endpoints.insert(socket, index) {
+                return Err(FleetError::DuplicateAddress {
+                    address: format!("{}:{}", endpoint.address, endpoint.port),
+                    first: bmcs[other].name().to_owned(),
+                    second: machine.name,
+                });
+            }
+            bmcs.push(new_bmc(&machine, index, endpoint, &shared, moment)?);
+        }
+        let fleet = Fleet(Arc::new(Inner { shared, bmcs, by_name }));
+        for bmc in &fleet.0.bmcs {
+            bmc.with(|_, _| ());
+        }
+        Ok(fleet)
+    }
+
+    /// All machines, in the order of the specification.
+    pub fn bmcs(&self) -> Vec<Bmc> {
+        self.0.bmcs.clone()
+    }
+
+    pub fn bmc(&self, name: &str) -> Option<Bmc> {
+        self.0.by_name.get(name).map(|index| self.0.bmcs[*index].clone())
+    }
+
+    /// The admin API: inspection, faults and actions, for whoever presents `token` as a bearer token.
+    pub fn admin_router(&self, token: &str) -> axum::Router {
+        crate::admin::router(self.clone(), token)
+    }
+
+    /// Calls `observer` for everything that happens from now on.
+    pub fn observe(&self, observer: Observer) {
+        lock(&self.0.shared.observers).push(observer);
+    }
+
+    /// Lets time pass for all machines: fires due alarms, runs boots and guests, delivers Redfish events.
+    /// Ends when `stop` is cancelled; guests are dropped then.
+    pub async fn run(&self, stop: CancellationToken) {
+        let shared = &self.0.shared;
+        let mut tasks = JoinSet::new();
+        loop {
+            let next = self.fire_alarms();
+            while let Some(job) = shared.next_job() {
+                tasks.spawn(job.run());
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = shared.wake.notified() => {}
+                Some(finished) = tasks.join_next(), if !tasks.is_empty() => {
+                    if let Err(error) = finished {
+                        tracing::error!(%error, "a guest or delivery ended abnormally");
+                    }
+                }
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+            }
+        }
+        tasks.shutdown().await;
+    }
+
+    /// Settles every machine whose alarm is due, and says when the next one is.
+    fn fire_alarms(&self) -> Option<Instant> {
+        let shared = &self.0.shared;
+        loop {
+            let now = Instant::now();
+            let index = {
+                let mut alarms = lock(&shared.alarms);
+                match alarms.peek() {
+                    Some(Reverse((due, _))) if *due <= now => alarms.pop().map(|Reverse((_, index))| index),
+                    later => return later.map(|Reverse((due, _))| *due),
+                }
+            };
+            if let Some(index) = index {
+                self.0.bmcs[index].with(|_, _| ());
+            }
+        }
+    }
+}
+
+impl Job {
+    async fn run(self) {
+        match self {
+            Job::Boot(bmc, job) => firmware::run(bmc, job).await,
+            Job::Deliver(bmc, delivery) => delivery::run(bmc, delivery).await,
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            now: Instant::now(),
+            wall: (self.edges.clock)(),
+        }
+    }
+
+    /// Carries out what a machine asked for while it was locked.
+    pub(crate) fn dispatch(&self, bmc: &Bmc, outbox: Vec<Out>, alarm: Option<Instant>) {
+        let mut wake = false;
+        if let Some(due) = alarm {
+            lock(&self.alarms).push(Reverse((due, bmc.index())));
+            wake = true;
+        }
+        if !outbox.is_empty() {
+            let observers = lock(&self.observers).clone();
+            for out in outbox {
+                match out {
+                    Out::Event(at, kind) => {
+                        let event = MachineEvent {
+                            machine: bmc.name().to_owned(),
+                            at,
+                            kind,
+                        };
+                        for observer in &observers {
+                            observer(&event);
+                        }
+                    }
+                    Out::Boot(job) => {
+                        lock(&self.jobs).push_back(Job::Boot(bmc.clone(), job));
+                        wake = true;
+                    }
+                    Out::Stop(token) => token.cancel(),
+                    Out::Deliver(delivery) => {
+                        lock(&self.jobs).push_back(Job::Deliver(bmc.clone(), delivery));
+                        wake = true;
+                    }
+                }
+            }
+        }
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        lock(&self.jobs).pop_front()
+    }
+}
+
+/// A panic of another thread leaves plain data behind; it is still the best there is.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn new_bmc(
+    spec: &MachineSpec,
+    index: usize,
+    endpoint: BmcEndpoint,
+    shared: &Arc<Shared>,
+    moment: Moment,
+) -> Result<Bmc, FleetError> {
+    let seed = shared.edges.seed;
+    let personality = spec.personality.personality();
+    let hardware = Hardware::new(
+        spec,
+        personality,
+        seed,
+        endpoint.address.clone(),
+        endpoint.mac_address.clone(),
+    );
+    let machine = Machine::new(spec, hardware, seed, shared.edges.time_scale, moment).map_err(|unknown| {
+        FleetError::UnknownBootDevice {
+            machine: spec.name.clone(),
+            device: unknown.0,
+        }
+    })?;
+    Ok(Bmc::new(index, endpoint, Arc::clone(shared), machine))
+}
+
+fn endpoint(spec: &MachineSpec, index: usize, seed: u64) -> BmcEndpoint {
+    let bmc = &spec.bmc;
+    BmcEndpoint {
+        address: bmc
+            .address
+            .clone()
+            .unwrap_or_else(|| default_address(index).to_string()),
+        port: bmc.port,
+        mac_address: bmc
+            .mac_address
+            .clone()
+            .unwrap_or_else(|| identity::mac_address(seed, &[&spec.name, "bmc"])),
+        username: bmc.username.clone(),
+        password: bmc.password.clone(),
+    }
+}
+
+/// 127.8.0.1, 127.8.0.2, … without the addresses that end in 0 or 255.
+fn default_address(index: usize) -> IpAddr {
+    let octet = |value: usize| u8::try_from(value).unwrap_or(u8::MAX);
+    let (block, host) = (index / 254, index % 254);
+    IpAddr::from([127, octet(8 + block / 256), octet(block % 256), octet(host + 1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_addresses_are_distinct_hosts() {
+        let all: std::collections::BTreeSet<IpAddr> = (0..10_000).map(default_address).collect();
+        assert_eq!(all.len(), 10_000);
+        assert_eq!(default_address(0).to_string(), "127.8.0.1");
+        assert_eq!(default_address(254).to_string(), "127.8.1.1");
+    }
+}

@@ -1,0 +1,115 @@
+//! Templates: one entry of a fleet file that stands for many machines, and checks of single entries.
+
+use std::collections::BTreeSet;
+
+use super::error::FleetError;
+use super::spec::{FleetSpec, MachineSpec};
+
+const PLACEHOLDER: &str = "{index}";
+
+/// One specification per machine, each checked.
+pub(super) fn expand(spec: &FleetSpec) -> Result<Vec<MachineSpec>, FleetError> {
+    let mut machines = Vec::new();
+    for template in &spec.machines {
+        template.check().map_err(|message| FleetError::Invalid {
+            machine: template.name.clone(),
+            message,
+        })?;
+        match template.count {
+            None => machines.push(template.clone()),
+            Some(count) => machines.extend((0..count).map(|index| template.instance(index))),
+        }
+    }
+    Ok(machines)
+}
+
+impl MachineSpec {
+    /// What is wrong with this entry, if anything.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.name.is_empty() {
+            return Err("a machine needs a name".to_owned());
+        }
+        if self.count.is_some() && self.system_uuid.is_some() {
+            return Err(
+                "a template with count cannot fix systemUUID; leave it out to get one derived for each".to_owned(),
+            );
+        }
+        if self.count.is_some()
+            && self
+                .bmc
+                .address
+                .as_ref()
+                .is_some_and(|address| !address.contains(PLACEHOLDER))
+        {
+            return Err("bmc.address of a template needs {index} in it, or leave it out to get one each".to_owned());
+        }
+        let drives = self.drives.iter().flatten().map(|drive| &drive.name);
+        let nics = self.nics.iter().flatten().map(|nic| &nic.name);
+        let mut names = BTreeSet::new();
+        for name in drives.chain(nics) {
+            if name.is_empty() || name.contains('/') {
+                return Err(format!(
+                    "{name:?} cannot be the name of a drive or NIC; use the kernel name, like sda or eno1"
+                ));
+            }
+            if !names.insert(name) {
+                return Err(format!("two drives or NICs are called {name:?}"));
+            }
+        }
+        if let Some(device) = self.boot_order.iter().flatten().find(|device| {
+            let defaults =
+                (self.drives.is_none() && *device == "nvme0n1") || (self.nics.is_none() && *device == "eno1");
+            !defaults && !names.contains(device)
+        }) {
+            return Err(format!(
+                "bootOrder names {device:?}, which is neither a drive nor a NIC of this machine"
+            ));
+        }
+        Ok(())
+    }
+
+    fn instance(&self, index: u32) -> MachineSpec {
+        let mut machine = self.clone();
+        machine.count = None;
+        if !machine.name.contains(PLACEHOLDER) {
+            machine.name = format!("{}-{PLACEHOLDER}", machine.name);
+        }
+        let number = index.to_string();
+        for text in machine.texts() {
+            if text.contains(PLACEHOLDER) {
+                *text = text.replace(PLACEHOLDER, &number);
+            }
+        }
+        machine
+    }
+
+    /// Every text in which a placeholder makes sense.
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let drives = self
+            .drives
+            .iter_mut()
+            .flatten()
+            .flat_map(|drive| drive.serial_number.iter_mut());
+        let nics = self.nics.iter_mut().flatten().flat_map(|nic| {
+            let neighbor = nic.neighbor.iter_mut().flat_map(|neighbor| {
+                [
+                    &mut neighbor.system_name,
+                    &mut neighbor.port_id,
+                    &mut neighbor.port_description,
+                    &mut neighbor.chassis_id,
+                ]
+            });
+            nic.mac_address.iter_mut().chain(neighbor)
+        });
+        std::iter::once(&mut self.name)
+            .chain(self.model.as_mut())
+            .chain(self.sku.as_mut())
+            .chain(self.serial_number.as_mut())
+            .chain(self.boot.server_url.as_mut())
+            .chain(self.bmc.address.as_mut())
+            .chain(self.bmc.mac_address.as_mut())
+            .chain(std::iter::once(&mut self.bmc.username))
+            .chain(drives)
+            .chain(nics)
+    }
+}

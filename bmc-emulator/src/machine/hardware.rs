@@ -1,0 +1,161 @@
+//! What a machine is built of. Nothing here changes while it runs, except whether a cable is plugged in.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::drive::{Drive, DriveContent, DriveName};
+use crate::fleet::spec::{DriveProtocol, DriveSpec, MachineSpec, NeighborSpec, NicSpec, ProcessorSpec};
+use crate::identity;
+use crate::personality::Personality;
+
+#[derive(Debug)]
+pub(crate) struct Hardware {
+    pub name: String,
+    pub uuid: Uuid,
+    pub bmc_uuid: Uuid,
+    pub chassis_serial_number: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub sku: String,
+    pub serial_number: String,
+    pub processors: Vec<ProcessorSpec>,
+    pub memory_gib: u32,
+    pub nics: Vec<Nic>,
+    pub bmc_mac_address: String,
+    pub bmc_address: String,
+    pub boot_server_url: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Nic {
+    pub name: String,
+    pub mac_address: String,
+    pub ips: Vec<IpAddr>,
+    pub speed_mbps: u32,
+    pub neighbor: Option<NeighborSpec>,
+    pub link_up: bool,
+}
+
+impl DriveProtocol {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            DriveProtocol::NVMe => "NVMe",
+            DriveProtocol::SATA => "SATA",
+            DriveProtocol::SAS => "SAS",
+        }
+    }
+}
+
+impl Hardware {
+    pub(crate) fn new(
+        spec: &MachineSpec,
+        personality: &Personality,
+        seed: u64,
+        bmc_address: String,
+        bmc_mac_address: String,
+    ) -> Self {
+        let name = spec.name.as_str();
+        let serial_number = || identity::serial_number(seed, &[name, "serialNumber"], 7);
+        let nics = match &spec.nics {
+            Some(nics) => nics.iter().map(|nic| Nic::new(nic, name, seed)).collect(),
+            None => vec![Nic::new(
+                &NicSpec {
+                    name: "eno1".to_owned(),
+                    speed_mbps: 25_000,
+                    ..NicSpec::default()
+                },
+                name,
+                seed,
+            )],
+        };
+        Self {
+            name: name.to_owned(),
+            uuid: spec
+                .system_uuid
+                .unwrap_or_else(|| identity::uuid(seed, &[name, "system"])),
+            bmc_uuid: identity::uuid(seed, &[name, "bmc"]),
+            chassis_serial_number: identity::serial_number(seed, &[name, "chassis"], 10),
+            manufacturer: spec
+                .manufacturer
+                .clone()
+                .unwrap_or_else(|| personality.manufacturer.to_owned()),
+            model: spec.model.clone().unwrap_or_else(|| personality.model.to_owned()),
+            sku: spec
+                .sku
+                .clone()
+                .unwrap_or_else(|| identity::serial_number(seed, &[name, "sku"], 7)),
+            serial_number: spec.serial_number.clone().unwrap_or_else(serial_number),
+            processors: spec
+                .processors
+                .clone()
+                .unwrap_or_else(|| vec![ProcessorSpec::default()]),
+            memory_gib: spec.memory_gib.unwrap_or(64),
+            nics,
+            bmc_mac_address,
+            bmc_address,
+            boot_server_url: spec.boot.server_url.clone(),
+        }
+    }
+}
+
+impl Nic {
+    fn new(spec: &NicSpec, machine: &str, seed: u64) -> Self {
+        Self {
+            name: spec.name.clone(),
+            mac_address: spec
+                .mac_address
+                .clone()
+                .unwrap_or_else(|| identity::mac_address(seed, &[machine, "nic", &spec.name])),
+            ips: spec.ips.clone(),
+            speed_mbps: spec.speed_mbps,
+            neighbor: spec.neighbor.clone(),
+            link_up: true,
+        }
+    }
+}
+
+pub(crate) fn drives(spec: &MachineSpec, seed: u64) -> Vec<Drive> {
+    let default = || {
+        vec![DriveSpec {
+            name: "nvme0n1".to_owned(),
+            serial_number: None,
+            size_bytes: 480_000_000_000,
+            media_type: Default::default(),
+            protocol: Default::default(),
+            manufacturer: None,
+            model: None,
+            secure_erase: true,
+        }]
+    };
+    let specs = spec.drives.clone().unwrap_or_else(default);
+    specs
+        .into_iter()
+        .map(|drive| new_drive(drive, &spec.name, seed))
+        .collect()
+}
+
+fn new_drive(spec: DriveSpec, machine: &str, seed: u64) -> Drive {
+    let path = [machine, "drive", spec.name.as_str()];
+    // NVMe namespaces are known by an EUI-64, SCSI and ATA drives by an NAA identifier (SPC-4).
+    let wwid = match spec.protocol {
+        DriveProtocol::NVMe => format!("eui.{}", identity::hex(seed, &path, 16)),
+        DriveProtocol::SATA | DriveProtocol::SAS => format!("naa.5{}", identity::hex(seed, &path, 15)),
+    };
+    Drive {
+        serial_number: spec
+            .serial_number
+            .unwrap_or_else(|| identity::serial_number(seed, &path, 14)),
+        wwid,
+        name: DriveName(spec.name),
+        size_bytes: spec.size_bytes,
+        media_type: spec.media_type,
+        protocol: spec.protocol,
+        manufacturer: spec.manufacturer.unwrap_or_else(|| "Emulated Storage".to_owned()),
+        model: spec.model.unwrap_or_else(|| "ES480".to_owned()),
+        secure_erase: spec.secure_erase,
+        content: DriveContent::default(),
+        absent: false,
+        erasure: None,
+    }
+}

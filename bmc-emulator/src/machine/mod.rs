@@ -1,0 +1,472 @@
+//! One machine in time. All faces (Redfish, admin API, guest) read and change this one model.
+//!
+//! The model never waits. [`Machine::settle`] brings it up to date with the clock, and [`Machine::next_due`] says when
+//! something will happen by itself; between the two nothing runs, however many machines there are.
+
+pub(crate) mod bios;
+pub(crate) mod boot;
+pub(crate) mod drive;
+pub(crate) mod hardware;
+pub(crate) mod power;
+pub(crate) mod timing;
+pub(crate) mod truth;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::bios::Bios;
+use self::boot::{Boot, BootDevice, BootPlan};
+use self::drive::{Drive, DriveError, DriveName, Erasure};
+use self::hardware::Hardware;
+use self::power::{Effect, Input, Power, PowerState, Refusal, ResetType, Surroundings};
+use self::timing::Timing;
+use self::truth::{Counters, Execution};
+use crate::event::MachineEventKind;
+use crate::fault::{FaultId, Faults};
+use crate::firmware::BootJob;
+use crate::fleet::spec::MachineSpec;
+use crate::personality::Personality;
+use crate::redfish::delivery::Delivery;
+use crate::redfish::state::RedfishState;
+
+/// One point in time on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub now: Instant,
+    pub wall: Timestamp,
+}
+
+impl Moment {
+    /// The wall clock's reading at `instant`, which is not after this moment.
+    pub(crate) fn wall_at(self, instant: Instant) -> Timestamp {
+        let ago = self.now.saturating_duration_since(instant);
+        jiff::SignedDuration::try_from(ago)
+            .ok()
+            .and_then(|ago| self.wall.checked_sub(ago).ok())
+            .unwrap_or(self.wall)
+    }
+}
+
+/// What a machine wants done once its lock is released.
+#[derive(Debug)]
+pub(crate) enum Out {
+    Event(Timestamp, MachineEventKind),
+    Boot(BootJob),
+    Stop(CancellationToken),
+    Deliver(Delivery),
+}
+
+/// The BMC restarts: connections are refused, then answered with 503, then it is back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absence {
+    pub answers_from: Instant,
+    pub ready_at: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub hardware: Hardware,
+    pub personality: &'static Personality,
+    pub timing: Timing,
+    pub power: Power,
+    pub execution: Execution,
+    /// Counts what has been started; a guest of an older generation has no machine any more.
+    pub generation: u64,
+    pub boot: Boot,
+    pub bios: Bios,
+    pub drives: Vec<Drive>,
+    pub indicator_lit: bool,
+    pub asset_tag: String,
+    pub redfish: RedfishState,
+    pub faults: Faults,
+    pub absence: Option<Absence>,
+    pub counters: Counters,
+    pub time_scale: f64,
+    /// When the BMC was last restarted.
+    pub bmc_started: Timestamp,
+    fault_expiries: Vec<(Instant, FaultId)>,
+    shown: PowerState,
+    alarm: Option<Instant>,
+    stop: CancellationToken,
+    outbox: Vec<Out>,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        spec: &MachineSpec,
+        hardware: Hardware,
+        seed: u64,
+        time_scale: f64,
+        moment: Moment,
+    ) -> Result<Self, UnknownBootDevice> {
+        let personality = spec.personality.personality();
+        let drives = hardware::drives(spec, seed);
+        let boot = boot_manager(spec, &drives, &hardware)?;
+        let power = if spec.powered_on {
+            Power::PoweringOn { until: moment.now }
+        } else {
+            Power::Off
+        };
+        Ok(Self {
+            redfish: RedfishState::new(personality, spec, seed),
+            timing: Timing::new(&spec.timing, &personality.timing, time_scale),
+            bios: Bios::new(&spec.bios_attributes),
+            shown: power.state(personality.power.shows_guest_shutdown),
+            hardware,
+            personality,
+            power,
+            execution: Execution::Nothing,
+            generation: 0,
+            boot,
+            drives,
+            indicator_lit: false,
+            asset_tag: String::new(),
+            faults: Faults::default(),
+            absence: None,
+            counters: Counters::default(),
+            time_scale,
+            bmc_started: moment.wall,
+            fault_expiries: Vec::new(),
+            alarm: None,
+            stop: CancellationToken::new(),
+            outbox: Vec::new(),
+        })
+    }
+
+    /// When [`Machine::settle`] has something to do next.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let erasures = self
+            .drives
+            .iter()
+            .filter_map(|drive| drive.erasure.as_ref().map(|erasure| erasure.until));
+        erasures
+            .chain(self.power.due())
+            .chain(self.absence.map(|absence| absence.ready_at))
+            .chain(self.fault_expiries.iter().map(|(until, _)| *until))
+            .min()
+    }
+
+    /// The next deadline, if it is another one than at the last call.
+    pub(crate) fn new_alarm(&mut self) -> Option<Instant> {
+        let due = self.next_due();
+        if due == self.alarm {
+            return None;
+        }
+        self.alarm = due;
+        due
+    }
+
+    /// Lets everything happen that was due until now, in the order in which it was due.
+    pub(crate) fn settle(&mut self, moment: Moment) {
+        while let Some(due) = self.next_due().filter(|due| *due <= moment.now) {
+            let then = Moment {
+                now: due,
+                wall: moment.wall_at(due),
+            };
+            if self.power.due() == Some(due) {
+                // A timer input is never refused.
+                let _ = self.step(Input::Timer, then);
+            }
+            if self.absence.is_some_and(|absence| absence.ready_at <= due) {
+                self.absence = None;
+                self.bmc_started = then.wall;
+                self.event(then.wall, MachineEventKind::BmcReady);
+            }
+            let expired = self
+                .fault_expiries
+                .extract_if(.., |(until, _)| *until <= due)
+                .collect::<Vec<_>>();
+            for (_, id) in expired {
+                self.faults.remove(id);
+            }
+            self.finish_erasures(then);
+        }
+    }
+
+    pub(crate) fn event(&mut self, at: Timestamp, kind: MachineEventKind) {
+        self.outbox.push(Out::Event(at, kind));
+    }
+
+    pub(crate) fn queue(&mut self, outs: impl IntoIterator<Item = Out>) {
+        self.outbox.extend(outs);
+    }
+
+    pub(crate) fn take_outbox(&mut self) -> Vec<Out> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// `duration` of real hardware, as long as this run lets it take.
+    pub(crate) fn scaled(&self, duration: Duration) -> Duration {
+        duration.div_f64(self.time_scale)
+    }
+
+    /// A reset command from outside (Redfish or admin API).
+    pub(crate) fn reset(&mut self, reset: ResetType, moment: Moment) -> Result<(), Refusal> {
+        if self.faults.loses_reset() {
+            return Ok(());
+        }
+        let graceful = matches!(reset, ResetType::GracefulShutdown | ResetType::GracefulRestart);
+        if graceful && self.power == Power::Up && self.faults.ignores_power_button() {
+            self.counters.resets += 1;
+            self.event(
+                moment.wall,
+                MachineEventKind::ResetRequested {
+                    reset_type: reset.as_str().to_owned(),
+                },
+            );
+            return Ok(());
+        }
+        self.step(Input::Reset(reset), moment)?;
+        self.counters.resets += 1;
+        Ok(())
+    }
+
+    pub(crate) fn guest_input(&mut self, input: Input, moment: Moment) {
+        // Inputs of a guest are never refused.
+        let _ = self.step(input, moment);
+    }
+
+    fn step(&mut self, input: Input, moment: Moment) -> Result<(), Refusal> {
+        let around = Surroundings {
+            timing: &self.timing,
+            guest_listens: matches!(self.execution, Execution::Guest { .. }),
+        };
+        let (power, effects) = self.power.step(input, moment.now, around)?;
+        if let Input::Reset(reset) = input {
+            self.event(
+                moment.wall,
+                MachineEventKind::ResetRequested {
+                    reset_type: reset.as_str().to_owned(),
+                },
+            );
+        }
+        self.power = power;
+        for effect in effects {
+            match effect {
+                Effect::StopExecution => self.stop_execution(moment, "the machine was reset or lost power"),
+                Effect::EnterPost => self.enter_post(moment),
+                Effect::Boot => self.start_boot(moment),
+            }
+        }
+        let shown = power.state(self.personality.power.shows_guest_shutdown);
+        if std::mem::replace(&mut self.shown, shown) != shown {
+            self.event(moment.wall, MachineEventKind::Power { state: shown });
+        }
+        Ok(())
+    }
+
+    /// Power is gone at once, as when a cable is pulled.
+    pub(crate) fn lose_power(&mut self, moment: Moment) {
+        self.stop_execution(moment, "the machine lost power");
+        self.power = Power::Off;
+        if std::mem::replace(&mut self.shown, PowerState::Off) != PowerState::Off {
+            self.event(moment.wall, MachineEventKind::Power { state: PowerState::Off });
+        }
+    }
+
+    fn stop_execution(&mut self, moment: Moment, reason: &str) {
+        self.generation += 1;
+        self.outbox.push(Out::Stop(std::mem::take(&mut self.stop)));
+        if let Execution::Guest { .. } = std::mem::replace(&mut self.execution, Execution::Nothing) {
+            self.event(
+                moment.wall,
+                MachineEventKind::GuestStopped {
+                    reason: reason.to_owned(),
+                },
+            );
+        }
+    }
+
+    fn enter_post(&mut self, moment: Moment) {
+        self.execution = Execution::Post;
+        let factory_defaults = self.bios.apply(self.personality);
+        self.boot.enter_post(factory_defaults);
+        for task in self.redfish.tasks.finish_staged(moment.wall) {
+            self.event(
+                moment.wall,
+                MachineEventKind::TaskFinished {
+                    task,
+                    state: "Completed".to_owned(),
+                },
+            );
+        }
+    }
+
+    fn start_boot(&mut self, moment: Moment) {
+        self.counters.boots += 1;
+        match self.boot.plan() {
+            BootPlan::Setup => self.execution = Execution::Setup,
+            BootPlan::Try {
+                devices,
+                http_boot_uri,
+                from_override,
+            } => {
+                let labels = devices.iter().map(BootDevice::label).collect();
+                self.event(
+                    moment.wall,
+                    MachineEventKind::BootStarted {
+                        devices: labels,
+                        from_override,
+                    },
+                );
+                self.generation += 1;
+                self.execution = Execution::Firmware { device: None };
+                self.outbox.push(Out::Boot(BootJob {
+                    generation: self.generation,
+                    devices,
+                    http_boot_uri,
+                    stop: self.stop.clone(),
+                }));
+            }
+        }
+    }
+
+    /// The BMC restarts; the host keeps running. Sessions do not survive it.
+    pub(crate) fn reset_bmc(&mut self, moment: Moment) {
+        self.counters.bmc_resets += 1;
+        let starting = self.timing.bmc_reset * self.personality.starting_percent / 100;
+        let ready_at = moment.now + self.timing.bmc_reset;
+        self.absence = Some(Absence {
+            answers_from: ready_at - starting,
+            ready_at,
+        });
+        self.event(moment.wall, MachineEventKind::BmcReset);
+        for session in self.redfish.sessions.clear() {
+            self.event(
+                moment.wall,
+                MachineEventKind::SessionClosed {
+                    session,
+                    reason: "the BMC was restarted".to_owned(),
+                },
+            );
+        }
+    }
+
+    /// The fault ends by itself at `until`.
+    pub(crate) fn expire_fault(&mut self, id: FaultId, until: Instant) {
+        self.fault_expiries.push((until, id));
+    }
+
+    pub(crate) fn drive(&mut self, name: &DriveName) -> Option<&mut Drive> {
+        self.drives.iter_mut().find(|drive| drive.name == *name)
+    }
+
+    /// A drive as the guest of `generation` can reach it.
+    pub(crate) fn guest_drive(&mut self, generation: u64, name: &DriveName) -> Result<&mut Drive, DriveError> {
+        if self.generation != generation {
+            return Err(DriveError::PowerLost);
+        }
+        self.drive(name)
+            .filter(|drive| !drive.absent)
+            .ok_or_else(|| DriveError::NotFound(name.clone()))
+    }
+
+    /// Starts an out-of-band erasure whose outcome `task` will tell.
+    pub(crate) fn start_erase(&mut self, name: &DriveName, task: String, moment: Moment) {
+        let until = moment.now + self.timing.secure_erase;
+        if let Some(drive) = self.drive(name) {
+            drive.erasure = Some(Erasure { until, task });
+        }
+        self.event(
+            moment.wall,
+            MachineEventKind::DriveEraseStarted {
+                drive: name.0.clone(),
+                in_band: false,
+            },
+        );
+    }
+
+    fn finish_erasures(&mut self, moment: Moment) {
+        let names: Vec<DriveName> = self.drives.iter().map(|drive| drive.name.clone()).collect();
+        for name in names {
+            let over = |erasure: &mut Erasure| erasure.until <= moment.now;
+            let Some(erasure) = self.drive(&name).and_then(|drive| drive.erasure.take_if(over)) else {
+                continue;
+            };
+            let outcome = self.finish_erase(&name, false, moment.wall);
+            let state =
+                self.redfish
+                    .tasks
+                    .finish(&erasure.task, outcome.map_err(|error| error.to_string()), moment.wall);
+            self.event(
+                moment.wall,
+                MachineEventKind::TaskFinished {
+                    task: erasure.task,
+                    state: state.to_owned(),
+                },
+            );
+        }
+    }
+
+    /// The time an erasure takes is over: the drive is blank now, or it has failed.
+    pub(crate) fn finish_erase(&mut self, name: &DriveName, in_band: bool, wall: Timestamp) -> Result<(), DriveError> {
+        let failure = self.faults.erase_failure(name);
+        let drive = self
+            .drive(name)
+            .filter(|drive| !drive.absent)
+            .ok_or_else(|| DriveError::NotFound(name.clone()))?;
+        match failure {
+            None => {
+                drive.content = drive::DriveContent::default();
+                self.event(
+                    wall,
+                    MachineEventKind::DriveErased {
+                        drive: name.0.clone(),
+                        in_band,
+                    },
+                );
+                Ok(())
+            }
+            Some(message) => {
+                self.event(
+                    wall,
+                    MachineEventKind::DriveEraseFailed {
+                        drive: name.0.clone(),
+                        in_band,
+                        message: message.clone(),
+                    },
+                );
+                Err(DriveError::EraseFailed {
+                    drive: name.clone(),
+                    message,
+                })
+            }
+        }
+    }
+}
+
+/// A boot order names something the machine does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownBootDevice(pub String);
+
+fn boot_manager(spec: &MachineSpec, drives: &[Drive], hardware: &Hardware) -> Result<Boot, UnknownBootDevice> {
+    let mut devices: Vec<BootDevice> = drives
+        .iter()
+        .map(|drive| BootDevice::Drive {
+            drive: drive.name.clone(),
+        })
+        .collect();
+    devices.extend(
+        hardware
+            .nics
+            .iter()
+            .map(|nic| BootDevice::Network { nic: nic.name.clone() }),
+    );
+    let position = |name: &String| {
+        devices
+            .iter()
+            .position(|device| match device {
+                BootDevice::Drive { drive } => drive.0 == *name,
+                BootDevice::Network { nic } => nic == name,
+            })
+            .ok_or_else(|| UnknownBootDevice(name.clone()))
+    };
+    let order = match &spec.boot_order {
+        Some(names) => names.iter().map(position).collect::<Result<Vec<_>, _>>()?,
+        None => (0..devices.len()).collect(),
+    };
+    Ok(Boot::new(devices, &order))
+}

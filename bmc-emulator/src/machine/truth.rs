@@ -1,0 +1,145 @@
+//! What is really the case, for those who judge a test. No face of the machine shows this.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Machine;
+use super::boot::BootOverride;
+use super::power::PowerState;
+
+/// What executes on the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all_fields = "camelCase")]
+pub enum Execution {
+    Nothing,
+    Post,
+    /// The firmware tries to boot from this device.
+    Firmware {
+        device: Option<String>,
+    },
+    /// The setup menu waits for somebody with a keyboard.
+    Setup,
+    Guest {
+        source: String,
+    },
+    /// Power is on and nothing runs: no bootable device, or a guest that ended without switching off.
+    Halted {
+        reason: String,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counters {
+    pub requests: u64,
+    pub resets: u64,
+    pub boots: u64,
+    pub bmc_resets: u64,
+    pub logins_failed: u64,
+    pub sessions_opened: u64,
+}
+
+/// A snapshot of one machine.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MachineTruth {
+    pub name: String,
+    pub power_state: PowerState,
+    pub execution: Execution,
+    pub bmc_available: bool,
+    pub indicator_lit: bool,
+    pub drives: Vec<DriveTruth>,
+    pub boot_override: BootOverride,
+    /// Boot option references as they are tried, and what they stand for.
+    pub boot_order: Vec<String>,
+    pub factory_boot_order: Vec<String>,
+    pub staged_boot_order: Option<Vec<String>>,
+    pub boot_devices: BTreeMap<String, String>,
+    pub bios_attributes: BTreeMap<String, Value>,
+    pub bios_pending: BTreeMap<String, Value>,
+    pub bios_reset_pending: bool,
+    /// Ids of open Redfish sessions.
+    pub sessions: Vec<String>,
+    pub accounts: Vec<String>,
+    pub subscriptions: Vec<String>,
+    pub tasks: BTreeMap<String, String>,
+    pub faults: Vec<InjectedFault>,
+    pub counters: Counters,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriveTruth {
+    pub name: String,
+    pub serial_number: String,
+    pub present: bool,
+    pub erasing: bool,
+    /// Record name → content as text; what is not UTF-8 is shown as its length.
+    pub records: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InjectedFault {
+    pub id: u64,
+    pub fault: crate::fault::Fault,
+}
+
+impl Machine {
+    pub(crate) fn truth(&self) -> MachineTruth {
+        MachineTruth {
+            name: self.hardware.name.clone(),
+            power_state: self.power.state(true),
+            execution: self.execution.clone(),
+            bmc_available: self.absence.is_none() && !self.faults.unreachable(),
+            indicator_lit: self.indicator_lit,
+            drives: self
+                .drives
+                .iter()
+                .map(|drive| DriveTruth {
+                    name: drive.name.0.clone(),
+                    serial_number: drive.serial_number.clone(),
+                    present: !drive.absent,
+                    erasing: drive.erasure.is_some(),
+                    records: drive
+                        .content
+                        .records
+                        .iter()
+                        .map(|(name, data)| {
+                            let text = std::str::from_utf8(data)
+                                .map_or_else(|_| format!("{} bytes", data.len()), str::to_owned);
+                            (name.clone(), text)
+                        })
+                        .collect(),
+                })
+                .collect(),
+            boot_override: self.boot.override_.clone(),
+            boot_order: self.boot.order.clone(),
+            factory_boot_order: self.boot.factory_order.clone(),
+            staged_boot_order: self.boot.staged_order.clone(),
+            boot_devices: self
+                .boot
+                .options
+                .iter()
+                .map(|option| (option.reference.clone(), option.device.label()))
+                .collect(),
+            bios_attributes: self.bios.current(self.personality),
+            bios_pending: self.bios.pending().clone(),
+            bios_reset_pending: self.bios.reset_pending(),
+            sessions: self.redfish.sessions.ids(),
+            accounts: self.redfish.accounts.names(),
+            subscriptions: self.redfish.subscriptions.destinations(),
+            tasks: self.redfish.tasks.states(),
+            faults: self
+                .faults
+                .list()
+                .map(|(id, fault)| InjectedFault {
+                    id: id.0,
+                    fault: fault.clone(),
+                })
+                .collect(),
+            counters: self.counters.clone(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! How BMCs of different vendors differ, as data. A personality is shared and immutable; what a single machine
+//! changes lives in the machine.
+
+mod dell;
+mod generic;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::dell::DELL;
+pub(crate) use self::generic::GENERIC;
+use crate::machine::power::ResetType;
+
+/// Which personality a machine shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PersonalityName {
+    /// What the Redfish specification says, and nothing else.
+    #[default]
+    Generic,
+    /// An iDRAC 9.
+    Dell,
+}
+
+impl PersonalityName {
+    pub(crate) fn personality(self) -> &'static Personality {
+        match self {
+            PersonalityName::Generic => &GENERIC,
+            PersonalityName::Dell => &DELL,
+        }
+    }
+}
+
+/// The data by which one vendor's BMC differs from another's.
+#[derive(Debug)]
+pub(crate) struct Personality {
+    /// Identifiers of the members of the three main collections.
+    pub system_id: &'static str,
+    pub manager_id: &'static str,
+    pub chassis_id: &'static str,
+    pub manufacturer: &'static str,
+    pub model: &'static str,
+    /// `ServiceRoot.Vendor` and `ServiceRoot.Product`.
+    pub vendor: &'static str,
+    pub product: &'static str,
+    pub manager_model: &'static str,
+    pub manager_firmware: &'static str,
+    pub bios_version: &'static str,
+    /// `Server` header of every answer, where the vendor sends one.
+    pub server_header: Option<&'static str>,
+    /// Name and version of the Base registry its messages come from.
+    pub base_registry: &'static str,
+    /// Whether arrays in messages are followed by their `@odata.count`.
+    pub annotates_counts: bool,
+    pub storage_id: &'static str,
+    pub timing: DefaultTiming,
+    pub reset_types: &'static [ResetType],
+    pub manager_reset_types: &'static [&'static str],
+    pub bios_defaults: &'static [BiosDefault],
+    pub bios_registry: &'static str,
+    pub sessions: SessionLimits,
+    pub accounts: AccountStyle,
+    pub tasks: TaskStyle,
+    pub boot_order: BootOrderStyle,
+    pub bios: BiosStyle,
+    pub power: PowerStyle,
+    /// Answer to a PATCH or POST that worked and has nothing to show.
+    pub success: SuccessStyle,
+    /// How long after its reset a BMC already accepts connections but still answers 503, in percent of `bmc_reset`.
+    pub starting_percent: u32,
+}
+
+/// Delays of real hardware of this kind; a fleet file overrides them one by one.
+#[derive(Debug)]
+pub(crate) struct DefaultTiming {
+    pub power_on: Duration,
+    pub power_off: Duration,
+    pub post: Duration,
+    pub graceful_shutdown: Duration,
+    pub secure_erase: Duration,
+    pub bmc_reset: Duration,
+    pub boot_retry: Duration,
+    pub os_boot: Duration,
+}
+
+/// A BIOS attribute as the factory sets it.
+#[derive(Debug)]
+pub(crate) struct BiosDefault {
+    pub name: &'static str,
+    pub value: BiosValue,
+}
+
+#[derive(Debug)]
+pub(crate) enum BiosValue {
+    /// One of the listed value names; the first is the default.
+    Enumeration(&'static [&'static str]),
+    Integer {
+        default: i64,
+        lower: i64,
+        upper: i64,
+    },
+    Text(&'static str),
+}
+
+impl BiosValue {
+    pub(crate) fn default_value(&self) -> serde_json::Value {
+        match self {
+            BiosValue::Enumeration(values) => values[0].into(),
+            BiosValue::Integer { default, .. } => (*default).into(),
+            BiosValue::Text(text) => (*text).into(),
+        }
+    }
+
+    /// What is wrong with `value`, if anything.
+    pub(crate) fn accepts(&self, value: &serde_json::Value) -> bool {
+        match self {
+            BiosValue::Enumeration(values) => value.as_str().is_some_and(|text| values.contains(&text)),
+            BiosValue::Integer { lower, upper, .. } => value.as_i64().is_some_and(|n| (*lower..=*upper).contains(&n)),
+            BiosValue::Text(_) => value.is_string(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct SessionLimits {
+    pub maximum: usize,
+    /// `SessionService.SessionTimeout` in seconds.
+    pub timeout_seconds: u64,
+}
+
+/// How accounts are created and removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccountStyle {
+    /// POST to the collection, DELETE of the member.
+    Collection { maximum_password_length: u32 },
+    /// A fixed number of slots: POST and DELETE answer 405, an empty slot has an empty `UserName`, slot 1 is reserved.
+    Slots { count: u32, maximum_password_length: u32 },
+}
+
+impl AccountStyle {
+    pub(crate) fn maximum_password_length(self) -> u32 {
+        match self {
+            AccountStyle::Collection {
+                maximum_password_length,
+            }
+            | AccountStyle::Slots {
+                maximum_password_length,
+                ..
+            } => maximum_password_length,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct TaskStyle {
+    /// Whether ids look like `JID_123456789012` instead of counting from 1.
+    pub job_ids: bool,
+    /// How long a finished task can still be read.
+    pub kept_for: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BootOrderStyle {
+    /// A PATCH of `Boot.BootOrder` takes effect at once.
+    Immediate,
+    /// It becomes a job (202 with `Location`) that the next POST carries out.
+    StagedJob,
+}
+
+#[derive(Debug)]
+pub(crate) struct BiosStyle {
+    /// `Bios.ResetBios` without a JSON body answers 400 (Q13).
+    pub reset_needs_body: bool,
+    /// A PATCH of the settings object with an apply time becomes a job (202 with `Location`) (Q1).
+    pub settings_become_job: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct PowerStyle {
+    /// Whether `PowerState` shows `PoweringOff` while the guest shuts down; others show `On` until the power is off.
+    pub shows_guest_shutdown: bool,
+    /// Whether a command that would change nothing (On when on, ForceOff when off) answers 409 (Q66).
+    pub refuses_no_change: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SuccessStyle {
+    /// 204 without a body.
+    NoContent,
+    /// 200 with an `@Message.ExtendedInfo` that reports success.
+    Message,
+}

@@ -1,0 +1,211 @@
+//! `AccountService`, its accounts and roles.
+
+use http::{Method, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::accounts::{Account, AccountError, Role};
+use super::call::Reply;
+use super::context::{Answer, Context, collection, link};
+use super::message::{self, Message};
+use crate::personality::AccountStyle;
+use crate::secret::Secret;
+
+const URI: &str = "/redfish/v1/AccountService";
+const ACCOUNTS: &str = "/redfish/v1/AccountService/Accounts";
+const ROLES: &str = "/redfish/v1/AccountService/Roles";
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    match rest {
+        [] => cx.read_only(service),
+        ["Accounts"] => accounts(cx),
+        ["Accounts", id] => match id
+            .parse()
+            .ok()
+            .filter(|number| cx.machine.redfish.accounts.get(*number).is_some())
+        {
+            Some(number) => account(cx, number),
+            None => cx.not_found(),
+        },
+        ["Roles"] => cx.read_only(|_| {
+            collection(
+                ROLES,
+                "RoleCollection",
+                "Roles",
+                Role::ALL.map(|role| format!("{ROLES}/{}", role.as_str())),
+            )
+        }),
+        ["Roles", id] => match Role::parse(id) {
+            Some(role) => cx.read_only(|_| role_document(role)),
+            None => cx.not_found(),
+        },
+        _ => cx.not_found(),
+    }
+}
+
+fn service(cx: &mut Context<'_>) -> Value {
+    json!({
+        "@odata.type": "#AccountService.v1_15_0.AccountService",
+        "@odata.id": URI,
+        "Id": "AccountService",
+        "Name": "Account Service",
+        "Description": "Local accounts of this BMC",
+        "Status": { "State": "Enabled", "Health": "OK" },
+        "ServiceEnabled": true,
+        "MinPasswordLength": 1,
+        "MaxPasswordLength": cx.personality().accounts.maximum_password_length(),
+        "AccountLockoutThreshold": 0,
+        "AccountLockoutDuration": 0,
+        "Accounts": link(ACCOUNTS),
+        "Roles": link(ROLES),
+    })
+}
+
+fn role_document(role: Role) -> Value {
+    json!({
+        "@odata.type": "#Role.v1_3_1.Role",
+        "@odata.id": format!("{ROLES}/{}", role.as_str()),
+        "Id": role.as_str(),
+        "Name": format!("{} role", role.as_str()),
+        "IsPredefined": true,
+        "AssignedPrivileges": role.privileges(),
+        "RoleId": role.as_str(),
+    })
+}
+
+fn account_document(number: u32, account: &Account) -> Value {
+    json!({
+        "@odata.type": "#ManagerAccount.v1_12_0.ManagerAccount",
+        "@odata.id": format!("{ACCOUNTS}/{number}"),
+        "Id": number.to_string(),
+        "Name": "User Account",
+        "UserName": account.user_name,
+        "Password": null,
+        "RoleId": if account.user_name.is_empty() { "" } else { account.role.as_str() },
+        "Enabled": account.enabled,
+        "Locked": false,
+        "PasswordChangeRequired": false,
+        "PasswordExpiration": null,
+        "AccountTypes": ["Redfish"],
+        "Links": { "Role": link(format!("{ROLES}/{}", account.role.as_str())) },
+    })
+}
+
+fn accounts(cx: &mut Context<'_>) -> Answer {
+    let creates = matches!(cx.personality().accounts, AccountStyle::Collection { .. });
+    if creates && cx.call.method == Method::POST {
+        return create(cx);
+    }
+    cx.read(if creates { "GET, HEAD, POST" } else { "GET, HEAD" }, |cx| {
+        let members = cx
+            .machine
+            .redfish
+            .accounts
+            .numbers()
+            .into_iter()
+            .map(|number| format!("{ACCOUNTS}/{number}"));
+        collection(ACCOUNTS, "ManagerAccountCollection", "Accounts", members)
+    })
+}
+
+fn create(cx: &mut Context<'_>) -> Answer {
+    let body = cx.object()?;
+    let missing: Vec<Message> = ["UserName", "Password", "RoleId"]
+        .into_iter()
+        .filter(|name| !body.contains_key(*name))
+        .map(|name| Message::new(&message::PROPERTY_MISSING, [name]).about(format!("#/{name}")))
+        .collect();
+    cx.refuse_if_any(&missing)?;
+    let mut account = Account {
+        user_name: String::new(),
+        password: Secret::new(""),
+        role: Role::ReadOnly,
+        enabled: true,
+    };
+    update(cx, &mut account, body)?;
+    let number = cx
+        .machine
+        .redfish
+        .accounts
+        .create(account.clone())
+        .map_err(|error| account_error(cx, error, &account.user_name))?;
+    let location = format!("{ACCOUNTS}/{number}");
+    Ok(Reply::json(StatusCode::CREATED, account_document(number, &account)).with(header::LOCATION, location))
+}
+
+fn account(cx: &mut Context<'_>, number: u32) -> Answer {
+    let removable = matches!(cx.personality().accounts, AccountStyle::Collection { .. });
+    let Some(mut account) = cx.machine.redfish.accounts.get(number) else {
+        return cx.not_found();
+    };
+    let document = account_document(number, &account);
+    match cx.call.method {
+        Method::PATCH => {
+            cx.check_if_match(&document)?;
+            let body = cx.patch_object()?;
+            update(cx, &mut account, body)?;
+            let stored = cx.machine.redfish.accounts.put(number, account.clone());
+            stored.map_err(|error| account_error(cx, error, &account.user_name))?;
+            Ok(cx.document(account_document(number, &account)))
+        }
+        Method::DELETE if removable => {
+            cx.check_if_match(&document)?;
+            cx.machine.redfish.accounts.remove(number);
+            Ok(cx.success())
+        }
+        _ => cx.read(
+            if removable {
+                "GET, HEAD, PATCH, DELETE"
+            } else {
+                "GET, HEAD, PATCH"
+            },
+            |_| document,
+        ),
+    }
+}
+
+fn update(cx: &Context<'_>, account: &mut Account, body: Map<String, Value>) -> Result<(), Reply> {
+    let longest = cx.personality().accounts.maximum_password_length();
+    let mut wrong = Vec::new();
+    for (name, value) in body {
+        let pointer = format!("#/{name}");
+        match (name.as_str(), &value) {
+            ("UserName", Value::String(text)) => account.user_name = text.clone(),
+            ("Password", Value::String(text)) if text.chars().count() > longest as usize => {
+                // The value stays out of the message: it is a password.
+                wrong.push(Message::new(&message::STRING_TOO_LONG, ["******", &longest.to_string()]).about(pointer));
+            }
+            ("Password", Value::String(text)) => account.password = Secret::new(text.clone()),
+            ("Enabled", Value::Bool(enabled)) => account.enabled = *enabled,
+            ("RoleId", Value::String(text)) => match Role::parse(text) {
+                Some(role) => account.role = role,
+                None => wrong.push(Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [text, "RoleId"]).about(pointer)),
+            },
+            ("Password", _) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, ["Password"]).about(pointer)),
+            ("UserName" | "Enabled" | "RoleId", other) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name]).about(pointer))
+            }
+            ("AccountTypes" | "Locked" | "PasswordChangeRequired" | "Id" | "Name" | "Links", _) => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer)),
+        }
+    }
+    cx.refuse_if_any(&wrong)
+}
+
+fn account_error(cx: &Context<'_>, error: AccountError, user_name: &str) -> Reply {
+    match error {
+        AccountError::NameTaken => cx.error(
+            StatusCode::BAD_REQUEST,
+            Message::new(
+                &message::RESOURCE_ALREADY_EXISTS,
+                ["ManagerAccount", "UserName", user_name],
+            )
+            .about("#/UserName"),
+        ),
+        AccountError::Full => cx.error(
+            StatusCode::BAD_REQUEST,
+            Message::new(&message::CREATE_LIMIT_REACHED, []),
+        ),
+    }
+}

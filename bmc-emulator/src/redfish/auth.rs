@@ -1,0 +1,124 @@
+//! Who may do what: Basic authentication, session tokens, and the privileges of the predefined roles.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, StatusCode, header};
+
+use super::accounts::Role;
+use super::call::Reply;
+use super::context::{Caller, Context};
+use super::message::{self, Message};
+use super::session_service::AUTH_TOKEN;
+use crate::event::MachineEventKind;
+
+/// Identifies the caller, or refuses the request.
+pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<(), Reply> {
+    for session in cx.machine.redfish.sessions.expire(cx.moment.now) {
+        let reason = "not used for too long".to_owned();
+        cx.machine
+            .event(cx.moment.wall, MachineEventKind::SessionClosed { session, reason });
+    }
+    if is_open(&cx.call.method, segments) {
+        return Ok(());
+    }
+    let caller = identify(cx).ok_or_else(|| unauthorized(cx))?;
+    if !may(&caller, &cx.call.method, segments, cx) {
+        return Err(cx.error(
+            StatusCode::FORBIDDEN,
+            Message::new(&message::INSUFFICIENT_PRIVILEGE, []),
+        ));
+    }
+    cx.caller = Some(caller);
+    Ok(())
+}
+
+/// What DSP0266 §13.3.2 leaves open, and the login itself.
+fn is_open(method: &Method, segments: &[&str]) -> bool {
+    match segments {
+        ["redfish"] | ["redfish", "v1"] | ["redfish", "v1", "$metadata" | "odata"] => true,
+        ["redfish", "v1", "SessionService", "Sessions"]
+        | ["redfish", "v1", "SessionService", "Sessions", "Members"] => method == Method::POST,
+        _ => false,
+    }
+}
+
+fn identify(cx: &mut Context<'_>) -> Option<Caller> {
+    let token = cx.call.header(&AUTH_TOKEN).map(str::to_owned);
+    let basic = cx.call.header(&header::AUTHORIZATION).and_then(basic_credentials);
+    if (token.is_some() || basic.is_some()) && cx.machine.faults.rejects_credentials() {
+        cx.machine.counters.logins_failed += 1;
+        return None;
+    }
+    if let Some(token) = token {
+        let (session, user) = cx.machine.redfish.sessions.authenticate(&token, cx.moment.now)?;
+        let role = cx.machine.redfish.accounts.role_of(&user)?;
+        return Some(Caller {
+            user,
+            role,
+            session: Some(session),
+        });
+    }
+    let (user, password) = basic?;
+    match cx.machine.redfish.accounts.log_in(&user, &password) {
+        Some(role) => Some(Caller {
+            user,
+            role,
+            session: None,
+        }),
+        None => {
+            cx.machine.counters.logins_failed += 1;
+            cx.machine.event(cx.moment.wall, MachineEventKind::LoginFailed { user });
+            None
+        }
+    }
+}
+
+fn basic_credentials(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+pub(super) fn unauthorized(cx: &Context<'_>) -> Reply {
+    let message = Message::new(&message::NO_VALID_SESSION, []);
+    cx.error(StatusCode::UNAUTHORIZED, message)
+        .with(header::WWW_AUTHENTICATE, "Basic realm=\"Redfish\"")
+}
+
+fn may(caller: &Caller, method: &Method, segments: &[&str], cx: &Context<'_>) -> bool {
+    if method == Method::GET || method == Method::HEAD {
+        return true;
+    }
+    let own_session = |id: &&str| caller.session.as_deref() == Some(*id);
+    let own_account = |id: &&str| {
+        let account = id
+            .parse()
+            .ok()
+            .and_then(|number| cx.machine.redfish.accounts.get(number));
+        let only_password = cx.object().is_ok_and(|body| body.keys().all(|name| name == "Password"));
+        only_password && account.is_some_and(|account| account.user_name == caller.user)
+    };
+    match (caller.role, &segments[2..]) {
+        (Role::Administrator, _) => true,
+        (_, ["SessionService", "Sessions", id]) if own_session(id) => true,
+        (_, ["AccountService", "Accounts", id]) if *method == Method::PATCH && own_account(id) => true,
+        (Role::Operator, ["Systems" | "Chassis", ..]) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_credentials_may_contain_colons() {
+        let header = format!("Basic {}", STANDARD.encode("admin:a:b"));
+        assert_eq!(basic_credentials(&header), Some(("admin".to_owned(), "a:b".to_owned())));
+        assert_eq!(basic_credentials("Bearer abc"), None);
+    }
+}

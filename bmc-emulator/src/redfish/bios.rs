@@ -1,0 +1,129 @@
+//! `Bios`: attributes in force, the settings object for the next POST, and the way back to the defaults.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::call::Reply;
+use super::context::{Answer, Context, link};
+use super::message::{self, Message};
+use super::task_service;
+use crate::machine::bios::{AttributeError, Attributes};
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    match rest {
+        [] => cx.read_only(document),
+        ["Settings"] => match cx.call.method {
+            Method::PATCH => patch_settings(cx),
+            _ => cx.read("GET, HEAD, PATCH", settings_document),
+        },
+        ["Actions", "Bios.ResetBios"] => reset_bios(cx),
+        _ => cx.not_found(),
+    }
+}
+
+fn uri(cx: &Context<'_>) -> String {
+    format!("{}/Bios", cx.system_uri())
+}
+
+fn document(cx: &mut Context<'_>) -> Value {
+    let uri = uri(cx);
+    json!({
+        "@odata.type": "#Bios.v1_2_3.Bios",
+        "@odata.id": uri,
+        "Id": "Bios",
+        "Name": "BIOS Configuration Current Settings",
+        "Description": "Attributes in force since the last POST",
+        "AttributeRegistry": cx.personality().bios_registry,
+        "Attributes": cx.machine.bios.current(cx.personality()),
+        "ResetBiosToDefaultsPending": cx.machine.bios.reset_pending(),
+        "@Redfish.Settings": {
+            "@odata.type": "#Settings.v1_3_5.Settings",
+            "SettingsObject": link(format!("{uri}/Settings")),
+            "SupportedApplyTimes": ["OnReset"],
+        },
+        "Actions": {
+            "#Bios.ResetBios": { "target": format!("{uri}/Actions/Bios.ResetBios") },
+        },
+    })
+}
+
+fn settings_document(cx: &mut Context<'_>) -> Value {
+    json!({
+        "@odata.type": "#Bios.v1_2_3.Bios",
+        "@odata.id": format!("{}/Settings", uri(cx)),
+        "Id": "Settings",
+        "Name": "BIOS Configuration Pending Settings",
+        "Description": "Attributes that the next POST will set",
+        "AttributeRegistry": cx.personality().bios_registry,
+        "Attributes": cx.machine.bios.pending(),
+    })
+}
+
+fn patch_settings(cx: &mut Context<'_>) -> Answer {
+    let before = settings_document(cx);
+    cx.check_if_match(&before)?;
+    let mut staged = Attributes::new();
+    let mut wrong = Vec::new();
+    for (name, value) in cx.patch_object()? {
+        match (name.as_str(), value) {
+            ("Attributes", Value::Object(attributes)) => {
+                for (name, value) in attributes {
+                    let pointer = format!("#/Attributes/{name}");
+                    match cx.machine.bios.check(cx.personality(), &name, &value) {
+                        Ok(()) => {
+                            staged.insert(name, value);
+                        }
+                        Err(AttributeError::Unknown) => {
+                            wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer));
+                        }
+                        Err(AttributeError::BadValue) => {
+                            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                            wrong.push(
+                                Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [&text, &name]).about(pointer),
+                            );
+                        }
+                    }
+                }
+            }
+            ("@Redfish.SettingsApplyTime", Value::Object(apply)) => {
+                let time = apply.get("ApplyTime").and_then(Value::as_str).unwrap_or("OnReset");
+                if time != "OnReset" {
+                    let message = Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [time, "ApplyTime"]);
+                    wrong.push(message.about("#/@Redfish.SettingsApplyTime/ApplyTime"));
+                }
+            }
+            ("Id" | "Name" | "Description" | "AttributeRegistry", _) => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(format!("#/{name}")));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(format!("#/{name}"))),
+        }
+    }
+    cx.refuse_if_any(&wrong)?;
+    cx.machine.bios.stage(staged);
+    if cx.personality().bios.settings_become_job {
+        let target = uri(cx);
+        let moment = cx.moment;
+        let tasks = &mut cx.machine.redfish.tasks;
+        let task = tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, moment.now, moment.wall);
+        return Ok(task_service::accepted(cx, &task));
+    }
+    Ok(cx.success())
+}
+
+fn reset_bios(cx: &mut Context<'_>) -> Answer {
+    cx.require_post()?;
+    // Q13: an iDRAC wants a JSON body, even if it is empty.
+    if cx.personality().bios.reset_needs_body && cx.call.body.is_empty() {
+        return Err(cx.error(StatusCode::BAD_REQUEST, Message::new(&message::MALFORMED_JSON, [])));
+    }
+    let body = cx.action_object()?;
+    if let Some(unknown) = body.keys().find(|name| *name != "ResetType") {
+        let message = Message::new(&message::ACTION_PARAMETER_UNKNOWN, ["Bios.ResetBios", unknown]);
+        return Err(cx.error(StatusCode::BAD_REQUEST, message.about(format!("#/{unknown}"))));
+    }
+    cx.machine.bios.stage_reset();
+    match cx.personality().success {
+        crate::personality::SuccessStyle::NoContent => Ok(Reply::new(StatusCode::NO_CONTENT)),
+        crate::personality::SuccessStyle::Message => Ok(cx.success()),
+    }
+}

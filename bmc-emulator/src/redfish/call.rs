@@ -1,0 +1,86 @@
+//! One request, reduced to what Redfish looks at, and the answer to it.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+
+/// A request whose body has been read.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub method: Method,
+    /// Without trailing slash and query.
+    pub path: String,
+    pub query: Option<String>,
+    pub headers: HeaderMap,
+    pub body: bytes::Bytes,
+}
+
+impl Call {
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub status: StatusCode,
+    pub headers: Vec<(HeaderName, String)>,
+    pub body: Option<Content>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Json(Value),
+    Xml(&'static str),
+}
+
+impl Reply {
+    pub(super) fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    pub(super) fn json(status: StatusCode, body: Value) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Some(Content::Json(body)),
+        }
+    }
+
+    #[must_use]
+    pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// `head` keeps the headers and drops the body (RFC 9110 §9.3.2).
+    pub(super) fn into_response(self, head: bool, server: Option<&'static str>) -> axum::response::Response {
+        let (content_type, bytes) = match &self.body {
+            Some(Content::Json(value)) => (Some("application/json;charset=utf-8"), value.to_string().into_bytes()),
+            Some(Content::Xml(text)) => (Some("application/xml;charset=utf-8"), text.as_bytes().to_vec()),
+            None => (None, Vec::new()),
+        };
+        let mut response = http::Response::new(if head { Body::empty() } else { Body::from(bytes) });
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert("OData-Version", HeaderValue::from_static("4.0"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if let Some(content_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if let Some(server) = server {
+            headers.insert(header::SERVER, HeaderValue::from_static(server));
+        }
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(name, value);
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,86 @@
+//! `Chassis`: the box.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::context::{Answer, Context, collection, link};
+use super::message::{self, Message};
+use super::storage;
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    match rest {
+        [] => cx.read_only(|cx| {
+            collection(
+                "/redfish/v1/Chassis",
+                "ChassisCollection",
+                "Chassis Collection",
+                [cx.chassis_uri()],
+            )
+        }),
+        [id] if *id == cx.personality().chassis_id => match cx.call.method {
+            Method::PATCH => patch(cx),
+            _ => cx.read("GET, HEAD, PATCH", document),
+        },
+        _ => cx.not_found(),
+    }
+}
+
+fn document(cx: &mut Context<'_>) -> Value {
+    let drives: Vec<Value> = storage::drive_uris(cx).into_iter().map(link).collect();
+    let personality = cx.personality();
+    let machine = &cx.machine;
+    let state = machine.power.state(personality.power.shows_guest_shutdown);
+    json!({
+        "@odata.type": "#Chassis.v1_25_2.Chassis",
+        "@odata.id": cx.chassis_uri(),
+        "Id": personality.chassis_id,
+        "Name": "Computer System Chassis",
+        "ChassisType": "RackMount",
+        "Manufacturer": machine.hardware.manufacturer,
+        "Model": machine.hardware.model,
+        "SKU": machine.hardware.sku,
+        "SerialNumber": machine.hardware.chassis_serial_number,
+        "AssetTag": machine.asset_tag,
+        "PowerState": state.as_str(),
+        "IndicatorLED": if machine.indicator_lit { "Lit" } else { "Off" },
+        "LocationIndicatorActive": machine.indicator_lit,
+        "Status": { "State": "Enabled", "Health": "OK" },
+        "Links": {
+            "ComputerSystems": [link(cx.system_uri())],
+            "ManagedBy": [link(cx.manager_uri())],
+            "Drives": drives,
+        },
+    })
+}
+
+fn patch(cx: &mut Context<'_>) -> Answer {
+    let before = document(cx);
+    cx.check_if_match(&before)?;
+    let mut wrong = Vec::new();
+    let (mut lit, mut tag) = (None, None);
+    for (name, value) in cx.patch_object()? {
+        let pointer = format!("#/{name}");
+        match (name.as_str(), &value) {
+            ("IndicatorLED", Value::String(text)) if matches!(text.as_str(), "Lit" | "Off") => {
+                lit = Some(text == "Lit")
+            }
+            ("LocationIndicatorActive", Value::Bool(active)) => lit = Some(*active),
+            ("AssetTag", Value::String(text)) => tag = Some(text.clone()),
+            ("IndicatorLED" | "LocationIndicatorActive" | "AssetTag", other) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name]).about(pointer));
+            }
+            _ if before.get(&name).is_some() => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer)),
+        }
+    }
+    cx.refuse_if_any(&wrong)?;
+    if let Some(lit) = lit {
+        cx.machine.indicator_lit = lit;
+    }
+    if let Some(tag) = tag {
+        cx.machine.asset_tag = tag;
+    }
+    Ok(cx.success())
+}

@@ -1,0 +1,147 @@
+//! Events on their way to a subscriber (DSP0266 §12.5).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+
+use super::event_service::Subscription;
+use crate::bmc::Bmc;
+use crate::event::MachineEventKind;
+use crate::machine::Machine;
+
+pub(super) const ATTEMPTS: u32 = 3;
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One event for one subscriber.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    subscription: u64,
+    destination: String,
+    http_headers: Vec<(String, String)>,
+    terminates: bool,
+    body: Value,
+}
+
+impl Delivery {
+    pub(super) fn new(event_id: u64, subscription: u64, receiver: &Subscription, mut record: Value) -> Self {
+        record["EventId"] = json!(event_id.to_string());
+        record["Context"] = json!(receiver.context);
+        let body = json!({
+            "@odata.type": "#Event.v1_10_0.Event",
+            "Id": event_id.to_string(),
+            "Name": "Event Array",
+            "Context": receiver.context,
+            "Events": [record],
+        });
+        Self {
+            subscription,
+            destination: receiver.destination.clone(),
+            http_headers: receiver.http_headers.clone(),
+            terminates: receiver.delivery_retry_policy == "TerminateAfterRetries",
+            body,
+        }
+    }
+}
+
+/// Delivers one event, with retries; a subscriber that stays away may lose its subscription.
+pub(crate) async fn run(bmc: Bmc, delivery: Delivery) {
+    let interval = bmc.with(|machine, _| machine.scaled(RETRY_INTERVAL));
+    for attempt in 1..=ATTEMPTS {
+        match post(&bmc, &delivery).await {
+            Ok(()) => return,
+            Err(reason) => {
+                tracing::debug!(
+                    machine = bmc.name(),
+                    destination = delivery.destination,
+                    attempt,
+                    reason,
+                    "event not delivered"
+                );
+            }
+        }
+        if attempt < ATTEMPTS {
+            sleep(interval).await;
+        }
+    }
+    if delivery.terminates {
+        bmc.with(|machine, _| machine.redfish.subscriptions.terminate(delivery.subscription));
+    }
+}
+
+async fn post(bmc: &Bmc, delivery: &Delivery) -> Result<(), String> {
+    let mut request = http::Request::post(&delivery.destination).header(header::CONTENT_TYPE, "application/json");
+    for (name, value) in &delivery.http_headers {
+        request = request.header(name, value);
+    }
+    let request = request
+        .body(Bytes::from(delivery.body.to_string()))
+        .map_err(|error| error.to_string())?;
+    match timeout(REQUEST_TIMEOUT, bmc.shared().edges.http.clone().oneshot(request)).await {
+        Ok(Ok(response)) if response.status().is_success() => Ok(()),
+        Ok(Ok(response)) => Err(response.status().to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer".to_owned()),
+    }
+}
+
+/// What subscribers are told about something that happened, if they are told at all.
+pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEventKind) -> Option<Value> {
+    let personality = machine.personality;
+    let system = format!("/redfish/v1/Systems/{}", personality.system_id);
+    let (id, text, arguments, severity, origin) = match kind {
+        MachineEventKind::Power { state } => (
+            "ResourceEvent.1.3.ResourceStateChanged",
+            format!("The state of resource `{system}` has changed to {}.", state.as_str()),
+            vec![system.clone(), state.as_str().to_owned()],
+            "OK",
+            system,
+        ),
+        MachineEventKind::TaskFinished { task, state } => {
+            let ok = state == "Completed";
+            (
+                if ok {
+                    "TaskEvent.1.0.TaskCompletedOK"
+                } else {
+                    "TaskEvent.1.0.TaskAborted"
+                },
+                format!(
+                    "The task with Id '{task}' has {}.",
+                    if ok { "completed" } else { "been aborted" }
+                ),
+                vec![task.clone()],
+                if ok { "OK" } else { "Critical" },
+                format!("/redfish/v1/TaskService/Tasks/{task}"),
+            )
+        }
+        _ => return None,
+    };
+    Some(record(at, id, &text, &arguments, severity, Some(origin)))
+}
+
+pub(super) fn test_record(machine: &Machine, at: Timestamp) -> Value {
+    let text = format!("Test event of {}.", machine.hardware.name);
+    record(at, "ResourceEvent.1.3.TestMessage", &text, &[], "OK", None)
+}
+
+fn record(at: Timestamp, id: &str, text: &str, arguments: &[String], severity: &str, origin: Option<String>) -> Value {
+    let mut record = json!({
+        "MemberId": "0",
+        "EventType": if origin.is_some() { "ResourceUpdated" } else { "Alert" },
+        "EventTimestamp": at.to_string(),
+        "MessageId": id,
+        "Message": text,
+        "MessageArgs": arguments,
+        "Severity": severity,
+        "MessageSeverity": severity,
+    });
+    if let Some(origin) = origin {
+        record["OriginOfCondition"] = json!({ "@odata.id": origin });
+    }
+    record
+}

@@ -1,0 +1,92 @@
+//! `EthernetInterfaces` of the system and of the manager.
+
+use serde_json::{Value, json};
+
+use super::context::{Answer, Context, collection, link};
+
+pub(super) fn system_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let uri = format!("{}/EthernetInterfaces", cx.system_uri());
+    match rest {
+        [] => cx.read_only(|cx| {
+            let members = cx.machine.hardware.nics.iter().map(|nic| format!("{uri}/{}", nic.name));
+            collection(
+                &uri,
+                "EthernetInterfaceCollection",
+                "Ethernet Interface Collection",
+                members,
+            )
+        }),
+        [id] => match cx.machine.hardware.nics.iter().position(|nic| nic.name == *id) {
+            Some(index) => {
+                let document = system_document(cx, &uri, index);
+                cx.read_only(|_| document)
+            }
+            None => cx.not_found(),
+        },
+        _ => cx.not_found(),
+    }
+}
+
+fn system_document(cx: &Context<'_>, uri: &str, index: usize) -> Value {
+    let nic = &cx.machine.hardware.nics[index];
+    json!({
+        "@odata.type": "#EthernetInterface.v1_12_4.EthernetInterface",
+        "@odata.id": format!("{uri}/{}", nic.name),
+        "Id": nic.name,
+        "Name": format!("Host Ethernet Interface {}", nic.name),
+        "EthernetInterfaceType": "Physical",
+        "MACAddress": nic.mac_address,
+        "PermanentMACAddress": nic.mac_address,
+        "LinkStatus": if nic.link_up { "LinkUp" } else { "LinkDown" },
+        "SpeedMbps": nic.speed_mbps,
+        "FullDuplex": true,
+        "InterfaceEnabled": true,
+        "Status": { "State": "Enabled", "Health": "OK" },
+        "Links": { "Chassis": link(cx.chassis_uri()) },
+    })
+}
+
+const MANAGER_NIC: &str = "eth0";
+
+pub(super) fn manager_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let uri = format!("{}/EthernetInterfaces", cx.manager_uri());
+    match rest {
+        [] => cx.read_only(|_| {
+            let members = [format!("{uri}/{MANAGER_NIC}")];
+            collection(
+                &uri,
+                "EthernetInterfaceCollection",
+                "Ethernet Interface Collection",
+                members,
+            )
+        }),
+        [MANAGER_NIC] => cx.read_only(|cx| manager_document(cx, &uri)),
+        _ => cx.not_found(),
+    }
+}
+
+fn manager_document(cx: &Context<'_>, uri: &str) -> Value {
+    let hardware = &cx.machine.hardware;
+    // An address that is a host name is none of the interface's business.
+    let ipv4: Vec<Value> = hardware
+        .bmc_address
+        .parse::<std::net::Ipv4Addr>()
+        .map(|address| json!({ "Address": address.to_string(), "SubnetMask": "255.0.0.0", "AddressOrigin": "Static", "Gateway": null }))
+        .into_iter()
+        .collect();
+    json!({
+        "@odata.type": "#EthernetInterface.v1_12_4.EthernetInterface",
+        "@odata.id": format!("{uri}/{MANAGER_NIC}"),
+        "Id": MANAGER_NIC,
+        "Name": "Manager Ethernet Interface",
+        "MACAddress": hardware.bmc_mac_address,
+        "PermanentMACAddress": hardware.bmc_mac_address,
+        "HostName": hardware.name,
+        "LinkStatus": "LinkUp",
+        "SpeedMbps": 1000,
+        "FullDuplex": true,
+        "InterfaceEnabled": true,
+        "IPv4Addresses": ipv4,
+        "Status": { "State": "Enabled", "Health": "OK" },
+    })
+}

@@ -1,0 +1,210 @@
+//! The Redfish face (DSP0266) of one BMC. One file per service, named as the specification names it.
+//!
+//! Documents are built when they are read; a BMC at rest stores none. A request is carried out under the machine's
+//! lock and never waits in it: faults that delay or swallow a request act before or after.
+
+mod account_service;
+mod accounts;
+mod auth;
+mod bios;
+mod boot_options;
+mod call;
+mod chassis;
+mod context;
+pub(crate) mod delivery;
+mod ethernet_interfaces;
+mod event_service;
+mod managers;
+mod memory;
+mod message;
+mod processors;
+mod query;
+mod registries;
+mod service_root;
+mod session_service;
+pub(crate) mod state;
+mod storage;
+mod system_boot;
+mod systems;
+mod task_service;
+mod tasks;
+mod update_service;
+mod vendor;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderName, Method, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+
+use self::call::{Call, Reply};
+use self::context::{Answer, Context};
+use self::message::Message;
+use crate::bmc::Bmc;
+use crate::event::MachineEventKind;
+use crate::fault::{ConnectionDropped, HttpAction};
+use crate::machine::{Machine, Moment};
+use crate::personality::Personality;
+
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+/// No request that this service understands is larger.
+const MAXIMUM_BODY: usize = 256 * 1024;
+
+pub(crate) fn router(bmc: Bmc) -> Router {
+    Router::new().fallback(handle).with_state(bmc)
+}
+
+async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().trim_end_matches('/').to_owned();
+    let faults = bmc.with(|machine, moment| {
+        machine.counters.requests += 1;
+        if is_unreachable(machine, moment) {
+            return None;
+        }
+        let outcome = machine.faults.on_request(parts.method.as_str(), &path);
+        for fault in &outcome.fired {
+            let (method, path) = (parts.method.to_string(), path.clone());
+            machine.event(
+                moment.wall,
+                MachineEventKind::FaultFired {
+                    fault: fault.0,
+                    method,
+                    path,
+                },
+            );
+        }
+        let latency = machine.scaled(outcome.latency);
+        Some((outcome.answer, latency))
+    });
+    let Some((answer, latency)) = faults else {
+        return dropped();
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    match answer {
+        Some(HttpAction::Hang) => return std::future::pending().await,
+        Some(HttpAction::Drop { processed: false }) => return dropped(),
+        Some(HttpAction::Status { status, body }) => return faulty(&bmc, &parts.method, status, body),
+        Some(HttpAction::Drop { processed: true } | HttpAction::Latency { .. }) | None => {}
+    }
+    let Ok(body) = Limited::new(body, MAXIMUM_BODY).collect().await else {
+        return Reply::new(StatusCode::PAYLOAD_TOO_LARGE).into_response(false, None);
+    };
+    let call = Call {
+        method: parts.method,
+        path,
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers,
+        body: body.to_bytes(),
+    };
+    let response = bmc.with(|machine, moment| serve(machine, moment, &call));
+    if matches!(answer, Some(HttpAction::Drop { .. })) {
+        dropped()
+    } else {
+        response
+    }
+}
+
+/// The answer that stands for no answer: see [`ConnectionDropped`].
+fn dropped() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response.extensions_mut().insert(ConnectionDropped);
+    response
+}
+
+fn is_unreachable(machine: &Machine, moment: Moment) -> bool {
+    machine.faults.unreachable() || machine.absence.is_some_and(|absence| moment.now < absence.answers_from)
+}
+
+fn faulty(bmc: &Bmc, method: &Method, status: u16, body: Option<serde_json::Value>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let reply = bmc.with(|machine, _| match body {
+        Some(body) => Reply::json(status, body),
+        None => Message::new(&message::GENERAL_ERROR, []).error(status, machine.personality),
+    });
+    reply.into_response(method == Method::HEAD, None)
+}
+
+/// One request from authentication to response.
+fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
+    let personality = machine.personality;
+    let mut cx = Context {
+        call,
+        machine,
+        moment,
+        caller: None,
+    };
+    let reply = answer(&mut cx).unwrap_or_else(|reply| reply);
+    let status = reply.status.as_u16();
+    let (method, path) = (call.method.to_string(), call.path.clone());
+    machine.event(moment.wall, MachineEventKind::RequestServed { method, path, status });
+    let response = reply.with(header::LINK, described_by(personality, &call.path));
+    response.into_response(call.method == Method::HEAD, personality.server_header)
+}
+
+/// DSP0266 §8.2: a `Link` header with `rel=describedby` on every response to a GET.
+fn described_by(_: &Personality, path: &str) -> String {
+    let schema = match path.split('/').nth(3) {
+        None | Some("") => "ServiceRoot",
+        Some("Systems") => "ComputerSystem",
+        Some("Managers") => "Manager",
+        Some("Registries") => "MessageRegistryFile",
+        Some(service) => service,
+    };
+    format!("<https://redfish.dmtf.org/schemas/v1/{schema}.json>; rel=describedby")
+}
+
+fn answer(cx: &mut Context<'_>) -> Answer {
+    if let Some(absence) = cx.machine.absence {
+        let seconds = absence
+            .ready_at
+            .saturating_duration_since(cx.moment.now)
+            .as_secs()
+            .max(1)
+            .to_string();
+        let message = Message::new(&message::SERVICE_TEMPORARILY_UNAVAILABLE, [&seconds]);
+        return Err(cx
+            .error(StatusCode::SERVICE_UNAVAILABLE, message)
+            .with(header::RETRY_AFTER, seconds));
+    }
+    if cx.call.header(&ODATA_VERSION).is_some_and(|version| version != "4.0") {
+        let message = Message::new(&message::HEADER_INVALID, ["OData-Version"]);
+        return Err(cx.error(StatusCode::PRECONDITION_FAILED, message));
+    }
+    let path = cx.call.path.clone();
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    auth::authenticate(cx, &segments)?;
+    let expand = query::expand(cx)?;
+    let reply = dispatch(cx, &segments)?;
+    if expand {
+        query::expand_members(cx, reply)
+    } else {
+        Ok(reply)
+    }
+}
+
+fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    match segments {
+        ["redfish"] => service_root::versions(cx),
+        ["redfish", "v1"] => service_root::root(cx),
+        ["redfish", "v1", "odata"] => service_root::odata(cx),
+        ["redfish", "v1", "$metadata"] => service_root::metadata(cx),
+        ["redfish", "v1", service, rest @ ..] => match *service {
+            "Systems" => systems::route(cx, rest),
+            "Managers" => managers::route(cx, rest),
+            "Chassis" => chassis::route(cx, rest),
+            "TaskService" => task_service::route(cx, rest),
+            "SessionService" => session_service::route(cx, rest),
+            "AccountService" => account_service::route(cx, rest),
+            "EventService" => event_service::route(cx, rest),
+            "UpdateService" => update_service::route(cx, rest),
+            "Registries" => registries::route(cx, rest),
+            _ => cx.not_found(),
+        },
+        _ => cx.not_found(),
+    }
+}

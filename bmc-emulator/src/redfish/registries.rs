@@ -1,0 +1,121 @@
+//! `Registries`: the messages this service uses, and what its BIOS attributes may be.
+
+use serde_json::{Map, Value, json};
+
+use super::context::{Answer, Context, collection};
+use super::message;
+use crate::personality::{BiosDefault, BiosValue, Personality};
+
+const URI: &str = "/redfish/v1/Registries";
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let personality = cx.personality();
+    let (base, bios) = (personality.base_registry, personality.bios_registry);
+    match rest {
+        [] => cx.read_only(|_| {
+            let members = [base, bios].map(|id| format!("{URI}/{id}"));
+            collection(
+                URI,
+                "MessageRegistryFileCollection",
+                "Registry File Collection",
+                members,
+            )
+        }),
+        [id] if *id == base => cx.read_only(|_| file(base, "Base message registry")),
+        [id] if *id == bios => cx.read_only(|_| file(bios, "BIOS attribute registry")),
+        [id, "Registry"] if *id == base => cx.read_only(|_| base_registry(base)),
+        [id, "Registry"] if *id == bios => cx.read_only(|_| bios_registry(personality)),
+        _ => cx.not_found(),
+    }
+}
+
+fn file(id: &str, name: &str) -> Value {
+    json!({
+        "@odata.type": "#MessageRegistryFile.v1_1_3.MessageRegistryFile",
+        "@odata.id": format!("{URI}/{id}"),
+        "Id": id,
+        "Name": name,
+        "Registry": id,
+        "Languages": ["en"],
+        "Location": [{ "Language": "en", "Uri": format!("{URI}/{id}/Registry") }],
+    })
+}
+
+/// Splits `Base.1.19` into prefix and version.
+fn prefix_and_version(id: &str) -> (&str, &str) {
+    id.split_once('.').unwrap_or((id, "1.0.0"))
+}
+
+fn base_registry(id: &str) -> Value {
+    let (prefix, version) = prefix_and_version(id);
+    let messages: Map<String, Value> = message::ALL
+        .iter()
+        .map(|template| {
+            let mut entry = json!({
+                "Description": template.text,
+                "Message": template.text,
+                "Severity": template.severity,
+                "MessageSeverity": template.severity,
+                "NumberOfArgs": template.arguments,
+                "Resolution": template.resolution,
+            });
+            if template.arguments > 0 {
+                entry["ParamTypes"] = json!(vec!["string"; template.arguments]);
+            }
+            (template.id.to_owned(), entry)
+        })
+        .collect();
+    json!({
+        "@odata.type": "#MessageRegistry.v1_6_3.MessageRegistry",
+        "Id": id,
+        "Name": "Base Message Registry",
+        "Language": "en",
+        "RegistryPrefix": prefix,
+        "RegistryVersion": format!("{version}.0"),
+        "OwningEntity": "DMTF",
+        "Messages": messages,
+    })
+}
+
+fn bios_registry(personality: &Personality) -> Value {
+    let (_, version) = prefix_and_version(personality.bios_registry);
+    let version = version.trim_start_matches('v').replace('_', ".");
+    json!({
+        "@odata.type": "#AttributeRegistry.v1_3_8.AttributeRegistry",
+        "Id": personality.bios_registry,
+        "Name": "BIOS Attribute Registry",
+        "Language": "en",
+        "OwningEntity": personality.vendor,
+        "RegistryVersion": version,
+        "RegistryEntries": {
+            "Attributes": personality.bios_defaults.iter().map(attribute).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn attribute(default: &BiosDefault) -> Value {
+    let mut entry = json!({
+        "AttributeName": default.name,
+        "DisplayName": default.name,
+        "DefaultValue": default.value.default_value(),
+        "ReadOnly": false,
+        "ResetRequired": true,
+        "Hidden": false,
+    });
+    match &default.value {
+        BiosValue::Enumeration(values) => {
+            entry["Type"] = json!("Enumeration");
+            let named = values
+                .iter()
+                .map(|value| json!({ "ValueName": value, "ValueDisplayName": value }));
+            entry["Value"] = named.collect();
+        }
+        BiosValue::Integer { lower, upper, .. } => {
+            entry["Type"] = json!("Integer");
+            entry["LowerBound"] = json!(lower);
+            entry["UpperBound"] = json!(upper);
+        }
+        BiosValue::Text(_) => entry["Type"] = json!("String"),
+    }
+    entry
+}

@@ -1,0 +1,27 @@
+//! What the Redfish service of one BMC remembers.
+
+use super::accounts::Accounts;
+use super::event_service::Subscriptions;
+use super::session_service::Sessions;
+use super::tasks::Tasks;
+use crate::fleet::spec::MachineSpec;
+use crate::personality::Personality;
+
+#[derive(Debug)]
+pub(crate) struct RedfishState {
+    pub accounts: Accounts,
+    pub sessions: Sessions,
+    pub subscriptions: Subscriptions,
+    pub tasks: Tasks,
+}
+
+impl RedfishState {
+    pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64) -> Self {
+        Self {
+            accounts: Accounts::new(personality.accounts, &spec.bmc.username, &spec.bmc.password),
+            sessions: Sessions::new(&personality.sessions, &spec.name, seed),
+            subscriptions: Subscriptions::default(),
+            tasks: Tasks::new(&personality.tasks, &spec.name, seed),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `Storage`: one controller with all drives, and their secure erasure.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::context::{Answer, Context, collection, link};
+use super::message::{self, Message};
+use super::task_service;
+use crate::fleet::spec::{DriveProtocol, MediaType};
+use crate::machine::drive::{Drive, DriveName};
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let id = cx.personality().storage_id;
+    let collection_uri = format!("{}/Storage", cx.system_uri());
+    let uri = format!("{collection_uri}/{id}");
+    match rest {
+        [] => cx.read_only(|_| {
+            collection(
+                &collection_uri,
+                "StorageCollection",
+                "Storage Collection",
+                [uri.clone()],
+            )
+        }),
+        [storage] if *storage == id => cx.read_only(|cx| document(cx, &uri)),
+        [storage, rest @ ..] if *storage == id => match rest {
+            ["Volumes"] => {
+                cx.read_only(|_| collection(&format!("{uri}/Volumes"), "VolumeCollection", "Volume Collection", []))
+            }
+            ["Drives", drive, rest @ ..] => {
+                let name = DriveName((*drive).to_owned());
+                if cx.machine.drive(&name).is_none_or(|drive| drive.absent) {
+                    return cx.not_found();
+                }
+                match rest {
+                    [] => cx.read_only(|cx| drive_document(cx, &uri, &name)),
+                    ["Actions", "Drive.SecureErase"] => secure_erase(cx, &uri, &name),
+                    _ => cx.not_found(),
+                }
+            }
+            _ => cx.not_found(),
+        },
+        _ => cx.not_found(),
+    }
+}
+
+/// URIs of all drives that are plugged in.
+pub(super) fn drive_uris(cx: &Context<'_>) -> Vec<String> {
+    let uri = format!("{}/Storage/{}", cx.system_uri(), cx.personality().storage_id);
+    let present = cx.machine.drives.iter().filter(|drive| !drive.absent);
+    present.map(|drive| format!("{uri}/Drives/{}", drive.name)).collect()
+}
+
+fn document(cx: &Context<'_>, uri: &str) -> Value {
+    let drives: Vec<Value> = drive_uris(cx).into_iter().map(link).collect();
+    json!({
+        "@odata.type": "#Storage.v1_17_1.Storage",
+        "@odata.id": uri,
+        "Id": cx.personality().storage_id,
+        "Name": "Storage Controller",
+        "Status": { "State": "Enabled", "Health": "OK", "HealthRollup": "OK" },
+        "Drives@odata.count": drives.len(),
+        "Drives": drives,
+        "Volumes": link(format!("{uri}/Volumes")),
+        "Links": { "Enclosures": [link(cx.chassis_uri())] },
+    })
+}
+
+fn drive_document(cx: &mut Context<'_>, uri: &str, name: &DriveName) -> Value {
+    let chassis = cx.chassis_uri();
+    let Some(drive) = cx.machine.drive(name) else {
+        return Value::Null;
+    };
+    let uri = format!("{uri}/Drives/{name}");
+    let (identifier, format) = identifier(drive);
+    let mut document = json!({
+        "@odata.type": "#Drive.v1_20_1.Drive",
+        "@odata.id": uri,
+        "Id": name.0,
+        "Name": format!("Drive {name}"),
+        "Manufacturer": drive.manufacturer,
+        "Model": drive.model,
+        "SerialNumber": drive.serial_number,
+        "CapacityBytes": drive.size_bytes,
+        "BlockSizeBytes": 512,
+        "MediaType": match drive.media_type { MediaType::SSD => "SSD", MediaType::HDD => "HDD" },
+        "Protocol": drive.protocol.as_str(),
+        "DriveFormFactor": if drive.protocol == DriveProtocol::NVMe { "U2" } else { "Drive2_5" },
+        "Identifiers": [{ "DurableName": identifier, "DurableNameFormat": format }],
+        "RotationSpeedRPM": if drive.is_rotational() { json!(7200) } else { json!(0) },
+        "FailurePredicted": false,
+        "Status": { "State": "Enabled", "Health": "OK" },
+        "Operations": [],
+        "Links": { "Chassis": link(chassis), "Volumes": [] },
+    });
+    if drive.secure_erase {
+        let target = format!("{uri}/Actions/Drive.SecureErase");
+        document["Actions"] = json!({ "#Drive.SecureErase": { "target": target } });
+    }
+    if let Some(erasure) = &drive.erasure {
+        let task = erasure.task.clone();
+        let percent = cx
+            .machine
+            .redfish
+            .tasks
+            .get(&task)
+            .map(|task| task.percent_complete(cx.moment.now));
+        document["Operations"] = json!([{
+            "Operation": "Sanitize",
+            "OperationName": "Secure Erase",
+            "PercentageComplete": percent,
+            "AssociatedTask": link(format!("/redfish/v1/TaskService/Tasks/{task}")),
+        }]);
+    }
+    document
+}
+
+fn identifier(drive: &Drive) -> (String, &'static str) {
+    match drive.wwid.split_once('.') {
+        Some(("eui", hex)) => (hex.to_owned(), "EUI"),
+        Some((_, hex)) => (hex.to_owned(), "NAA"),
+        None => (drive.wwid.clone(), "NAA"),
+    }
+}
+
+fn secure_erase(cx: &mut Context<'_>, storage: &str, name: &DriveName) -> Answer {
+    const ACTION: &str = "Drive.SecureErase";
+    cx.require_post()?;
+    let body = cx.action_object()?;
+    for parameter in body.keys() {
+        if !matches!(parameter.as_str(), "SanitizationType" | "OverwritePasses") {
+            let message = Message::new(&message::ACTION_PARAMETER_UNKNOWN, [ACTION, parameter]);
+            return Err(cx.error(StatusCode::BAD_REQUEST, message.about(format!("#/{parameter}"))));
+        }
+    }
+    let duration = cx.machine.timing.secure_erase;
+    let Some(drive) = cx.machine.drive(name) else {
+        return cx.not_found();
+    };
+    if !drive.secure_erase {
+        return Err(cx.error(
+            StatusCode::BAD_REQUEST,
+            Message::new(&message::ACTION_NOT_SUPPORTED, [ACTION]),
+        ));
+    }
+    if drive.erasure.is_some() {
+        return Err(cx.error(StatusCode::CONFLICT, Message::new(&message::RESOURCE_IN_USE, [])));
+    }
+    let target = format!("{storage}/Drives/{name}");
+    let moment = cx.moment;
+    let tasks = &mut cx.machine.redfish.tasks;
+    let task = tasks.start(
+        &format!("Secure Erase {name}"),
+        target,
+        Some(duration),
+        moment.now,
+        moment.wall,
+    );
+    cx.machine.start_erase(name, task.clone(), moment);
+    Ok(task_service::accepted(cx, &task))
+}

@@ -1,0 +1,179 @@
+//! `ComputerSystem.Boot`: override and order.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::context::{Answer, Context, link};
+use super::message::{self, Message};
+use super::task_service;
+use crate::machine::Machine;
+use crate::machine::boot::{BootTarget, OverrideEnabled, OverrideMode};
+use crate::personality::BootOrderStyle;
+
+/// The `Boot` object of the system at `uri`.
+pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
+    let boot = &machine.boot;
+    json!({
+        "BootSourceOverrideEnabled": boot.override_.enabled.as_str(),
+        "BootSourceOverrideEnabled@Redfish.AllowableValues": OverrideEnabled::ALL.map(OverrideEnabled::as_str),
+        "BootSourceOverrideTarget": boot.override_.target.as_str(),
+        "BootSourceOverrideTarget@Redfish.AllowableValues": BootTarget::ALL.map(BootTarget::as_str),
+        "BootSourceOverrideMode": boot.override_.mode.as_str(),
+        "BootSourceOverrideMode@Redfish.AllowableValues": OverrideMode::ALL.map(OverrideMode::as_str),
+        "HttpBootUri": boot.override_.http_boot_uri,
+        "BootOptions": link(format!("{uri}/BootOptions")),
+        "BootOrder": boot.order,
+    })
+}
+
+/// A checked PATCH of `Boot`.
+#[derive(Default)]
+pub(super) struct BootChange {
+    enabled: Option<OverrideEnabled>,
+    target: Option<BootTarget>,
+    mode: Option<OverrideMode>,
+    http_boot_uri: Option<Option<String>>,
+    order: Option<Vec<String>>,
+}
+
+impl BootChange {
+    pub(super) fn read(cx: &Context<'_>, body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Self {
+        let mut change = Self::default();
+        for (name, value) in body {
+            let pointer = format!("#/Boot/{name}");
+            let mistyped = || Message::new(&message::PROPERTY_VALUE_TYPE, [&value.to_string(), name]).about(&pointer);
+            let not_in_list =
+                |text: &str| Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [text, name]).about(&pointer);
+            let problem = match (name.as_str(), value) {
+                ("BootSourceOverrideEnabled", Value::String(text)) => {
+                    change.enabled = OverrideEnabled::parse(text);
+                    change.enabled.is_none().then(|| not_in_list(text))
+                }
+                ("BootSourceOverrideTarget", Value::String(text)) => {
+                    change.target = BootTarget::parse(text);
+                    change.target.is_none().then(|| not_in_list(text))
+                }
+                ("BootSourceOverrideMode", Value::String(text)) => {
+                    change.mode = OverrideMode::parse(text);
+                    change.mode.is_none().then(|| not_in_list(text))
+                }
+                ("HttpBootUri", Value::String(text)) => {
+                    change.http_boot_uri = Some(Some(text.clone()));
+                    None
+                }
+                ("HttpBootUri", Value::Null) => {
+                    change.http_boot_uri = Some(None);
+                    None
+                }
+                ("BootOrder", Value::Array(order)) => match order_of(cx, order) {
+                    Ok(order) => {
+                        change.order = Some(order);
+                        None
+                    }
+                    Err(bad) => Some(not_in_list(&bad)),
+                },
+                (
+                    "BootSourceOverrideEnabled"
+                    | "BootSourceOverrideTarget"
+                    | "BootSourceOverrideMode"
+                    | "HttpBootUri"
+                    | "BootOrder",
+                    _,
+                ) => Some(mistyped()),
+                ("BootOptions", _) => Some(Message::new(&message::PROPERTY_NOT_WRITABLE, [name]).about(&pointer)),
+                _ => Some(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(&pointer)),
+            };
+            wrong.extend(problem);
+        }
+        change
+    }
+
+    /// Sets what was asked for. A boot order that has to wait for the next POST becomes a task, whose id is returned.
+    pub(super) fn apply(self, cx: &mut Context<'_>) -> Option<String> {
+        let override_ = &mut cx.machine.boot.override_;
+        if let Some(enabled) = self.enabled {
+            override_.enabled = enabled;
+        }
+        if let Some(target) = self.target {
+            override_.target = target;
+        }
+        if let Some(mode) = self.mode {
+            override_.mode = mode;
+        }
+        if let Some(uri) = self.http_boot_uri {
+            override_.http_boot_uri = uri;
+        }
+        // DSP0268: with the override disabled, its target means nothing and reads None.
+        if override_.enabled == OverrideEnabled::Disabled {
+            override_.target = BootTarget::None;
+        }
+        let order = self.order?;
+        match cx.personality().boot_order {
+            BootOrderStyle::Immediate => {
+                cx.machine.boot.order = order;
+                None
+            }
+            BootOrderStyle::StagedJob => {
+                if order == cx.machine.boot.order && cx.machine.boot.staged_order.is_none() {
+                    return None;
+                }
+                cx.machine.boot.staged_order = Some(order);
+                let target = cx.system_uri();
+                let moment = cx.moment;
+                let tasks = &mut cx.machine.redfish.tasks;
+                Some(tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, moment.now, moment.wall))
+            }
+        }
+    }
+}
+
+/// A boot order names existing boot options, none of them twice; on failure, the entry that is wrong.
+fn order_of(cx: &Context<'_>, order: &[Value]) -> Result<Vec<String>, String> {
+    let mut result: Vec<String> = Vec::with_capacity(order.len());
+    for entry in order {
+        match entry.as_str() {
+            Some(text) if cx.machine.boot.device(text).is_some() && !result.iter().any(|known| known == text) => {
+                result.push(text.to_owned());
+            }
+            _ => return Err(entry.as_str().map_or_else(|| entry.to_string(), str::to_owned)),
+        }
+    }
+    Ok(result)
+}
+
+/// The settings object of the system: what the next POST will do to the boot order.
+pub(super) fn settings(cx: &mut Context<'_>) -> Answer {
+    let document = settings_document(cx);
+    if cx.call.method != Method::PATCH {
+        return cx.read("GET, HEAD, PATCH", |_| document);
+    }
+    cx.check_if_match(&document)?;
+    let mut body = cx.patch_object()?;
+    body.shift_remove("@Redfish.SettingsApplyTime");
+    let mut wrong = Vec::new();
+    let mut change = None;
+    for (name, value) in &body {
+        match (name.as_str(), value) {
+            ("Boot", Value::Object(boot)) => change = Some(BootChange::read(cx, boot, &mut wrong)),
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(format!("#/{name}"))),
+        }
+    }
+    cx.refuse_if_any(&wrong)?;
+    match change.and_then(|change| change.apply(cx)) {
+        Some(task) => Ok(task_service::accepted(cx, &task)),
+        None => Ok(cx.success()),
+    }
+}
+
+fn settings_document(cx: &Context<'_>) -> Value {
+    let boot = &cx.machine.boot;
+    json!({
+        "@odata.type": "#ComputerSystem.v1_22_2.ComputerSystem",
+        "@odata.id": format!("{}/Settings", cx.system_uri()),
+        "Id": "Settings",
+        "Name": "Pending System Settings",
+        "Boot": {
+            "BootOrder": boot.staged_order.as_ref().unwrap_or(&boot.order),
+        },
+    })
+}

@@ -1,0 +1,245 @@
+//! `ComputerSystem`: the host, its power and its boot settings.
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::call::Reply;
+use super::context::{Answer, Context, collection, link};
+use super::message::{self, Message};
+use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage, system_boot};
+use crate::machine::power::{PowerState, Refusal, ResetType};
+use crate::machine::truth::Execution;
+use crate::personality::BootOrderStyle;
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let id = cx.personality().system_id;
+    match rest {
+        [] => cx.read_only(|cx| {
+            collection(
+                "/redfish/v1/Systems",
+                "ComputerSystemCollection",
+                "Computer System Collection",
+                [cx.system_uri()],
+            )
+        }),
+        [system] if *system == id => this(cx),
+        [system, rest @ ..] if *system == id => match rest {
+            ["Actions", "ComputerSystem.Reset"] => reset(cx),
+            ["Settings"] if has_settings(cx) => system_boot::settings(cx),
+            ["Bios", rest @ ..] => bios::route(cx, rest),
+            ["BootOptions", rest @ ..] => boot_options::route(cx, rest),
+            ["Processors", rest @ ..] => processors::route(cx, rest),
+            ["Memory", rest @ ..] => memory::route(cx, rest),
+            ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
+            ["Storage", rest @ ..] => storage::route(cx, rest),
+            _ => cx.not_found(),
+        },
+        _ => cx.not_found(),
+    }
+}
+
+/// Whether boot settings can be staged in a settings object of the system.
+fn has_settings(cx: &Context<'_>) -> bool {
+    cx.personality().boot_order == BootOrderStyle::StagedJob
+}
+
+fn this(cx: &mut Context<'_>) -> Answer {
+    match cx.call.method {
+        Method::PATCH => patch(cx),
+        _ => cx.read("GET, HEAD, PATCH", document),
+    }
+}
+
+pub(super) fn document(cx: &mut Context<'_>) -> Value {
+    let uri = cx.system_uri();
+    let personality = cx.personality();
+    let lie = cx.machine.faults.reported_power_state();
+    let machine = &*cx.machine;
+    let hardware = &machine.hardware;
+    let state = lie.unwrap_or_else(|| machine.power.state(personality.power.shows_guest_shutdown));
+    let threads: u32 = hardware.processors.iter().map(|processor| processor.threads).sum();
+    let cores: u32 = hardware.processors.iter().map(|processor| processor.cores).sum();
+    let enabled = if state == PowerState::Off {
+        "Disabled"
+    } else {
+        "Enabled"
+    };
+    let mut document = json!({
+        "@odata.type": "#ComputerSystem.v1_22_2.ComputerSystem",
+        "@odata.id": uri,
+        "Id": personality.system_id,
+        "Name": "System",
+        "Description": "Computer System",
+        "SystemType": "Physical",
+        "UUID": hardware.uuid.to_string(),
+        "Manufacturer": hardware.manufacturer,
+        "Model": hardware.model,
+        "SKU": hardware.sku,
+        "SerialNumber": hardware.serial_number,
+        "AssetTag": machine.asset_tag,
+        "HostName": "",
+        "BiosVersion": personality.bios_version,
+        "PowerState": state.as_str(),
+        "IndicatorLED": if machine.indicator_lit { "Lit" } else { "Off" },
+        "LocationIndicatorActive": machine.indicator_lit,
+        "Status": { "State": enabled, "Health": "OK", "HealthRollup": "OK" },
+        "Boot": system_boot::boot(machine, &uri),
+        "BootProgress": { "LastState": boot_progress(state, &machine.execution) },
+        "ProcessorSummary": {
+            "Count": hardware.processors.len(),
+            "CoreCount": cores,
+            "LogicalProcessorCount": threads,
+            "Model": hardware.processors.first().map(|processor| processor.model.as_str()),
+            "Status": { "State": "Enabled", "Health": "OK" },
+        },
+        "MemorySummary": {
+            "TotalSystemMemoryGiB": hardware.memory_gib,
+            "Status": { "State": "Enabled", "Health": "OK" },
+        },
+        "Bios": link(format!("{uri}/Bios")),
+        "Processors": link(format!("{uri}/Processors")),
+        "Memory": link(format!("{uri}/Memory")),
+        "EthernetInterfaces": link(format!("{uri}/EthernetInterfaces")),
+        "Storage": link(format!("{uri}/Storage")),
+        "Links": {
+            "Chassis": [link(cx.chassis_uri())],
+            "ManagedBy": [link(cx.manager_uri())],
+        },
+        "Actions": {
+            "#ComputerSystem.Reset": {
+                "target": format!("{uri}/Actions/ComputerSystem.Reset"),
+                "ResetType@Redfish.AllowableValues":
+                    personality.reset_types.iter().map(|reset| reset.as_str()).collect::<Vec<_>>(),
+            },
+        },
+    });
+    if has_settings(cx) {
+        document["@Redfish.Settings"] = json!({
+            "@odata.type": "#Settings.v1_3_5.Settings",
+            "SettingsObject": link(format!("{uri}/Settings")),
+            "SupportedApplyTimes": ["OnReset"],
+        });
+    }
+    document
+}
+
+/// `BootProgress.LastState` (BootProgressTypes).
+fn boot_progress(state: PowerState, execution: &Execution) -> &'static str {
+    match (state, execution) {
+        (PowerState::Off, _) | (_, Execution::Nothing) => "None",
+        (_, Execution::Post) => "PrimaryProcessorInitializationStarted",
+        (_, Execution::Firmware { .. }) => "OSBootStarted",
+        (_, Execution::Setup) => "SetupEntered",
+        (_, Execution::Guest { .. }) => "OSRunning",
+        (_, Execution::Halted { .. }) => "SystemHardwareInitializationComplete",
+    }
+}
+
+fn patch(cx: &mut Context<'_>) -> Answer {
+    let before = document(cx);
+    cx.check_if_match(&before)?;
+    let body = cx.patch_object()?;
+    let mut wrong = Vec::new();
+    let mut change = SystemChange::default();
+    for (name, value) in &body {
+        change.read(cx, &before, name, value, &mut wrong);
+    }
+    cx.refuse_if_any(&wrong)?;
+    if let Some(lit) = change.indicator_lit {
+        cx.machine.indicator_lit = lit;
+    }
+    if let Some(tag) = change.asset_tag {
+        cx.machine.asset_tag = tag;
+    }
+    if let Some(boot) = change.boot {
+        let staged = boot.apply(cx);
+        if let Some(task) = staged {
+            return Ok(super::task_service::accepted(cx, &task));
+        }
+    }
+    Ok(cx.success())
+}
+
+/// The properties of one PATCH, all checked before any of them is set.
+#[derive(Default)]
+struct SystemChange {
+    indicator_lit: Option<bool>,
+    asset_tag: Option<String>,
+    boot: Option<system_boot::BootChange>,
+}
+
+impl SystemChange {
+    fn read(&mut self, cx: &Context<'_>, before: &Value, name: &str, value: &Value, wrong: &mut Vec<Message>) {
+        let pointer = format!("#/{name}");
+        match (name, value) {
+            ("IndicatorLED", Value::String(text)) => match text.as_str() {
+                "Lit" | "Blinking" => self.indicator_lit = Some(true),
+                "Off" => self.indicator_lit = Some(false),
+                other => {
+                    wrong.push(Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [other, name]).about(pointer));
+                }
+            },
+            ("LocationIndicatorActive", Value::Bool(lit)) => self.indicator_lit = Some(*lit),
+            ("AssetTag", Value::String(text)) => self.asset_tag = Some(text.clone()),
+            ("Boot", Value::Object(boot)) => self.boot = Some(system_boot::BootChange::read(cx, boot, wrong)),
+            ("IndicatorLED" | "LocationIndicatorActive" | "AssetTag" | "Boot", other) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), name]).about(pointer));
+            }
+            _ if before.get(name).is_some() => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [name]).about(pointer));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(pointer)),
+        }
+    }
+}
+
+fn reset(cx: &mut Context<'_>) -> Answer {
+    cx.require_post()?;
+    let body = cx.action_object()?;
+    let reset = reset_type(cx, &body)?;
+    if cx.personality().power.refuses_no_change {
+        refuse_no_change(cx, reset)?;
+    }
+    match cx.machine.reset(reset, cx.moment) {
+        Ok(()) => Ok(Reply::new(StatusCode::NO_CONTENT)),
+        Err(Refusal::InTransition) => Err(cx.error(StatusCode::CONFLICT, Message::new(&message::RESOURCE_IN_USE, []))),
+    }
+}
+
+fn reset_type(cx: &Context<'_>, body: &Map<String, Value>) -> Result<ResetType, Reply> {
+    const ACTION: &str = "ComputerSystem.Reset";
+    let bad = |message| Err(cx.error(StatusCode::BAD_REQUEST, message));
+    if let Some(unknown) = body.keys().find(|name| *name != "ResetType") {
+        return bad(Message::new(&message::ACTION_PARAMETER_UNKNOWN, [ACTION, unknown]).about(format!("#/{unknown}")));
+    }
+    let Some(wanted) = body.get("ResetType") else {
+        return bad(Message::new(&message::ACTION_PARAMETER_MISSING, [ACTION, "ResetType"]));
+    };
+    let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+    match ResetType::parse(&text).filter(|reset| cx.personality().reset_types.contains(reset)) {
+        Some(reset) => Ok(reset),
+        None => {
+            bad(Message::new(&message::ACTION_PARAMETER_NOT_IN_LIST, [&text, "ResetType", ACTION]).about("#/ResetType"))
+        }
+    }
+}
+
+/// An iDRAC answers 409 to a command that asks for what already is (Q66).
+fn refuse_no_change(cx: &Context<'_>, reset: ResetType) -> Result<(), Reply> {
+    let state = cx.machine.power.state(false);
+    let text = match (state, reset) {
+        (PowerState::On, ResetType::On | ResetType::ForceOn) => "Server is already powered ON.",
+        (
+            PowerState::Off,
+            ResetType::ForceOff | ResetType::GracefulShutdown | ResetType::GracefulRestart | ResetType::ForceRestart,
+        ) => "Server is already powered OFF.",
+        _ => return Ok(()),
+    };
+    let vendor = super::vendor::message("PSU501", text, "Informational");
+    let body = message::error_body(
+        &[Message::new(&message::GENERAL_ERROR, [])],
+        &[vendor],
+        cx.personality(),
+    );
+    Err(Reply::json(StatusCode::CONFLICT, body))
+}

@@ -1,0 +1,153 @@
+//! Power and boot of whole machines, in virtual time.
+
+mod support;
+
+use std::time::Duration;
+
+use bmc_emulator::{Execution, PowerState};
+use serde_json::json;
+use support::Run;
+
+const SYSTEM: &str = "/redfish/v1/Systems/1";
+const RESET: &str = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset";
+const FLEET: &str = "
+machines:
+- name: node
+  systemUUID: 38947555-7742-3448-3784-823347823834
+  boot: { serverURL: \"http://boot.example/\" }
+";
+const SCRIPT: &str = "http://boot.example/ipxe/38947555-7742-3448-3784-823347823834";
+const IGNITION: &str = "http://boot.example/ignition/38947555-7742-3448-3784-823347823834";
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn serve_boot(run: &Run) {
+    run.world.serve(
+        SCRIPT,
+        "#!ipxe\nset svc http://boot.example\nkernel ${svc}/k ignition.config.url=${svc}/ignition/${uuid}\nboot\n",
+    );
+    run.world.serve(IGNITION, r#"{"ignition":{"version":"3.4.0"}}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_takes_time() {
+    let run = Run::new(FLEET);
+    let client = run.client("node");
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "Off");
+    assert_eq!(client.post(RESET, json!({ "ResetType": "On" })).await.status, 204);
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "PoweringOn");
+    let busy = client.post(RESET, json!({ "ResetType": "ForceRestart" })).await;
+    assert_eq!((busy.status, busy.messages()), (409, vec!["ResourceInUse"]));
+    pass(4).await;
+    let system = client.get(SYSTEM).await.body;
+    assert_eq!(
+        (&system["PowerState"], &system["BootProgress"]["LastState"]),
+        (&json!("On"), &json!("PrimaryProcessorInitializationStarted"))
+    );
+    assert_eq!(client.post(RESET, json!({ "ResetType": "ForceOff" })).await.status, 204);
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "PoweringOff");
+    pass(3).await;
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "Off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_time_override_boots_the_network_once_and_the_disk_afterwards() {
+    let run = Run::new(FLEET);
+    serve_boot(&run);
+    let client = run.client("node");
+    let once = json!({ "Boot": { "BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe" } });
+    assert_eq!(client.patch(SYSTEM, once).await.status, 204);
+    client.post(RESET, json!({ "ResetType": "On" })).await;
+    pass(120).await;
+    let truth = run.bmc("node").inspect();
+    assert_eq!(
+        truth.execution,
+        Execution::Guest {
+            source: "network:eno1".to_owned()
+        }
+    );
+    assert_eq!(run.world.urls(), [SCRIPT, IGNITION]);
+    assert_eq!(
+        truth.drives[0].records["ignition"],
+        r#"{"ignition":{"version":"3.4.0"}}"#
+    );
+    let boot = &client.get(SYSTEM).await.body["Boot"];
+    assert_eq!(
+        (&boot["BootSourceOverrideEnabled"], &boot["BootSourceOverrideTarget"]),
+        (&json!("Disabled"), &json!("None"))
+    );
+
+    client.post(RESET, json!({ "ResetType": "GracefulRestart" })).await;
+    pass(10).await;
+    assert_eq!(run.bmc("node").inspect().power_state, PowerState::PoweringOff);
+    pass(120).await;
+    assert_eq!(
+        run.bmc("node").inspect().execution,
+        Execution::Guest {
+            source: "drive:nvme0n1".to_owned()
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_without_anything_to_boot_says_so_and_ignores_the_power_button() {
+    let run = Run::new(FLEET);
+    let client = run.client("node");
+    client.post(RESET, json!({ "ResetType": "On" })).await;
+    pass(300).await;
+    let Execution::Halted { reason } = run.bmc("node").inspect().execution else {
+        panic!("nothing can run")
+    };
+    assert_eq!(
+        reason,
+        format!("drive:nvme0n1: nothing to boot on it; network:eno1: GET {SCRIPT}: 404 Not Found; no bootable device")
+    );
+    assert_eq!(run.world.urls().len(), 3, "boot ROMs try a few times");
+    assert_eq!(
+        client
+            .post(RESET, json!({ "ResetType": "GracefulShutdown" }))
+            .await
+            .status,
+        204
+    );
+    pass(300).await;
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "On");
+    client.post(RESET, json!({ "ResetType": "ForceOff" })).await;
+    pass(10).await;
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "Off");
+    run.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_in_the_middle_of_a_boot_cuts_it_off() {
+    let run = Run::new(FLEET);
+    serve_boot(&run);
+    let client = run.client("node");
+    let always = json!({ "Boot": { "BootSourceOverrideEnabled": "Continuous", "BootSourceOverrideTarget": "Pxe" } });
+    client.patch(SYSTEM, always).await;
+    client.post(RESET, json!({ "ResetType": "On" })).await;
+    pass(70).await;
+    assert_eq!(
+        run.bmc("node").inspect().execution,
+        Execution::Firmware {
+            device: Some("network:eno1".to_owned())
+        }
+    );
+    client.post(RESET, json!({ "ResetType": "ForceRestart" })).await;
+    assert_eq!(run.bmc("node").inspect().execution, Execution::Post);
+    pass(30).await;
+    assert!(
+        run.bmc("node").inspect().drives[0].records.is_empty(),
+        "the first boot must not have got anywhere"
+    );
+    pass(90).await;
+    assert_eq!(run.bmc("node").inspect().counters.boots, 2);
+    assert_eq!(
+        run.bmc("node").inspect().execution,
+        Execution::Guest {
+            source: "network:eno1".to_owned()
+        }
+    );
+}
