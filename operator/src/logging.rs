@@ -1,0 +1,26 @@
+//! Structured logs on standard error.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::options::{ConfigError, LogFormat, Options};
+
+/// Installs the process-wide log subscriber. Only the binary calls this: tests and simulations bring their own.
+///
+/// # Errors
+/// The filter does not parse, or a subscriber is there already.
+pub fn install(options: &Options) -> Result<(), ConfigError> {
+    let invalid = |message: String| ConfigError::LogFilter {
+        filter: options.log_level.clone(),
+        message,
+    };
+    let filter = EnvFilter::try_new(&options.log_level).map_err(|error| invalid(error.to_string()))?;
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    let installed = match options.log_format {
+        LogFormat::Text => registry.with(layer).try_init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+    };
+    installed.map_err(|error| invalid(error.to_string()))
+}
