@@ -22,7 +22,7 @@ mod controller;
 pub mod image;
 mod resolution;
 mod routes;
-mod script;
+pub(crate) mod script;
 mod validation;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ pub(super) fn chain(service_url: &str) -> String {
 }
 
 /// Script that boots an image.
-pub(super) fn boot(service_url: &str, image: &ImageReference, with_ignition: bool) -> String {
+pub(crate) fn boot(service_url: &str, image: &ImageReference, with_ignition: bool) -> String {
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let layer = |layer: &str| {
         format!(

@@ -1,0 +1,115 @@
+//! The operating systems of emulated machines: what firmware hands over to.
+//!
+//! A machine runs what its ignition asks for, and nothing else decides it: the probe agent or the wipe agent with
+//! exactly the flags found there, else a tenant's workload. The agents are the ones that run on real hosts.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`ignition`] | reading an Ignition document as its first boot would |
+//! | [`unit`] | the part of systemd units that decides what is started |
+//! | [`agents`] | runs an agent as its unit says |
+//! | [`host`] | an emulated machine as the agents see it |
+//! | [`tenant`] | a tenant's workload, and the label that tells whose data is on a drive |
+
+mod agents;
+mod host;
+mod ignition;
+pub mod tenant;
+mod unit;
+
+use bmc_emulator::{Boot, BootSource, GuestExit, GuestOs, InBand};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use probe::{Clock, HttpService};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use ignition::{AgentService, FirstBoot};
+use tenant::TenantLabel;
+
+/// All operating systems of a fleet. Cheap to clone.
+#[derive(Clone)]
+pub struct Guests {
+    http: HttpService,
+    clock: Clock,
+}
+
+impl Guests {
+    /// `http` is the network as seen from the machines; `clock` is what they believe the time to be.
+    #[must_use]
+    pub fn new(http: HttpService, clock: Clock) -> Self {
+        Self { http, clock }
+    }
+}
+
+impl GuestOs for Guests {
+    fn boot(&self, boot: Boot) -> BoxFuture<'static, GuestExit> {
+        let guests = self.clone();
+        async move {
+            let Boot { machine, source, stop } = boot;
+            let system = match source {
+                BootSource::Drive { drive, image } => match TenantLabel::from_bytes(&image) {
+                    Some(label) => Ok(System::Installed(label)),
+                    None => Err(format!("the image on {drive} is none of this world")),
+                },
+                BootSource::Network { script, ignition, .. } => first_boot(&script, ignition.as_ref()),
+            };
+            match system {
+                Ok(system) => guests.run(machine, system, &stop).await,
+                Err(reason) => GuestExit::Halted { reason },
+            }
+        }
+        .boxed()
+    }
+}
+
+/// What a machine turned out to be.
+enum System {
+    Agent(AgentService),
+    /// A tenant that was just delivered.
+    Delivered(TenantLabel, FirstBoot),
+    /// A tenant that boots from its own drive.
+    Installed(TenantLabel),
+}
+
+fn first_boot(script: &str, document: Option<&Value>) -> Result<System, String> {
+    let first_boot = ignition::read(document).map_err(|error| format!("ignition failed: {error}"))?;
+    Ok(match first_boot.agent {
+        Some(agent) => System::Agent(agent),
+        None => System::Delivered(TenantLabel::of_script(script, document), first_boot),
+    })
+}
+
+impl Guests {
+    /// Runs until the power goes off: an operating system outlives what it runs.
+    async fn run(&self, machine: InBand, system: System, stop: &CancellationToken) -> GuestExit {
+        let outcome = match system {
+            System::Agent(service) => {
+                agents::run(&service, &machine, self.http.clone(), self.clock.clone(), stop).await;
+                Ok(())
+            }
+            System::Delivered(label, first_boot) => {
+                info!(machine = machine.machine_name(), %label, "tenant installs itself");
+                match ignition::fetch_files(&first_boot.files, &self.http).await {
+                    Ok(files) => {
+                        let disk = first_boot.disk.as_deref();
+                        tenant::install(&machine, &label, disk, files).map_err(|error| error.to_string())
+                    }
+                    Err(error) => Err(format!("ignition failed: {error}")),
+                }
+            }
+            System::Installed(label) => {
+                info!(machine = machine.machine_name(), %label, "tenant boots from its drive");
+                tenant::work(&machine, &label).map_err(|error| error.to_string())
+            }
+        };
+        match outcome {
+            Ok(()) => {
+                stop.cancelled().await;
+                GuestExit::PoweredOff
+            }
+            Err(reason) => GuestExit::Halted { reason },
+        }
+    }
+}
