@@ -1,1 +1,33 @@
-//! Placeholder, replaced by the first commit of this crate.
+//! An in-process Kubernetes API server: the embedded default cluster of tests and simulations. It knows nothing of
+//! metal, and it is a test double: whatever serves real users runs on real Kubernetes.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`emulator`](KubeEmulator) | the server as a whole: settings, router, controllers, observers |
+//! | `store` | ordered tables, one global revision, bounded history, watchers |
+//! | `resource` | what is served: built-in kinds as a table, definitions of custom ones, printer columns |
+//! | `schema` | structural schemas: pruning, defaulting, validation, CEL rules |
+//! | `patch`, `apply` | JSON, merge and strategic patches; field ownership and server-side apply |
+//! | `selector` | label and field selectors |
+//! | `api` | the HTTP face: paths, negotiation, verbs, watches, discovery, OpenAPI, Status bodies |
+//! | `controllers` | garbage collection, namespace life cycle, contents of every namespace |
+//! | [`serve`] | HTTPS on a socket, kubeconfig |
+//!
+//! The same [`axum::Router`] is called in memory or over HTTPS. Nothing is spawned: watches are streams their reader
+//! polls, controllers run in the future of [`KubeEmulator::run_controllers`].
+
+mod api;
+mod apply;
+mod controllers;
+mod edges;
+mod emulator;
+mod patch;
+mod resource;
+mod schema;
+mod selector;
+pub mod serve;
+mod store;
+
+pub use edges::Clock;
+pub use emulator::{KubeEmulator, Settings};
+pub use store::{Commit, CommitEvent, Observer};

@@ -1,0 +1,270 @@
+//! PATCH in its four formats.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::body::{RequestBody, decode_json, decode_yaml};
+use super::create::create_object;
+use super::field_error::FieldError;
+use super::query::FieldValidation;
+use super::status::ApiError;
+use super::update::{Change, UidChange, change_object};
+use super::{Answer, Call, metadata};
+use crate::apply::{self, Operation};
+use crate::patch::{JsonPatch, PatchFailure, merge_patch, strategic_merge};
+use crate::resource::Resource;
+use crate::schema;
+use crate::store::ObjectKey;
+
+const JSON_PATCH: &str = "application/json-patch+json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
+/// Longest field manager name.
+const MAX_MANAGER: usize = 128;
+
+pub(super) fn patch(
+    call: &mut Call,
+    resource: &Arc<Resource>,
+    namespace: Option<&str>,
+    name: &str,
+    subresource: Option<&str>,
+    body: &RequestBody,
+) -> Result<Answer, ApiError> {
+    let dry_run = call.query.dry_run("PatchOptions")?;
+    let validation = call.query.field_validation("PatchOptions")?;
+    let is_apply = body.media == APPLY_PATCH;
+    check_options(call, is_apply)?;
+    if is_apply {
+        return server_side_apply(call, resource, namespace, name, subresource, body, dry_run);
+    }
+    let transform = transformation(resource, body)?;
+    let key = ObjectKey::new(namespace, name);
+    let change = Change {
+        subresource,
+        operation: Operation::Update,
+        dry_run,
+        uid_change: UidChange::Immutable,
+    };
+    let stored = change_object(call, resource, &key, change, |call, current| {
+        let mut wanted = transform(current)?;
+        check_type_unchanged(resource, name, &wanted)?;
+        if metadata::text(&wanted, "name") != name {
+            return Err(ApiError::bad_request(format!(
+                "the name of the object ({}) does not match the name on the URL ({name})",
+                metadata::text(&wanted, "name")
+            )));
+        }
+        let unknown = schema::prune(&resource.schema, &mut wanted);
+        let complaints: Vec<String> = unknown.iter().map(|field| format!("unknown field {field:?}")).collect();
+        match validation {
+            FieldValidation::Strict if !complaints.is_empty() => {
+                let detail = format!("strict decoding error: {}", complaints.join(", "));
+                let error = FieldError::invalid_text("patch", &wanted.to_string(), detail);
+                return Err(ApiError::invalid(resource, name, &[error]));
+            }
+            FieldValidation::Warn => call.warnings.extend(complaints),
+            FieldValidation::Strict | FieldValidation::Ignore => {}
+        }
+        Ok(wanted)
+    })?;
+    call.warnings.extend(metadata::finalizer_warnings(&stored.value));
+    Ok(Answer::Object(StatusCode::OK, resource.clone(), stored))
+}
+
+fn check_options(call: &Call, is_apply: bool) -> Result<(), ApiError> {
+    let mut errors = Vec::new();
+    if is_apply && call.query.get("fieldManager").is_none() {
+        errors.push(FieldError::required("fieldManager", "is required for apply patch"));
+    }
+    if !is_apply && call.query.get("force").is_some() {
+        errors.push(FieldError::forbidden(
+            "force",
+            "may not be specified for non-apply patch",
+        ));
+    }
+    if let Some(manager) = call
+        .query
+        .get("fieldManager")
+        .filter(|manager| manager.len() > MAX_MANAGER)
+    {
+        let detail = format!("may not be more than {MAX_MANAGER} bytes");
+        errors.push(FieldError::too_long("fieldManager", detail));
+        tracing::debug!(length = manager.len(), "field manager is too long");
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::invalid_options("PatchOptions", &errors))
+    }
+}
+
+type Transformation = Box<dyn Fn(&Value) -> Result<Value, ApiError>>;
+
+/// What a non-apply patch does to the current object.
+fn transformation(resource: &Resource, body: &RequestBody) -> Result<Transformation, ApiError> {
+    let accepted = if resource.custom {
+        format!("{JSON_PATCH}, {MERGE_PATCH}, {APPLY_PATCH}")
+    } else {
+        format!("{JSON_PATCH}, {MERGE_PATCH}, {STRATEGIC_PATCH}, {APPLY_PATCH}")
+    };
+    let known =
+        [JSON_PATCH, MERGE_PATCH].contains(&body.media.as_str()) || (body.media == STRATEGIC_PATCH && !resource.custom);
+    if !known {
+        return Err(ApiError::unsupported_media_type(&accepted));
+    }
+    let document = decode_json(&body.bytes)
+        .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?
+        .value;
+    match body.media.as_str() {
+        JSON_PATCH => {
+            let failed = |failure| match failure {
+                PatchFailure::Malformed(why) => ApiError::bad_request(format!("error decoding patch: {why}")),
+                PatchFailure::DoesNotApply => ApiError::patch_does_not_apply(),
+                PatchFailure::TooManyOperations(most) => ApiError::new(
+                    413,
+                    "RequestEntityTooLarge",
+                    format!("The allowed maximum operations in a JSON patch is {most}"),
+                ),
+            };
+            let patch = JsonPatch::parse(&document).map_err(failed)?;
+            Ok(Box::new(move |current| patch.apply(current).map_err(failed)))
+        }
+        MERGE_PATCH => {
+            if !document.is_object() {
+                return Err(ApiError::bad_request(
+                    "error decoding patch: json: cannot unmarshal into an object",
+                ));
+            }
+            Ok(Box::new(move |current| {
+                let mut wanted = current.clone();
+                merge_patch(&mut wanted, &document);
+                Ok(wanted)
+            }))
+        }
+        _ => Ok(Box::new(move |current| {
+            let mut wanted = current.clone();
+            strategic_merge(&mut wanted, &document).map_err(ApiError::bad_request)?;
+            Ok(wanted)
+        })),
+    }
+}
+
+fn check_type_unchanged(resource: &Resource, name: &str, wanted: &Value) -> Result<(), ApiError> {
+    let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
+    if text("kind") != resource.kind {
+        let error = FieldError::invalid("kind", &json!(text("kind")), format!("must be {}", resource.kind));
+        return Err(ApiError::invalid(resource, name, &[error]));
+    }
+    if text("apiVersion") != resource.api_version() {
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({}) does not match the expected API version ({})",
+            text("apiVersion"),
+            resource.api_version()
+        )));
+    }
+    Ok(())
+}
+
+fn server_side_apply(
+    call: &mut Call,
+    resource: &Arc<Resource>,
+    namespace: Option<&str>,
+    name: &str,
+    subresource: Option<&str>,
+    body: &RequestBody,
+    dry_run: bool,
+) -> Result<Answer, ApiError> {
+    let applied = decode_yaml(&body.bytes)
+        .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))?
+        .value;
+    let mut applied = check_applied(resource, namespace, name, applied)?;
+    let force = call.query.flag("force") && call.query.get("force").is_some();
+    let operation = Operation::Apply {
+        force,
+        applied: Arc::new(applied.clone()),
+    };
+    let key = ObjectKey::new(namespace, name);
+    if call.emulator.store().get(&resource.storage, &key).is_none() {
+        if subresource.is_some() {
+            return Err(ApiError::not_found(resource, name));
+        }
+        let uid = metadata::text(&applied, "uid");
+        if !uid.is_empty() {
+            let error = FieldError::invalid("metadata.uid", &json!(uid), "field is immutable");
+            return Err(ApiError::invalid(resource, name, &[error]));
+        }
+        metadata::of(&mut applied).insert("name".to_owned(), json!(name));
+        let stored = create_object(call, resource, namespace, applied, operation, dry_run)?;
+        return Ok(Answer::Object(StatusCode::CREATED, resource.clone(), stored));
+    }
+    let change = Change {
+        subresource,
+        operation,
+        dry_run,
+        uid_change: UidChange::Immutable,
+    };
+    let stored = change_object(call, resource, &key, change, |call, current| {
+        apply::merge_applied(resource, current, &applied, &call.field_manager(), subresource, force)
+    })?;
+    Ok(Answer::Object(StatusCode::OK, resource.clone(), stored))
+}
+
+fn check_applied(
+    resource: &Resource,
+    namespace: Option<&str>,
+    name: &str,
+    mut applied: Value,
+) -> Result<Value, ApiError> {
+    let text = |field: &str| {
+        applied
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if api_version.is_empty() || kind.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "invalid object type: {api_version}, Kind={kind}"
+        )));
+    }
+    if api_version != resource.api_version() || kind != resource.kind {
+        return Err(ApiError::bad_request(format!(
+            "invalid object type: {api_version}, Kind={kind}: expected {}, Kind={}",
+            resource.api_version(),
+            resource.kind
+        )));
+    }
+    let given = applied.pointer("/metadata/managedFields");
+    if given.is_some_and(|fields| !fields.is_null()) {
+        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
+    }
+    let sent = metadata::text(&applied, "name").to_owned();
+    if !sent.is_empty() && sent != name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({sent}) does not match the name on the URL ({name})"
+        )));
+    }
+    let sent = metadata::text(&applied, "namespace").to_owned();
+    if !sent.is_empty() && Some(sent.as_str()) != namespace {
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    let metadata = metadata::of(&mut applied);
+    metadata.insert("name".to_owned(), json!(name));
+    if let Some(namespace) = namespace {
+        metadata.insert("namespace".to_owned(), json!(namespace));
+    }
+    let mut pruned = applied.clone();
+    if let Some(field) = schema::prune(&resource.schema, &mut pruned).first() {
+        return Err(ApiError::internal(format!(
+            "failed to create typed patch object ({}/{name}; {api_version}, Kind={kind}): .{field}: field not declared in schema",
+            namespace.unwrap_or_default()
+        )));
+    }
+    Ok(applied)
+}

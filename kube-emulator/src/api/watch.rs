@@ -1,0 +1,268 @@
+//! Watches: streams of changes that the client polls (kube-semantics §1.8).
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::stream;
+use http::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::accept::{IncludeObject, Rendering};
+use super::create::from_storage;
+use super::field_error::FieldError;
+use super::read::Selectors;
+use super::status::ApiError;
+use super::{Answer, Call, render};
+use crate::emulator::KubeEmulator;
+use crate::resource::Resource;
+use crate::store::{Change, CommitEvent, Stored, watch_line};
+
+/// Default length of a watch. The real server draws 30 to 60 minutes; the lower end keeps runs comparable.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Bookmarks come about this often,
+const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+/// and this long before the end of the watch.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+
+pub(super) fn start(call: &mut Call, resource: &Arc<Resource>, namespace: Option<&str>) -> Result<Answer, ApiError> {
+    let selectors = Selectors::parse(call, resource)?;
+    let rendering = call.rendering()?;
+    let bookmarks = call.query.flag("allowWatchBookmarks") && call.query.get("allowWatchBookmarks").is_some();
+    let initial_events = initial_events(call)?;
+    let revision = match call.query.get("resourceVersion") {
+        None | Some("0") => None,
+        Some(text) => Some(
+            text.parse::<u64>()
+                .map_err(|_| ApiError::internal(format!("invalid resource version \"{text}\"")))?,
+        ),
+    };
+    let from = match initial_events {
+        Some(true) => None,
+        Some(false) => Some(revision.unwrap_or_else(|| call.emulator.store().revision())),
+        None => revision,
+    };
+    let timeout = match call.query.number("timeoutSeconds")? {
+        Some(seconds) if seconds > 0 => Duration::from_secs(seconds.unsigned_abs()),
+        _ => DEFAULT_TIMEOUT,
+    };
+    let now = Instant::now();
+    let deadline = now + timeout;
+    let name = selectors.fields.name().map(str::to_owned);
+    let started = call
+        .emulator
+        .store()
+        .watch(&resource.storage, namespace, name.as_deref(), from);
+    let mut pending = VecDeque::new();
+    let started = match started {
+        Ok(started) => started,
+        // Trap T1: 200, one ERROR event, end.
+        Err(expired) => {
+            let error = ApiError::expired(expired.oldest, from.unwrap_or(0));
+            let line = watch_line("ERROR", error.body().to_string().as_bytes());
+            return Ok(Answer::Ready(render::response(
+                StatusCode::OK,
+                "application/json",
+                Body::from(line),
+            )));
+        }
+    };
+    let mut watch = Watch {
+        emulator: call.emulator.clone(),
+        resource: resource.clone(),
+        selectors,
+        rendering,
+        changes: started.changes,
+        bookmarks,
+        next_bookmark: next_bookmark(now, deadline),
+        deadline,
+        columns_sent: false,
+        pending: VecDeque::new(),
+        started: started.revision,
+    };
+    for stored in &started.initial {
+        if watch.selectors.matches(resource, &stored.value) {
+            let line = watch.encode(CommitEvent::Added, stored);
+            pending.push_back(line);
+        }
+    }
+    if initial_events == Some(true) && bookmarks {
+        pending.push_back(watch.bookmark(started.revision, true));
+    }
+    watch.pending = pending;
+    let lines = stream::unfold(watch, |mut watch| async move {
+        watch.next().await.map(|line| (Ok::<_, Infallible>(line), watch))
+    });
+    let body = Body::from_stream(lines);
+    Ok(Answer::Ready(render::response(
+        StatusCode::OK,
+        "application/json",
+        body,
+    )))
+}
+
+/// `sendInitialEvents` and what must go with it.
+fn initial_events(call: &Call) -> Result<Option<bool>, ApiError> {
+    let matching = call.query.get("resourceVersionMatch");
+    let error = |error: FieldError| Err(ApiError::invalid_options("ListOptions", &[error]));
+    let Some(wanted) = call.query.get("sendInitialEvents") else {
+        if matching.is_some() {
+            return error(FieldError::forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            ));
+        }
+        return Ok(None);
+    };
+    match matching {
+        Some("NotOlderThan") => Ok(Some(matches!(wanted, "true" | "1"))),
+        Some(other) => error(FieldError::not_supported(
+            "resourceVersionMatch",
+            &json!(other),
+            ["NotOlderThan"],
+        )),
+        None => error(FieldError::forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        )),
+    }
+}
+
+/// The next bookmark: a period from now, but at the latest shortly before the end.
+fn next_bookmark(now: Instant, deadline: Instant) -> Instant {
+    let last = deadline.checked_sub(LAST_BOOKMARK).unwrap_or(deadline);
+    let next = now + BOOKMARK_PERIOD;
+    if now < last && next > last { last } else { next }
+}
+
+struct Watch {
+    emulator: KubeEmulator,
+    resource: Arc<Resource>,
+    selectors: Selectors,
+    rendering: Rendering,
+    changes: mpsc::UnboundedReceiver<Arc<Change>>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    deadline: Instant,
+    columns_sent: bool,
+    /// Lines that are ready.
+    pending: VecDeque<Bytes>,
+    /// Revision at the start: bookmarks never name an older one.
+    started: u64,
+}
+
+impl Watch {
+    /// The next line, `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(line) = self.pending.pop_front() {
+                return Some(line);
+            }
+            let change = tokio::select! {
+                biased;
+                change = self.changes.recv() => change,
+                () = sleep_until(self.deadline) => return None,
+                () = sleep_until(self.next_bookmark), if self.bookmarks => {
+                    self.queue_bookmark();
+                    continue;
+                }
+            };
+            // The table is gone: its definition was deleted.
+            let change = change?;
+            self.queue(&change);
+        }
+    }
+
+    fn queue(&mut self, change: &Change) {
+        if let Some(line) = self.line(change) {
+            self.pending.push_back(line);
+        }
+    }
+
+    /// A bookmark promises that everything up to its revision was sent, so the revision is read before the queue is
+    /// found empty.
+    fn queue_bookmark(&mut self) {
+        let revision = self.emulator.store().revision().max(self.started);
+        while let Ok(change) = self.changes.try_recv() {
+            self.queue(&change);
+        }
+        let line = self.bookmark(revision, false);
+        self.pending.push_back(line);
+        self.next_bookmark = next_bookmark(self.next_bookmark, self.deadline);
+    }
+
+    /// What this watcher sees of a change: objects that leave the selection are deleted for it (trap T9).
+    fn line(&mut self, change: &Change) -> Option<Bytes> {
+        if self.selectors.is_everything() {
+            return Some(match self.rendering {
+                Rendering::Plain if self.is_stored_shape() => change.line(),
+                _ => self.encode(change.event, &change.object),
+            });
+        }
+        let matches = |stored: &Arc<Stored>| self.selectors.matches(&self.resource, &stored.value);
+        let before = change.previous.as_ref().filter(|previous| matches(previous)).cloned();
+        let now = change.event != CommitEvent::Deleted && matches(&change.object);
+        match (before, now) {
+            (None, false) => None,
+            (None, true) => Some(self.encode(CommitEvent::Added, &change.object)),
+            (Some(_), true) => Some(self.encode(CommitEvent::Modified, &change.object)),
+            (Some(_), false) if change.event == CommitEvent::Deleted => {
+                Some(self.encode(CommitEvent::Deleted, &change.object))
+            }
+            (Some(previous), false) => {
+                let mut value = (*previous.value).clone();
+                super::metadata::of(&mut value)
+                    .insert("resourceVersion".to_owned(), json!(change.revision().to_string()));
+                let left = Arc::new(Stored::new(value, change.revision()));
+                Some(self.encode(CommitEvent::Deleted, &left))
+            }
+        }
+    }
+
+    fn is_stored_shape(&self) -> bool {
+        self.resource.shape == crate::resource::Shape::Stored
+            && self.resource.api_version() == self.resource.storage_version
+    }
+
+    fn encode(&mut self, event: CommitEvent, stored: &Arc<Stored>) -> Bytes {
+        let object = match self.rendering {
+            Rendering::Plain => return watch_line(event.watch_type(), &render::plain(&self.resource, stored)),
+            Rendering::Table(include) => self.table(stored, include),
+            Rendering::PartialMetadata => render::partial(stored),
+        };
+        watch_line(event.watch_type(), object.to_string().as_bytes())
+    }
+
+    fn table(&mut self, stored: &Stored, include: IncludeObject) -> Value {
+        let with_columns = !self.columns_sent;
+        self.columns_sent = true;
+        let rows = vec![render::row_at(self.emulator.now(), &self.resource, stored, include)];
+        render::table(&self.resource, rows, stored.revision, with_columns)
+    }
+
+    fn bookmark(&mut self, revision: u64, initial_end: bool) -> Bytes {
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if initial_end {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = match self.rendering {
+            Rendering::Plain => {
+                json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata})
+            }
+            Rendering::PartialMetadata => {
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+            }
+            Rendering::Table(include) => {
+                let value = json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata});
+                let stored = Stored::new(from_storage(&self.resource, value), revision);
+                self.table(&stored, include)
+            }
+        };
+        watch_line("BOOKMARK", object.to_string().as_bytes())
+    }
+}

@@ -1,0 +1,130 @@
+//! What observers see of a write, and how a stored object is kept.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::key::ObjectKey;
+
+/// What a committed write did to its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitEvent {
+    /// The object did not exist before.
+    Added,
+    /// The object existed and its content changed.
+    Modified,
+    /// The object is gone.
+    Deleted,
+}
+
+impl CommitEvent {
+    /// The `type` of a watch event.
+    pub(crate) fn watch_type(self) -> &'static str {
+        match self {
+            CommitEvent::Added => "ADDED",
+            CommitEvent::Modified => "MODIFIED",
+            CommitEvent::Deleted => "DELETED",
+        }
+    }
+}
+
+/// One committed write, as observers ([`crate::KubeEmulator::observe`]) get it.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Global revision of this write: the object's new `metadata.resourceVersion`.
+    pub revision: u64,
+    /// Created, changed or removed.
+    pub event: CommitEvent,
+    /// API group, `""` for core.
+    pub group: String,
+    /// Version the object is stored in.
+    pub version: String,
+    /// Plural resource name.
+    pub resource: String,
+    /// Kind of the object.
+    pub kind: String,
+    /// Namespace, `None` for cluster-scoped kinds.
+    pub namespace: Option<String>,
+    /// Name of the object.
+    pub name: String,
+    /// Content after the write; for `Deleted` the last content with the revision of the removal.
+    pub object: Arc<Value>,
+    /// Content before the write.
+    pub previous: Option<Arc<Value>>,
+    /// `User-Agent` header of the request; `None` for the emulator's own controllers.
+    pub user_agent: Option<String>,
+    /// Field manager the write was recorded under.
+    pub field_manager: Option<String>,
+    /// Subresource the write went through.
+    pub subresource: Option<String>,
+}
+
+/// Called synchronously, in commit order, after every committed write.
+pub type Observer = Arc<dyn Fn(&Commit) + Send + Sync>;
+
+/// One version of an object. Its JSON text is made at most once, however many lists and watches send it.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) value: Arc<Value>,
+    pub(crate) revision: u64,
+    text: OnceLock<Bytes>,
+}
+
+impl Stored {
+    pub(crate) fn new(value: Value, revision: u64) -> Self {
+        Self {
+            value: Arc::new(value),
+            revision,
+            text: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn text(&self) -> Bytes {
+        self.text.get_or_init(|| Bytes::from(self.value.to_string())).clone()
+    }
+}
+
+/// One entry of a table's history.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) event: CommitEvent,
+    pub(crate) key: ObjectKey,
+    pub(crate) object: Arc<Stored>,
+    pub(crate) previous: Option<Arc<Stored>>,
+    line: OnceLock<Bytes>,
+}
+
+impl Change {
+    pub(crate) fn new(event: CommitEvent, key: ObjectKey, object: Arc<Stored>, previous: Option<Arc<Stored>>) -> Self {
+        Self {
+            event,
+            key,
+            object,
+            previous,
+            line: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.object.revision
+    }
+
+    /// The watch line for watchers that take the stored shape unchanged: shared by all of them.
+    pub(crate) fn line(&self) -> Bytes {
+        self.line
+            .get_or_init(|| watch_line(self.event.watch_type(), &self.object.text()))
+            .clone()
+    }
+}
+
+/// `{"type":…,"object":…}\n`
+pub(crate) fn watch_line(kind: &str, object: &[u8]) -> Bytes {
+    let mut line = Vec::with_capacity(object.len() + 40);
+    line.extend_from_slice(b"{\"type\":\"");
+    line.extend_from_slice(kind.as_bytes());
+    line.extend_from_slice(b"\",\"object\":");
+    line.extend_from_slice(object);
+    line.extend_from_slice(b"}\n");
+    Bytes::from(line)
+}
