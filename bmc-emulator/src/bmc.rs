@@ -64,6 +64,11 @@ impl Bmc {
         crate::redfish::router(self.clone())
     }
 
+    /// Whether a connection to the BMC would be accepted now.
+    pub(crate) fn accepts_connections(&self) -> bool {
+        self.with(|machine, moment| !machine.is_unreachable(moment.now))
+    }
+
     /// What is really the case.
     pub fn inspect(&self) -> MachineTruth {
         self.with(|machine, _| machine.truth())

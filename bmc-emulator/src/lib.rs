@@ -10,6 +10,7 @@
 //! | `personality` | how vendors differ, as data |
 //! | [`fault`] | what can be made to go wrong |
 //! | `admin` | the API for tests: inspect, inject, act |
+//! | [`serve`] | TLS sockets, one address per BMC |
 
 //!
 //! Time is `tokio::time` throughout; timestamps, outgoing HTTP, guests and the seed come in through [`Edges`].
@@ -28,6 +29,7 @@ mod machine;
 mod personality;
 mod redfish;
 mod secret;
+pub mod serve;
 
 pub use self::admin::{ActionError, AdminAction};
 pub use self::bmc::{Bmc, BmcEndpoint};

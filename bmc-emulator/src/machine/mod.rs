@@ -345,6 +345,11 @@ impl Machine {
         }
     }
 
+    /// Whether connections to the BMC are not accepted.
+    pub(crate) fn is_unreachable(&self, now: Instant) -> bool {
+        self.faults.unreachable() || self.absence.is_some_and(|absence| now < absence.answers_from)
+    }
+
     /// The fault ends by itself at `until`.
     pub(crate) fn expire_fault(&mut self, id: FaultId, until: Instant) {
         self.fault_expiries.push((until, id));

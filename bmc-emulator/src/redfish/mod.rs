@@ -45,7 +45,6 @@ use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::fault::{ConnectionDropped, HttpAction};
 use crate::machine::{Machine, Moment};
-use crate::personality::Personality;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 /// No request that this service understands is larger.
@@ -60,7 +59,7 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
     let path = parts.uri.path().trim_end_matches('/').to_owned();
     let faults = bmc.with(|machine, moment| {
         machine.counters.requests += 1;
-        if is_unreachable(machine, moment) {
+        if machine.is_unreachable(moment.now) {
             return None;
         }
         let outcome = machine.faults.on_request(parts.method.as_str(), &path);
@@ -116,10 +115,6 @@ fn dropped() -> Response {
     response
 }
 
-fn is_unreachable(machine: &Machine, moment: Moment) -> bool {
-    machine.faults.unreachable() || machine.absence.is_some_and(|absence| moment.now < absence.answers_from)
-}
-
 fn faulty(bmc: &Bmc, method: &Method, status: u16, body: Option<serde_json::Value>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let reply = bmc.with(|machine, _| match body {
@@ -142,12 +137,12 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
     let status = reply.status.as_u16();
     let (method, path) = (call.method.to_string(), call.path.clone());
     machine.event(moment.wall, MachineEventKind::RequestServed { method, path, status });
-    let response = reply.with(header::LINK, described_by(personality, &call.path));
+    let response = reply.with(header::LINK, described_by(&call.path));
     response.into_response(call.method == Method::HEAD, personality.server_header)
 }
 
 /// DSP0266 §8.2: a `Link` header with `rel=describedby` on every response to a GET.
-fn described_by(_: &Personality, path: &str) -> String {
+fn described_by(path: &str) -> String {
     let schema = match path.split('/').nth(3) {
         None | Some("") => "ServiceRoot",
         Some("Systems") => "ComputerSystem",

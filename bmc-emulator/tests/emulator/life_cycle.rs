@@ -1,12 +1,11 @@
 //! Power and boot of whole machines, in virtual time.
 
-mod support;
-
 use std::time::Duration;
 
 use bmc_emulator::{Execution, PowerState};
 use serde_json::json;
-use support::Run;
+
+use crate::support::Run;
 
 const SYSTEM: &str = "/redfish/v1/Systems/1";
 const RESET: &str = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset";

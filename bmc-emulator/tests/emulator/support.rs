@@ -19,20 +19,20 @@ use tower::ServiceExt;
 
 /// Answers of the world around the fleet, by URL, and what was asked of it.
 #[derive(Clone, Default)]
-pub struct World {
-    pub answers: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
-    pub requests: Arc<Mutex<Vec<(String, Value)>>>,
+pub(crate) struct World {
+    pub(crate) answers: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    pub(crate) requests: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl World {
-    pub fn serve(&self, url: &str, body: &str) {
+    pub(crate) fn serve(&self, url: &str, body: &str) {
         self.answers
             .lock()
             .expect("lock")
             .insert(url.to_owned(), body.as_bytes().to_vec());
     }
 
-    pub fn urls(&self) -> Vec<String> {
+    pub(crate) fn urls(&self) -> Vec<String> {
         self.requests
             .lock()
             .expect("lock")
@@ -79,9 +79,9 @@ impl GuestOs for Installer {
     }
 }
 
-pub struct Run {
-    pub fleet: Fleet,
-    pub world: World,
+pub(crate) struct Run {
+    pub(crate) fleet: Fleet,
+    pub(crate) world: World,
     stop: CancellationToken,
     tasks: tokio::task::JoinSet<()>,
 }
@@ -94,7 +94,7 @@ impl Drop for Run {
 
 impl Run {
     /// Starts a fleet whose wall clock begins at 2026-01-01 and follows tokio's.
-    pub fn new(yaml: &str) -> Self {
+    pub(crate) fn new(yaml: &str) -> Self {
         let world = World::default();
         let start = tokio::time::Instant::now();
         let epoch: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("a timestamp");
@@ -123,11 +123,11 @@ impl Run {
         }
     }
 
-    pub fn bmc(&self, name: &str) -> Bmc {
+    pub(crate) fn bmc(&self, name: &str) -> Bmc {
         self.fleet.bmc(name).expect("the machine exists")
     }
 
-    pub fn client(&self, name: &str) -> Client {
+    pub(crate) fn client(&self, name: &str) -> Client {
         let bmc = self.bmc(name);
         let endpoint = bmc.endpoint();
         let credentials = format!("{}:{}", endpoint.username, endpoint.password.expose());
@@ -142,29 +142,29 @@ impl Run {
     }
 
     /// Stops the fleet and waits for it.
-    pub async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
 #[derive(Clone)]
-pub struct Client {
-    pub bmc: Bmc,
-    pub headers: Vec<(String, String)>,
+pub(crate) struct Client {
+    pub(crate) bmc: Bmc,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
-    pub text: String,
-    pub dropped: bool,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+    pub(crate) dropped: bool,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .and_then(|value| value.to_str().ok())
@@ -172,7 +172,7 @@ impl Answer {
     }
 
     /// The message ids of an error body, without their registry.
-    pub fn messages(&self) -> Vec<&str> {
+    pub(crate) fn messages(&self) -> Vec<&str> {
         let infos = self.body["error"]["@Message.ExtendedInfo"].as_array();
         let ids = infos
             .into_iter()
@@ -183,20 +183,20 @@ impl Answer {
 }
 
 impl Client {
-    pub fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.push((name.to_owned(), value.to_owned()));
         client
     }
 
-    pub fn without_credentials(&self) -> Self {
+    pub(crate) fn without_credentials(&self) -> Self {
         Self {
             bmc: self.bmc.clone(),
             headers: Vec::new(),
         }
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: &str) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -215,19 +215,19 @@ impl Client {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, "").await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, &body.to_string()).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
         self.send(Method::PATCH, path, &body.to_string()).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, "").await
     }
 }

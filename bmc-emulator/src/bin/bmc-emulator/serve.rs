@@ -1,0 +1,139 @@
+//! `bmc-emulator serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bmc_emulator::serve::{ServeOptions, Served, serve_admin, serve_fleet};
+use bmc_emulator::{Edges, Fleet, FleetSpec};
+use clap::Args;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{edges, guest};
+
+/// Longer tables are cut; the admin API lists all machines.
+const TABLE_ROWS: usize = 40;
+
+#[derive(Args)]
+pub(crate) struct ServeArguments {
+    /// The fleet file; `bmc-emulator schema` says what may be in it.
+    #[arg(long, value_name = "FILE")]
+    fleet: PathBuf,
+    /// Where the certificate of the BMCs' authority is written.
+    #[arg(long, value_name = "FILE", default_value = "bmc-emulator-ca.pem")]
+    ca_file: PathBuf,
+    /// Serve the admin API here (HTTP).
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Bearer token of the admin API. Default: made up and printed.
+    #[arg(long, value_name = "TOKEN", env = "BMC_EMULATOR_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
+    /// Hardware takes this many times less time than it would.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    time_scale: f64,
+    /// Derived identities (UUIDs, serial numbers, addresses) follow from it.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Allow addresses that other machines can reach.
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+impl std::fmt::Debug for ServeArguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeArguments")
+            .field("fleet", &self.fleet)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(&arguments.fleet)
+        .with_context(|| format!("cannot read the fleet file {}", arguments.fleet.display()))?;
+    let spec = FleetSpec::from_yaml(&text, &arguments.fleet.to_string_lossy())?;
+    let edges = Edges {
+        clock: edges::clock(),
+        http: edges::http()?,
+        guest: Arc::new(guest::IdleGuest),
+        seed: arguments.seed,
+        time_scale: arguments.time_scale,
+    };
+    let fleet = Fleet::new(&spec, edges)?;
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let options = ServeOptions {
+        allow_remote: arguments.allow_remote,
+    };
+    let total = fleet.bmcs().len();
+    let served = serve_fleet(&fleet, options, &stop, &mut tasks, |done| {
+        if done % 1000 == 0 {
+            eprintln!("{done} of {total} BMCs listen");
+        }
+    })
+    .await?;
+    std::fs::write(&arguments.ca_file, &served.ca_pem)
+        .with_context(|| format!("cannot write the CA certificate to {}", arguments.ca_file.display()))?;
+    print_table(&fleet, &served);
+    println!(
+        "\n{total} BMCs listen; their certificates are signed by {}",
+        arguments.ca_file.display()
+    );
+    if let Some(address) = arguments.admin {
+        let token = arguments.admin_token.map_or_else(edges::random_token, Ok)?;
+        let address = serve_admin(&fleet, &token, address, options, &stop, &mut tasks).await?;
+        println!("admin API: curl -H 'Authorization: Bearer {token}' http://{address}/machines");
+    }
+    if let (Some(bmc), Some(first)) = (fleet.bmcs().first(), served.bmcs.first()) {
+        let endpoint = bmc.endpoint();
+        println!(
+            "try: curl --cacert {} -u {}:{} https://{}/redfish/v1/Systems",
+            arguments.ca_file.display(),
+            endpoint.username,
+            endpoint.password.expose(),
+            first.address,
+        );
+    }
+    let (running, token) = (fleet.clone(), stop.clone());
+    tasks.spawn(async move { running.run(token).await });
+    tokio::signal::ctrl_c().await.context("cannot wait for an interrupt")?;
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    Ok(())
+}
+
+fn print_table(fleet: &Fleet, served: &Served) {
+    let rows: Vec<[String; 4]> = fleet
+        .bmcs()
+        .iter()
+        .zip(&served.bmcs)
+        .take(TABLE_ROWS)
+        .map(|(bmc, served)| {
+            [
+                bmc.name().to_owned(),
+                format!("https://{}", served.address),
+                bmc.system_uuid().to_string(),
+                bmc.endpoint().username,
+            ]
+        })
+        .collect();
+    let header = ["NAME", "BMC", "SYSTEM UUID", "USER"].map(str::to_owned);
+    let width = |column: usize| {
+        rows.iter()
+            .chain([&header])
+            .map(|row| row[column].len())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; 3] = [width(0), width(1), width(2)];
+    for row in [&header].into_iter().chain(&rows) {
+        let [name, bmc, uuid, user] = row;
+        let [first, second, third] = widths;
+        println!("{name:first$}  {bmc:second$}  {uuid:third$}  {user}");
+    }
+    if served.bmcs.len() > rows.len() {
+        println!("… and {} more", served.bmcs.len() - rows.len());
+    }
+}

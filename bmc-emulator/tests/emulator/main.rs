@@ -1,0 +1,10 @@
+//! The emulator seen from outside. One binary, because linking is the slowest part of testing.
+
+mod conformance;
+mod faults;
+mod files;
+mod life_cycle;
+mod redfish;
+mod support;
+mod tls;
+mod typed_client;

@@ -1,0 +1,132 @@
+//! Real sockets: one address and one certificate per BMC.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bmc_emulator::serve::{ServeError, ServeOptions, serve_admin, serve_fleet};
+use bmc_emulator::{Boot, Edges, Fault, Fleet, FleetSpec, GuestExit, GuestOs, HttpAction, HttpService};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+struct NoGuest;
+
+impl GuestOs for NoGuest {
+    fn boot(&self, _: Boot) -> BoxFuture<'static, GuestExit> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn fleet(yaml: &str) -> Fleet {
+    let http = HttpService::new(tower::service_fn(async |_| Err("there is no network".into())));
+    let edges = Edges {
+        clock: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
+        http,
+        guest: Arc::new(NoGuest),
+        seed: 1,
+        time_scale: 1.0,
+    };
+    Fleet::new(&FleetSpec::from_yaml(yaml, "fleet.yaml").expect("valid"), edges).expect("consistent")
+}
+
+fn client(ca_pem: &str) -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ca = reqwest::Certificate::from_pem(ca_pem.as_bytes()).expect("a certificate");
+    reqwest::Client::builder()
+        .tls_certs_only([ca])
+        .build()
+        .expect("a client")
+}
+
+#[tokio::test]
+async fn the_tree_over_tls() {
+    let fleet = fleet("machines: [{ name: node, count: 2, bmc: { port: 0, address: '127.9.7.1{index}' } }]");
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ())
+        .await
+        .expect("free addresses");
+    let client = client(&served.ca_pem);
+    assert_ne!(served.bmcs[0].address.ip(), served.bmcs[1].address.ip());
+    for bmc in &served.bmcs {
+        let mut open = BTreeSet::from(["/redfish/v1".to_owned()]);
+        let mut done = BTreeSet::new();
+        while let Some(path) = open.pop_first() {
+            let request = client
+                .get(format!("https://{}{path}", bmc.address))
+                .basic_auth("admin", Some("password"));
+            let response = request.send().await.expect("an answer");
+            assert_eq!(response.status(), 200, "{path}");
+            let body: Value = serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON");
+            done.insert(path);
+            links(&body, &mut open);
+            open.retain(|path| !done.contains(path));
+        }
+        assert!(done.len() > 30, "only {done:?}");
+    }
+
+    let bmc = fleet.bmc("node-0").expect("it exists");
+    let url = format!("https://{}/redfish/v1", served.bmcs[0].address);
+    bmc.inject(Fault::Http {
+        method: None,
+        path: "**".to_owned(),
+        action: HttpAction::Drop { processed: false },
+        remaining: Some(1),
+    })
+    .expect("valid");
+    assert!(
+        client.post(&url).send().await.is_err(),
+        "a dropped connection has no answer"
+    );
+    assert!(client.get(&url).send().await.is_ok());
+    bmc.inject(Fault::BmcUnreachable { duration: None }).expect("valid");
+    assert!(client.get(&url).timeout(Duration::from_secs(5)).send().await.is_err());
+    bmc.clear_faults();
+    assert!(client.get(&url).send().await.is_ok());
+
+    let local = "127.0.0.1:0".parse().expect("an address");
+    let admin = serve_admin(&fleet, "s3cret", local, ServeOptions::default(), &stop, &mut tasks)
+        .await
+        .expect("free");
+    let machines = client
+        .get(format!("http://{admin}/machines"))
+        .bearer_auth("s3cret")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(machines.status(), 200);
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    assert!(client.get(&url).send().await.is_err(), "nothing listens any more");
+}
+
+#[tokio::test]
+async fn nothing_listens_where_others_could_reach_it() {
+    let fleet = fleet("machines: [{ name: node, bmc: { address: 0.0.0.0, port: 0 } }]");
+    let mut tasks = JoinSet::new();
+    let refused = serve_fleet(
+        &fleet,
+        ServeOptions::default(),
+        &CancellationToken::new(),
+        &mut tasks,
+        |_| (),
+    )
+    .await;
+    assert!(matches!(refused, Err(ServeError::NotLoopback { .. })));
+    assert!(tasks.is_empty());
+}
+
+fn links(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(uri) = object.get("@odata.id").and_then(Value::as_str) {
+                found.insert(uri.trim_end_matches('/').to_owned());
+            }
+            object.values().for_each(|value| links(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| links(value, found)),
+        _ => {}
+    }
+}
