@@ -15,7 +15,6 @@ pub(crate) enum Fault {
     Duplicate,
     TooLong,
     TooMany,
-    NotFound,
 }
 
 impl Fault {
@@ -29,7 +28,6 @@ impl Fault {
             Fault::Duplicate => "FieldValueDuplicate",
             Fault::TooLong => "FieldValueTooLong",
             Fault::TooMany => "FieldValueTooMany",
-            Fault::NotFound => "FieldValueNotFound",
         }
     }
 
@@ -42,7 +40,6 @@ impl Fault {
             Fault::Duplicate => "Duplicate value",
             Fault::TooLong => "Too long",
             Fault::TooMany => "Too many",
-            Fault::NotFound => "Not found",
         }
     }
 }
@@ -125,15 +122,6 @@ impl FieldError {
     pub(crate) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
         Self {
             fault: Fault::Duplicate,
-            field: field.into(),
-            value: Some(render(value)),
-            detail: String::new(),
-        }
-    }
-
-    pub(crate) fn not_found(field: impl Into<String>, value: &Value) -> Self {
-        Self {
-            fault: Fault::NotFound,
             field: field.into(),
             value: Some(render(value)),
             detail: String::new(),

@@ -183,7 +183,6 @@ fn server_side_apply(
     let mut applied = check_applied(resource, namespace, name, applied)?;
     let force = call.query.flag("force") && call.query.get("force").is_some();
     let operation = Operation::Apply {
-        force,
         applied: Arc::new(applied.clone()),
     };
     let key = ObjectKey::new(namespace, name);

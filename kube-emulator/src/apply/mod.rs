@@ -22,7 +22,7 @@ pub(crate) enum Operation {
     /// Any write but apply: owns what it changes.
     Update,
     /// Apply: owns what it says.
-    Apply { force: bool, applied: Arc<Value> },
+    Apply { applied: Arc<Value> },
 }
 
 /// Manager of what an object contained before ownership was tracked.
@@ -33,7 +33,7 @@ pub(crate) fn track_create(resource: &Resource, object: &mut Value, manager: &st
     let mut managers = Managers::default();
     let (set, apply) = match operation {
         Operation::Update => (compare::compare(&resource.schema, &Value::Null, object).added, false),
-        Operation::Apply { applied, .. } => (compare::field_set(&resource.schema, applied), true),
+        Operation::Apply { applied } => (compare::field_set(&resource.schema, applied), true),
     };
     let set = tracked(set, resource, None);
     if !set.is_empty() {
@@ -82,7 +82,7 @@ pub(crate) fn track_update(
                 }
             }
         }
-        Operation::Apply { applied, .. } => {
+        Operation::Apply { applied } => {
             if untracked {
                 let known = tracked(
                     compare::compare(&resource.schema, &Value::Null, old).added,

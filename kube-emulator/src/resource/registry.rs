@@ -37,10 +37,6 @@ impl Registry {
         self.in_version(group, version).find(|resource| resource.kind == kind)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.resources.values()
-    }
-
     pub(crate) fn in_version(&self, group: &str, version: &str) -> impl Iterator<Item = &Arc<Resource>> {
         self.resources
             .values()

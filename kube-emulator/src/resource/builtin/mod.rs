@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::columns::{Cell, Column};
-use super::hooks::Hooks;
+use super::hooks::{Hooks, NameRule};
 use super::{GenerationRule, Resource, Shape, events, install};
 use crate::schema::{self, Schema};
 use crate::store::StorageId;
@@ -128,6 +128,10 @@ impl Line {
 
 fn lines() -> Vec<Line> {
     const RBAC: &str = "rbac.authorization.k8s.io";
+    const RBAC_HOOKS: Hooks = Hooks {
+        name: NameRule::PathSegment,
+        ..Hooks::NONE
+    };
     vec![
         Line {
             short_names: &["ns"],
@@ -206,11 +210,13 @@ fn lines() -> Vec<Line> {
         },
         Line {
             create_on_update: true,
+            hooks: RBAC_HOOKS,
             namespaced: false,
             ..Line::new(RBAC, "clusterroles", "ClusterRole", "ClusterRole")
         },
         Line {
             create_on_update: true,
+            hooks: RBAC_HOOKS,
             namespaced: false,
             ..Line::new(RBAC, "clusterrolebindings", "ClusterRoleBinding", "RoleBinding")
         },
