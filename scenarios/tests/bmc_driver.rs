@@ -81,7 +81,8 @@ machines:
             async move { fleet.run(stop).await }
         });
         let settings = PoolSettings {
-            request_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(30),
             max_concurrent_requests: 2,
             session_idle_timeout: Duration::from_secs(600),
             auth_backoff: Duration::from_secs(60),

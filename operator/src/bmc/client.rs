@@ -8,7 +8,7 @@ use super::BmcError;
 use super::redfish::{Call, Shared};
 
 /// A handle on one BMC of the pool. Cheap to clone. Operations that change the machine have one deadline for all their requests,
-/// `--bmc-request-timeout`; reads have it for each request.
+/// `--bmc-request-timeout`; reads have `--bmc-read-timeout` for each request.
 #[derive(Clone)]
 pub struct BmcClient {
     shared: Arc<Shared>,

@@ -20,8 +20,10 @@ const CONCURRENT_CLOSES: usize = 64;
 /// Limits of the pool and its clients.
 #[derive(Clone, Debug)]
 pub struct PoolSettings {
-    /// Deadline of one request, waiting for its turn included.
+    /// Deadline of one operation that changes a machine, all its requests and waiting for its turn included.
     pub request_timeout: Duration,
+    /// Deadline of one request that only reads.
+    pub read_timeout: Duration,
     /// Requests in flight to one BMC.
     pub max_concurrent_requests: usize,
     /// A session unused for this long is closed.
@@ -36,6 +38,7 @@ impl From<&BmcOptions> for PoolSettings {
     fn from(options: &BmcOptions) -> Self {
         Self {
             request_timeout: options.bmc_request_timeout.get(),
+            read_timeout: options.bmc_read_timeout.get(),
             max_concurrent_requests: usize::from(options.bmc_max_concurrent_requests),
             session_idle_timeout: options.bmc_session_idle_timeout.get(),
             auth_backoff: options.bmc_auth_backoff.get(),

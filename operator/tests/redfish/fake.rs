@@ -339,7 +339,8 @@ fn documents() -> BTreeMap<String, Value> {
 
 pub(crate) fn settings() -> PoolSettings {
     PoolSettings {
-        request_timeout: Duration::from_secs(30),
+        request_timeout: Duration::from_secs(10),
+        read_timeout: Duration::from_secs(30),
         max_concurrent_requests: 2,
         session_idle_timeout: Duration::from_secs(600),
         auth_backoff: Duration::from_secs(60),

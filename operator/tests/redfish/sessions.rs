@@ -199,12 +199,12 @@ async fn a_hanging_bmc_costs_one_deadline() {
     assert_eq!(
         error,
         BmcError::Timeout {
-            after: Duration::from_secs(30),
+            after: Duration::from_secs(10),
             sent: true
         }
     );
     assert!(error.may_have_been_executed());
-    assert_eq!(started.elapsed(), Duration::from_secs(30));
+    assert_eq!(started.elapsed(), Duration::from_secs(10));
     assert_eq!(
         bmc.seen("POST /redfish/v1/Systems").len(),
         1,

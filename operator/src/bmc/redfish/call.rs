@@ -228,8 +228,11 @@ impl Call {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, BmcError>>) -> Result<T, BmcError> {
-        let after = self.shared.settings.request_timeout;
-        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + after);
+        let settings = &self.shared.settings;
+        let (after, deadline) = match self.deadline {
+            Some(deadline) => (settings.request_timeout, deadline),
+            None => (settings.read_timeout, Instant::now() + settings.read_timeout),
+        };
         match timeout_at(deadline, work).await {
             Ok(result) => result,
             Err(_) => Err(BmcError::Timeout {

@@ -1,0 +1,200 @@
+//! The flags, in the groups in which `--help` shows them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::ArgAction;
+
+use super::{CleanupPolicy, GoDuration};
+
+/// The HTTP server that probes and wipe agents report to.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Registry")]
+pub struct RegistryOptions {
+    /// URL under which probes reach the registry; without it built from protocol, address and port.
+    #[arg(long, default_value = "", value_name = "URL")]
+    pub registry_url: String,
+
+    /// Scheme of the registry URL built from --registry-address.
+    #[arg(long, default_value = "http", value_parser = ["http", "https"])]
+    pub registry_protocol: String,
+
+    /// Address under which probes reach the registry; required unless --registry-url is given.
+    #[arg(long, env = "REGISTRY_ADDRESS", default_value = "", value_name = "ADDRESS")]
+    pub registry_address: String,
+
+    /// Port on which the registry listens.
+    #[arg(long, default_value_t = 10_000, value_name = "PORT")]
+    pub registry_port: u16,
+
+    /// How old a registration may be, by this operator's clock, when a server becomes Available.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub registry_data_max_age: GoDuration,
+
+    /// Accept registrations without a token, as the Go operator did. Anybody on the network can then forge them.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub registry_allow_unauthenticated: bool,
+}
+
+/// How often and how many.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Controllers")]
+pub struct ControllerOptions {
+    /// Interval between two looks at an unchanged server.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub server_resync_interval: GoDuration,
+
+    /// Interval between two looks at an unchanged BMC.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub bmc_resync_interval: GoDuration,
+
+    /// Servers reconciled at the same time.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub server_max_concurrent_reconciles: u16,
+
+    /// Server claims reconciled at the same time.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub server_claim_max_concurrent_reconciles: u16,
+
+    /// BMCs reconciled at the same time.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub bmc_max_concurrent_reconciles: u16,
+
+    /// Interval between two reads of a power state that is changing.
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub power_polling_interval: GoDuration,
+
+    /// How long a power change may take before it counts as failed (and a graceful shutdown is forced).
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub power_polling_timeout: GoDuration,
+
+    /// Interval between two reads of another BMC resource that is changing (task, boot override).
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub resource_polling_interval: GoDuration,
+
+    /// How long such a resource may take.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub resource_polling_timeout: GoDuration,
+
+    /// Reset a BMC that has been failing for this long; 0 means never.
+    #[arg(long, default_value = "0", value_name = "DURATION")]
+    pub bmc_failure_reset_delay: GoDuration,
+
+    /// Interval between two looks at a BMC that is being reset.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub bmc_reset_resync_interval: GoDuration,
+
+    /// How long to leave a BMC alone after its reset.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub bmc_reset_waiting_interval: GoDuration,
+
+    /// Power a server that is found running off before its first discovery boot.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub enforce_first_boot: bool,
+
+    /// Force the power off of a server that ignores a graceful shutdown even where its holder asked for Off. A server that is being
+    /// released is always forced in the end.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub enforce_power_off: bool,
+}
+
+/// What happens between two tenants.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Cleanup")]
+pub struct CleanupOptions {
+    /// Cleanup policy of servers that do not name one.
+    #[arg(long, value_enum, default_value_t = CleanupPolicy::Secure)]
+    pub cleanup_policy: CleanupPolicy,
+
+    /// How long one cleanup attempt may take.
+    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    pub cleanup_timeout: GoDuration,
+
+    /// How long one drive's out-of-band erase may take.
+    #[arg(long, default_value = "30m", value_name = "DURATION")]
+    pub cleanup_drive_timeout: GoDuration,
+}
+
+/// How BMCs are reached.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "BMC access")]
+pub struct BmcOptions {
+    /// Scheme towards BMCs whose protocol names none: http or https.
+    #[arg(long, default_value = "", value_parser = ["", "http", "https"])]
+    pub protocol: String,
+
+    /// Do not verify BMC certificates when --protocol=https.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub skip_cert_validation: bool,
+
+    /// Deprecated, only without --protocol: true means http, false means https without certificate verification.
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub insecure: bool,
+
+    /// PEM file with certificates that BMC certificates may be issued by, besides the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub bmc_ca_file: Option<PathBuf>,
+
+    /// Deadline of one operation that changes a machine, all its requests and waiting for its turn included. Must fit into the
+    /// leader lease: nothing is sent that the lease does not outlive.
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    pub bmc_request_timeout: GoDuration,
+
+    /// Deadline of one BMC request that only reads.
+    #[arg(long, default_value = "30s", value_name = "DURATION")]
+    pub bmc_read_timeout: GoDuration,
+
+    /// Requests in flight to one BMC.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+    pub bmc_max_concurrent_requests: u16,
+
+    /// Close the session of a BMC that was not used for this long.
+    #[arg(long, default_value = "10m", value_name = "DURATION")]
+    pub bmc_session_idle_timeout: GoDuration,
+
+    /// Pause before refused credentials are tried again on the same BMC; doubles with every refusal.
+    #[arg(long, default_value = "1m", value_name = "DURATION")]
+    pub bmc_auth_backoff: GoDuration,
+
+    /// Longest such pause.
+    #[arg(long, default_value = "15m", value_name = "DURATION")]
+    pub bmc_auth_backoff_max: GoDuration,
+}
+
+/// Where the operator itself listens.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Serving")]
+pub struct ServingOptions {
+    /// Address on which the registry listens. Machines must reach it in production; the default reaches nobody by accident.
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub bind_address: IpAddr,
+
+    /// Address of the Prometheus endpoint; `:8080` is 127.0.0.1:8080, `0` turns it off.
+    #[arg(long, default_value = ":8080", value_name = "ADDRESS")]
+    pub metrics_bind_address: String,
+
+    /// Address of /healthz and /readyz; `:8081` is 127.0.0.1:8081, `0` turns it off.
+    #[arg(long, default_value = ":8081", value_name = "ADDRESS")]
+    pub health_probe_bind_address: String,
+}
+
+/// One active operator among several.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Leader election")]
+pub struct LeaderElectionOptions {
+    /// Work only while holding the lease `f26702e4.ironcore.dev` in the manager namespace.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub leader_elect: bool,
+
+    /// How long a lease lives without renewal.
+    #[arg(long, default_value = "15s", value_name = "DURATION")]
+    pub leader_elect_lease_duration: GoDuration,
+
+    /// How long a leader tries to renew before it gives up. Shorter than the lease duration.
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    pub leader_elect_renew_deadline: GoDuration,
+
+    /// Interval between two tries to acquire or renew.
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
+    pub leader_elect_retry_period: GoDuration,
+}
