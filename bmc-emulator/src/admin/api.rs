@@ -43,18 +43,31 @@ async fn authorize(State(token): State<Secret>, request: Request, next: Next) ->
     if presented == Some(token.expose()) {
         next.run(request).await
     } else {
-        problem(StatusCode::UNAUTHORIZED, "present the admin token as a bearer token")
+        Problem(
+            StatusCode::UNAUTHORIZED,
+            "present the admin token as a bearer token".to_owned(),
+        )
+        .into_response()
     }
 }
 
-fn problem(status: StatusCode, message: impl ToString) -> Response {
-    (status, Json(json!({ "error": message.to_string() }))).into_response()
+/// Why a request was not carried out, as `{"error": "…"}`.
+struct Problem(StatusCode, String);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "error": self.1 }))).into_response()
+    }
 }
 
-fn find(fleet: &Fleet, name: &str) -> Result<Bmc, Response> {
+fn find(fleet: &Fleet, name: &str) -> Result<Bmc, Problem> {
     fleet
         .bmc(name)
-        .ok_or_else(|| problem(StatusCode::NOT_FOUND, format!("no machine is called {name:?}")))
+        .ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("no machine is called {name:?}")))
+}
+
+fn unprocessable(error: impl std::error::Error) -> Problem {
+    Problem(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
 }
 
 async fn machines(State(fleet): State<Fleet>) -> Json<Value> {
@@ -75,11 +88,11 @@ async fn machines(State(fleet): State<Fleet>) -> Json<Value> {
     Json(json!({ "machines": all }))
 }
 
-async fn machine(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<Response, Response> {
+async fn machine(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<Response, Problem> {
     Ok(Json(find(&fleet, &name)?.inspect()).into_response())
 }
 
-async fn faults(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<Response, Response> {
+async fn faults(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<Response, Problem> {
     Ok(Json(find(&fleet, &name)?.inspect().faults).into_response())
 }
 
@@ -87,23 +100,21 @@ async fn inject(
     State(fleet): State<Fleet>,
     Path(name): Path<String>,
     Json(fault): Json<Fault>,
-) -> Result<Response, Response> {
-    let id = find(&fleet, &name)?
-        .inject(fault)
-        .map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, error))?;
+) -> Result<Response, Problem> {
+    let id = find(&fleet, &name)?.inject(fault).map_err(unprocessable)?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
 }
 
-async fn clear(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<StatusCode, Response> {
+async fn clear(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     find(&fleet, &name)?.clear_faults();
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn remove(State(fleet): State<Fleet>, Path((name, id)): Path<(String, u64)>) -> Result<StatusCode, Response> {
+async fn remove(State(fleet): State<Fleet>, Path((name, id)): Path<(String, u64)>) -> Result<StatusCode, Problem> {
     if find(&fleet, &name)?.remove_fault(FaultId(id)) {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(problem(
+        Err(Problem(
             StatusCode::NOT_FOUND,
             format!("{name} has no fault {id}; it may have fired for the last time"),
         ))
@@ -114,8 +125,7 @@ async fn act(
     State(fleet): State<Fleet>,
     Path(name): Path<String>,
     Json(action): Json<AdminAction>,
-) -> Result<StatusCode, Response> {
+) -> Result<StatusCode, Problem> {
     let done = find(&fleet, &name)?.apply(action);
-    done.map(|()| StatusCode::NO_CONTENT)
-        .map_err(|error| problem(StatusCode::UNPROCESSABLE_ENTITY, error))
+    done.map(|()| StatusCode::NO_CONTENT).map_err(unprocessable)
 }

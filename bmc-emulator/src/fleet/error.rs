@@ -41,13 +41,16 @@ impl FleetSpec {
             message,
         };
         let spec: FleetSpec = serde_saphyr::from_str(text).map_err(|error| {
-            let place = error.location();
-            let plain = error.without_snippet().to_string();
-            at(
-                place.map_or(1, |place| place.line()),
-                place.map_or(1, |place| place.column()),
-                plain,
-            )
+            let text = error.without_snippet().to_string();
+            let Some(place) = error.location() else {
+                return at(1, 1, text);
+            };
+            let (line, column) = (place.line(), place.column());
+            // The place stands in front already.
+            let text = text
+                .strip_suffix(&format!(" at line {line}, column {column}"))
+                .unwrap_or(&text);
+            at(line, column, text.to_owned())
         })?;
         let places: Places = serde_saphyr::from_str(text).map_err(|error| at(1, 1, error.to_string()))?;
         for (machine, place) in spec.machines.iter().zip(&places.machines) {

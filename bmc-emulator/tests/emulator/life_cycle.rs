@@ -1,8 +1,9 @@
 //! Power and boot of whole machines, in virtual time.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bmc_emulator::{Execution, PowerState};
+use bmc_emulator::{AdminAction, DriveName, Execution, Fault, MachineEvent, PowerState};
 use serde_json::json;
 
 use crate::support::Run;
@@ -149,4 +150,94 @@ async fn a_reset_in_the_middle_of_a_boot_cuts_it_off() {
             source: "network:eno1".to_owned()
         }
     );
+}
+
+/// A machine with tenant data whose next boot is the wipe agent.
+async fn start_wipe(run: &Run) {
+    run.world
+        .serve(SCRIPT, "#!ipxe\nkernel http://boot.example/k wipe\nboot\n");
+    let records = [("tenant".to_owned(), "data".to_owned())].into();
+    let write = AdminAction::WriteDrive {
+        drive: DriveName("nvme0n1".to_owned()),
+        records,
+    };
+    run.bmc("node").apply(write).expect("the drive exists");
+    let client = run.client("node");
+    let once = json!({ "Boot": { "BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe" } });
+    client.patch(SYSTEM, once).await;
+    client.post(RESET, json!({ "ResetType": "On" })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_erases_drives_and_switches_off() {
+    let run = Run::new(FLEET);
+    start_wipe(&run).await;
+    pass(150).await;
+    assert!(
+        !run.bmc("node").inspect().drives[0].records.is_empty(),
+        "erasing takes its time"
+    );
+    pass(100).await;
+    let truth = run.bmc("node").inspect();
+    assert!(truth.drives[0].records.is_empty());
+    assert_eq!(
+        (truth.power_state, truth.execution),
+        (PowerState::Off, Execution::Nothing)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_lost_half_way_through_a_wipe_leaves_the_data() {
+    let run = Run::new(FLEET);
+    start_wipe(&run).await;
+    pass(150).await;
+    run.bmc("node").apply(AdminAction::PowerOff).expect("always possible");
+    pass(600).await;
+    let truth = run.bmc("node").inspect();
+    assert_eq!(truth.power_state, PowerState::Off);
+    assert_eq!(truth.drives[0].records["tenant"], "data");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_wipe_halts_the_guest() {
+    let run = Run::new(FLEET);
+    let drive = DriveName("nvme0n1".to_owned());
+    let broken = Fault::DriveEraseFails {
+        drive,
+        message: "medium error".to_owned(),
+        remaining: None,
+    };
+    run.bmc("node").inject(broken).expect("the drive exists");
+    start_wipe(&run).await;
+    pass(300).await;
+    let Execution::Halted { reason } = run.bmc("node").inspect().execution else {
+        panic!("it cannot go on")
+    };
+    assert_eq!(
+        reason,
+        "erasing nvme0n1 failed: medium error; replace the drive or erase it again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_run_gives_the_same_events() {
+    let mut traces = Vec::new();
+    for _ in 0..2 {
+        let run = Run::new(FLEET);
+        let events: Arc<Mutex<Vec<MachineEvent>>> = Arc::default();
+        let log = Arc::clone(&events);
+        run.fleet
+            .observe(Arc::new(move |event| log.lock().expect("lock").push(event.clone())));
+        serve_boot(&run);
+        let client = run.client("node");
+        client.post(RESET, json!({ "ResetType": "On" })).await;
+        pass(200).await;
+        client.post(RESET, json!({ "ResetType": "GracefulShutdown" })).await;
+        pass(60).await;
+        run.end().await;
+        let trace = events.lock().expect("lock").clone();
+        traces.push(serde_json::to_string_pretty(&trace).expect("events serialise"));
+    }
+    assert_eq!(traces[0], traces[1]);
+    insta::assert_snapshot!("trace", traces[0]);
 }

@@ -60,23 +60,41 @@ impl World {
     }
 }
 
-/// Installs itself on the first drive when it comes over the network, and runs until it is stopped.
-struct Installer;
+/// Over the network: wipes the machine if the kernel command line says `wipe`, else installs itself on the first
+/// drive. Runs until it is stopped, unless there was something to wipe.
+struct TestGuest;
 
-impl GuestOs for Installer {
+impl GuestOs for TestGuest {
     fn boot(&self, boot: Boot) -> BoxFuture<'static, GuestExit> {
         Box::pin(async move {
-            if let BootSource::Network { ignition, .. } = &boot.source
-                && let Some(drive) = boot.machine.drives().first()
-            {
-                let content = DriveContent::default()
-                    .with(DriveContent::BOOT_IMAGE, "image")
-                    .with("ignition", ignition.as_ref().map(Value::to_string).unwrap_or_default());
-                boot.machine.write(&drive.name, content).expect("the drive is there");
+            match &boot.source {
+                BootSource::Network { kernel_arguments, .. } if kernel_arguments == "wipe" => wipe(&boot).await,
+                BootSource::Network { ignition, .. } => install(&boot, ignition.as_ref()).await,
+                BootSource::Drive { .. } => std::future::pending().await,
             }
-            std::future::pending().await
         })
     }
+}
+
+async fn wipe(boot: &Boot) -> GuestExit {
+    for drive in boot.machine.drives() {
+        if let Err(error) = boot.machine.erase(&drive.name).await {
+            return GuestExit::Halted {
+                reason: error.to_string(),
+            };
+        }
+    }
+    GuestExit::PoweredOff
+}
+
+async fn install(boot: &Boot, ignition: Option<&Value>) -> GuestExit {
+    if let Some(drive) = boot.machine.drives().first() {
+        let content = DriveContent::default()
+            .with(DriveContent::BOOT_IMAGE, "image")
+            .with("ignition", ignition.map(Value::to_string).unwrap_or_default());
+        boot.machine.write(&drive.name, content).expect("the drive is there");
+    }
+    std::future::pending().await
 }
 
 pub(crate) struct Run {
@@ -105,7 +123,7 @@ impl Run {
         let edges = Edges {
             clock,
             http: world.service(),
-            guest: Arc::new(Installer),
+            guest: Arc::new(TestGuest),
             seed: 1,
             time_scale: 1.0,
         };
