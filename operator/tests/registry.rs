@@ -1,6 +1,7 @@
 //! The registry over HTTP: who may report what, for which epoch.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -49,11 +50,9 @@ impl Api {
                 if let Some(other) = self.race.lock().expect("race").take() {
                     objects.insert(key.clone(), other);
                 }
-                if objects.contains_key(&key) {
-                    (409, failure(409, "AlreadyExists"))
-                } else {
-                    objects.insert(key, body.clone());
-                    (201, body)
+                match objects.entry(key) {
+                    Entry::Occupied(_) => (409, failure(409, "AlreadyExists")),
+                    Entry::Vacant(vacant) => (201, vacant.insert(body).clone()),
                 }
             }
             "PATCH" => {

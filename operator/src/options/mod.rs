@@ -74,13 +74,14 @@ pub struct Options {
     #[arg(long, default_value = "30m", value_name = "DURATION")]
     pub discovery_timeout: GoDuration,
 
-    /// Template of the discovery ignition (Go template syntax, Butane YAML).
-    #[arg(
-        long,
-        default_value = "/etc/metal-operator/ignition-template.yaml",
-        value_name = "FILE"
-    )]
+    /// Template of the discovery ignition (Go template syntax, Butane YAML). The built-in template is used while the file at the
+    /// default path does not exist.
+    #[arg(long, default_value = DEFAULT_IGNITION_PATH, value_name = "FILE")]
     pub discovery_ignition_path: String,
+
+    /// bcrypt cost of the discovery user's password. Less than 10 is for simulations of thousands of machines only.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=16), value_name = "N")]
+    pub password_hash_cost: u32,
 
     /// Log filter, as of the `RUST_LOG` environment variable.
     #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
