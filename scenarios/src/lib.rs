@@ -3,4 +3,5 @@
 pub mod boot_server;
 pub mod expression;
 pub mod guest;
+pub mod report;
 pub mod script;
