@@ -3,7 +3,11 @@
 //! | module | subject |
 //! |---|---|
 //! | [`model`] | the data: scenarios, steps, timelines, failures, violations |
+//! | [`recorder`] | collects timelines, markers, events and statistics from what happens in a world |
 
 pub mod model;
+pub mod recorder;
+mod words;
 
 pub use model::*;
+pub use recorder::{Recorded, Recorder};
