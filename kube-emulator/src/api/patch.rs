@@ -271,6 +271,8 @@ fn check_applied(
             sent_namespace
         )));
     }
+    // Compared as it would be stored: empty collections and nulls of built-in kinds are nothing.
+    typed(resource, &mut applied).map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
     if let Some((field, key)) = apply::duplicate_item(&resource.schema, &applied) {
         return Err(ApiError::internal(format!(
             "failed to create typed patch object ({sent_namespace}/{name}; {api_version}, Kind={kind}): .{field}: duplicate entries for key {key}"
