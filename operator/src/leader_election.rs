@@ -324,8 +324,7 @@ impl Elector {
         };
         let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
         lease.spec = Some(LeaseSpec {
-            // Left out, not empty: API servers refuse an empty holder.
-            holder_identity: None,
+            holder_identity: Some(String::new()),
             lease_duration_seconds: Some(1),
             lease_transitions: transitions,
             renew_time: Some(MicroTime((self.clock)())),

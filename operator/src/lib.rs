@@ -12,18 +12,36 @@
 //! | [`registry`] | what probes and wipe agents report, and the tokens that let them |
 //! | [`leader_election`] | one active operator, and for how long it may act |
 //! | [`metrics`], [`health`] | Prometheus; probes of the kubelet |
+//! | [`operator`] | the operator as a whole: [`Operator`] |
+//! | [`controllers`] | one folder or file per kind |
+//! | [`ownership`] | who holds a machine, and what may be done to it |
+//! | [`runtime`] | watches, caches and work queues that all controllers share |
+//! | [`context`], [`conditions`], [`events`], [`freshness`], [`merge_patch`] | what reconcilers are given and write with |
 //! | [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
 
 pub mod bmc;
 pub mod bmc_http;
+pub mod conditions;
+pub mod context;
+pub mod controllers;
 pub mod edges;
+pub mod events;
+pub mod freshness;
 pub mod health;
 pub mod identity;
 pub mod ignition;
 pub mod leader_election;
 pub mod logging;
 pub mod mac_prefixes;
+pub mod merge_patch;
 pub mod metrics;
+pub mod operator;
 pub mod options;
+pub mod ownership;
 pub mod registry;
+pub mod runtime;
 pub mod serve;
+
+pub use edges::Edges;
+pub use operator::{Operator, RunError};
+pub use options::{ConfigError, Options};

@@ -59,6 +59,9 @@ pub struct ServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub state_since: Option<Time>,
+    /// Discovery runs that ended without a registration since the last one that did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery_attempts: Option<i32>,
     /// Boot order found at discovery; cleanup restores it unless `spec.bootOrder` declares another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub boot_order: Vec<String>,

@@ -56,9 +56,7 @@ impl Rendering {
                 _ => {}
             }
         }
-        Err(ApiError::not_acceptable(
-            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
-        ))
+        Err(ApiError::not_acceptable("application/json"))
     }
 }
 

@@ -13,8 +13,7 @@ pub(crate) struct ApiError {
     /// `metav1.StatusReason`; empty where the real server gives none.
     pub(crate) reason: &'static str,
     pub(crate) message: String,
-    /// Boxed to keep results small.
-    pub(crate) details: Option<Box<Value>>,
+    pub(crate) details: Option<Value>,
     /// Some answers of the real server are plain text, not a Status.
     pub(crate) plain_text: bool,
     /// List metadata that goes with the failure (the inconsistent continue token of an expired list).
@@ -34,7 +33,7 @@ impl ApiError {
     }
 
     fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(Box::new(details));
+        self.details = Some(details);
         self
     }
 
@@ -92,21 +91,6 @@ impl ApiError {
             "RequestEntityTooLarge",
             format!("Request entity too large: limit is {limit}"),
         )
-    }
-
-    /// POST to a subresource of an existing object.
-    pub(crate) fn create_not_supported(resource: &Resource) -> Self {
-        let message = format!(
-            "create is not supported on resources of kind {:?}",
-            resource.qualified()
-        );
-        Self::new(405, "MethodNotAllowed", message).with_details(resource_details(resource, ""))
-    }
-
-    /// 500 with its reason, as controllers of the server report their own trouble.
-    pub(crate) fn internal_error(why: &str) -> Self {
-        Self::new(500, "InternalError", format!("Internal error occurred: {why}"))
-            .with_details(json!({"causes": [{"message": why}]}))
     }
 
     /// 403 for a request to a path outside of the resources.
@@ -182,7 +166,7 @@ impl ApiError {
             "Operation cannot be fulfilled on {} \"{name}\": {why}",
             resource.qualified_kind()
         );
-        error.details = Some(Box::new(kind_details(resource, name)));
+        error.details = Some(kind_details(resource, name));
         error
     }
 
@@ -199,7 +183,7 @@ impl ApiError {
     pub(crate) fn namespace_terminating(resource: &Resource, name: &str, namespace: &str) -> Self {
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         let mut error = Self::forbidden(resource, name, &why);
-        if let Some(Value::Object(details)) = error.details.as_deref_mut() {
+        if let Some(Value::Object(details)) = &mut error.details {
             details.insert(
                 "causes".to_owned(),
                 json!([{
@@ -241,9 +225,7 @@ impl ApiError {
         if !group.is_empty() {
             details.insert("group".to_owned(), json!(group));
         }
-        if !kind.is_empty() {
-            details.insert("kind".to_owned(), json!(kind));
-        }
+        details.insert("kind".to_owned(), json!(kind));
         details.insert("causes".to_owned(), errors.iter().map(FieldError::cause).collect());
         Self::new(422, "Invalid", format!("{subject} \"{name}\" is invalid: {text}"))
             .with_details(Value::Object(details))
@@ -252,11 +234,6 @@ impl ApiError {
     /// 422 for wrong request options (`DeleteOptions`, `PatchOptions`, …), which the server reports like objects.
     pub(crate) fn invalid_options(kind: &str, errors: &[FieldError]) -> Self {
         Self::invalid_kind("meta.k8s.io", kind, "", errors)
-    }
-
-    /// A patch whose result is no object of the kind.
-    pub(crate) fn invalid_patch(error: &FieldError) -> Self {
-        Self::invalid_kind("", "", "", std::slice::from_ref(error))
     }
 
     /// A JSON Patch that does not apply (trap T4).
@@ -306,7 +283,7 @@ impl ApiError {
             status.insert("reason".to_owned(), json!(self.reason));
         }
         if let Some(details) = &self.details {
-            status.insert("details".to_owned(), (**details).clone());
+            status.insert("details".to_owned(), details.clone());
         }
         status.insert("code".to_owned(), json!(self.code));
         Value::Object(status)

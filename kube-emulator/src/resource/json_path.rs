@@ -99,9 +99,7 @@ impl Step {
                     let found = field.iter().try_fold(*item, |value, key| value.get(key));
                     let same = found.is_some_and(|found| match found {
                         Value::String(found) => found == text,
-                        Value::Bool(found) => text == if *found { "true" } else { "false" },
-                        Value::Number(found) => text.parse::<f64>().ok() == found.as_f64(),
-                        _ => false,
+                        other => other.to_string() == *text,
                     });
                     same == *equal
                 })

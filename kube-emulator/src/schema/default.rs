@@ -15,9 +15,6 @@ pub(crate) fn apply_defaults(schema: &Schema, value: &mut Value) {
                     Some(default) if missing => {
                         object.insert(name.clone(), default.clone());
                     }
-                    None if missing => {
-                        object.shift_remove(name);
-                    }
                     _ => {}
                 }
                 if let Some(child) = object.get_mut(name) {
@@ -77,10 +74,6 @@ mod tests {
             (
                 json!({"color": null, "free": null}),
                 json!({"color": "red", "free": null}),
-            ),
-            (
-                json!({"nested": null, "free": "y"}),
-                json!({"color": "red", "free": "y"}),
             ),
             (
                 json!({"color": "blue", "free": "y", "nested": {}}),

@@ -19,17 +19,13 @@ enum Requirement {
 pub(crate) struct LabelSelector(Vec<Requirement>);
 
 impl LabelSelector {
-    /// Errors are the server's: a requirement that is malformed says so, a rest that does not fit says what it found.
+    /// Errors carry the text after `unable to parse requirement: `.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { rest: text };
         let mut requirements = Vec::new();
         parser.skip_space();
         while !parser.rest.is_empty() {
-            requirements.push(
-                parser
-                    .requirement()
-                    .map_err(|error| format!("unable to parse requirement: {error}"))?,
-            );
+            requirements.push(parser.requirement()?);
             parser.skip_space();
             match parser.rest.strip_prefix(',') {
                 Some(rest) => {

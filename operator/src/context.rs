@@ -1,0 +1,167 @@
+//! What every controller is given.
+
+use std::fmt::Debug;
+
+use crds::{BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerStatus, keys};
+use jiff::Timestamp;
+use kube::api::{Api, Patch, PatchParams};
+use kube::{Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::bmc::BmcPool;
+use crate::controllers::server_claim::Board;
+use crate::controllers::server::Settings;
+use crate::edges::{Clock, Seed};
+use crate::events::Recorder;
+use crate::freshness::OwnWrites;
+use crate::ignition::TemplateSource;
+use crate::leader_election::Leadership;
+use crate::mac_prefixes::MacPrefixes;
+use crate::merge_patch;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::registry::Registry;
+use crate::runtime::Cache;
+
+/// The objects that controllers look at.
+#[derive(Clone)]
+pub struct Caches {
+    pub endpoints: Cache<Endpoint>,
+    pub bmcs: Cache<BMC>,
+    pub secrets: Cache<BMCSecret>,
+    pub servers: Cache<Server>,
+    pub claims: Cache<ServerClaim>,
+    pub boot_configurations: Cache<ServerBootConfiguration>,
+}
+
+/// Everything a reconciler needs besides its object.
+pub struct Context {
+    pub client: Client,
+    pub caches: Caches,
+    pub bmcs: BmcPool,
+    pub registry: Registry,
+    pub options: Options,
+    pub settings: Settings,
+    pub registry_url: String,
+    pub template: TemplateSource,
+    pub mac_prefixes: MacPrefixes,
+    pub clock: Clock,
+    pub seed: Seed,
+    pub leadership: Leadership,
+    pub metrics: Metrics,
+    pub events: Recorder,
+    pub own_writes: OwnWrites,
+    pub board: std::sync::Arc<Board>,
+}
+
+impl Context {
+    /// Wall-clock time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// A cluster-scoped kind.
+    pub fn api<K: Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>>(&self) -> Api<K> {
+        Api::all(self.client.clone())
+    }
+
+    /// A namespaced kind.
+    pub fn api_in<K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>>(
+        &self,
+        namespace: &str,
+    ) -> Api<K> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Writes the difference between two statuses of `object`, if there is one, provided that the object is still the one that
+    /// was looked at.
+    ///
+    /// # Errors
+    /// The API server's, among them a conflict when the object has changed.
+    pub async fn write_status<K, S>(&self, api: &Api<K>, object: &K, old: &S, new: &S) -> Result<Option<K>, kube::Error>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+        S: Serialize,
+    {
+        let before = serde_json::to_value(old).map_err(kube::Error::SerdeError)?;
+        let after = serde_json::to_value(new).map_err(kube::Error::SerdeError)?;
+        let Some(status) = merge_patch::diff(&before, &after) else {
+            return Ok(None);
+        };
+        let patch = json!({ "metadata": { "resourceVersion": object.resource_version() }, "status": status });
+        api.patch_status(&object.name_any(), &parameters(), &Patch::Merge(patch))
+            .await
+            .map(Some)
+    }
+
+    /// Writes the status of a Server, if it changes. Returns the Server as it is then.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn write_server_status(&self, server: &Server, status: &ServerStatus) -> Result<Server, kube::Error> {
+        let old = server.status.clone().unwrap_or_default();
+        let written = self.write_status(&self.api(), server, &old, status).await;
+        Ok(self.noted(server, written)?.unwrap_or_else(|| server.clone()))
+    }
+
+    /// Sends a merge patch that carries its precondition.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn patch_server(&self, server: &Server, patch: Value) -> Result<Server, kube::Error> {
+        let api: Api<Server> = self.api();
+        let written = api
+            .patch(&server.name_any(), &parameters(), &Patch::Merge(patch))
+            .await
+            .map(Some);
+        Ok(self.noted(server, written)?.unwrap_or_else(|| server.clone()))
+    }
+
+    /// Remembers what the cache has to show before the Server is looked at again.
+    fn noted(
+        &self,
+        server: &Server,
+        written: Result<Option<Server>, kube::Error>,
+    ) -> Result<Option<Server>, kube::Error> {
+        let key = server_key(&server.name_any());
+        match &written {
+            Ok(Some(server)) => self.own_writes.wrote(&key, server.resource_version().as_deref()),
+            Ok(None) => {}
+            Err(error) if is_conflict(error) => {
+                self.own_writes.was_stale(&key, server.resource_version().as_deref());
+            }
+            Err(_) => {}
+        }
+        written
+    }
+}
+
+/// Key of a Server among the own writes.
+pub fn server_key(name: &str) -> String {
+    format!("servers/{name}")
+}
+
+/// Key of a ServerClaim among the own writes.
+pub fn claim_key(namespace: &str, name: &str) -> String {
+    format!("serverclaims/{namespace}/{name}")
+}
+
+/// Parameters of every patch.
+pub fn parameters() -> PatchParams {
+    PatchParams {
+        field_manager: Some(keys::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
+}
+
+/// Whether somebody else wrote the object first.
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Whether the API server says positively that there is no such object.
+pub fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound")
+}

@@ -1,0 +1,173 @@
+//! Resets of the BMC itself, asked for by a user or after long failure (contract section 3.3, W8).
+
+use std::time::Duration;
+
+use crds::BMC;
+use crds::kinds::bmc::{BMCState, BMCStatus};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{Api, Patch};
+use serde_json::json;
+
+use super::{READY, access, write};
+use crate::bmc::{BmcClient, Manager, ResetType};
+use crate::conditions::{self, Wish};
+use crate::context::{Context, parameters};
+use crate::controllers::Error;
+
+/// Condition on a BMC that is being reset.
+const RESET: &str = "Reset";
+
+/// Value of the operation annotation.
+const GRACEFUL_RESTART: &str = "graceful-restart-bmc";
+
+/// Why a BMC is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    User,
+    Failure,
+}
+
+/// How long to leave a BMC alone that was just reset; `None` when it may be asked.
+pub(super) fn waiting(context: &Context, bmc: &BMC) -> Option<Duration> {
+    let status = bmc.status.as_ref()?;
+    let condition = conditions::find(&status.conditions, RESET).filter(|condition| condition.status == "True")?;
+    let options = &context.options.controllers;
+    let left = options
+        .bmc_reset_waiting_interval
+        .get()
+        .checked_sub(since(condition.last_transition_time.0, context.now()))?;
+    (!left.is_zero()).then(|| left.min(options.bmc_reset_resync_interval.get()))
+}
+
+fn since(time: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(time)).unwrap_or_default()
+}
+
+/// Whether and why to reset now. Pure.
+fn decide(
+    requested: bool,
+    status: &BMCStatus,
+    reachable: bool,
+    delay: Duration,
+    now: Timestamp,
+) -> Option<Reason> {
+    if conditions::is_true(&status.conditions, RESET) {
+        return None;
+    }
+    if requested {
+        return Some(Reason::User);
+    }
+    let ready = conditions::find(&status.conditions, READY)?;
+    let failing = ready.status == "False" && ["InternalServerError", "ConnectionFailed"].contains(&ready.reason.as_str());
+    let long = since(ready.last_transition_time.0, now) >= delay;
+    (!delay.is_zero() && !reachable && failing && long).then_some(Reason::Failure)
+}
+
+/// Resets the BMC if it is time to. The reset is on record before it is sent, so that a crash does not send it twice; a request stays
+/// until it was sent.
+///
+/// # Errors
+/// The API server's, or the BMC's refusal.
+pub(super) async fn handle(
+    context: &Context,
+    bmc: &mut BMC,
+    connected: Result<&(BmcClient, Manager), &Error>,
+) -> Result<Option<Duration>, Error> {
+    let options = &context.options.controllers;
+    let annotation = crds::keys::OPERATION_ANNOTATION;
+    let requested = bmc.annotations().get(annotation).is_some_and(|value| value == GRACEFUL_RESTART);
+    let old = bmc.status.clone().unwrap_or_default();
+    let delay = options.bmc_failure_reset_delay.get();
+    let Some(reason) = decide(requested, &old, connected.is_ok(), delay, context.now()) else {
+        // Asked for while one is under way: that one will do (bugs.md #128).
+        if requested && conditions::is_true(&old.conditions, RESET) {
+            clear_request(context, bmc).await?;
+        }
+        return Ok(None);
+    };
+    let client = match connected {
+        Ok((client, _)) => client.clone(),
+        Err(_) => context.bmcs.client(&access::of_bmc(context, bmc)?).await?,
+    };
+    let manager = match connected {
+        Ok((_, manager)) => manager.uri.clone(),
+        Err(_) => super::choose(bmc, client.managers().await?)?.uri,
+    };
+    let wish = match reason {
+        Reason::User => Wish::yes(
+            RESET,
+            "UserRequested",
+            "BMC reset initiated by user. Waiting for it to come back online.",
+        ),
+        Reason::Failure => Wish::yes(
+            RESET,
+            "AutoResetting",
+            "BMC reset initiated automatically after repeated connection failures. Waiting for it to come back online.",
+        ),
+    };
+    let mut new = old.clone();
+    conditions::set(&mut new.conditions, &wish, context.now());
+    new.state = Some(BMCState::Pending);
+    write(context, bmc, &old, &new).await?;
+    client.reset_manager(&manager, ResetType::GracefulRestart).await?;
+    if requested {
+        clear_request(context, bmc).await?;
+    }
+    Ok(Some(options.bmc_reset_resync_interval.get()))
+}
+
+async fn clear_request(context: &Context, bmc: &mut BMC) -> Result<(), Error> {
+    let patch = json!({ "metadata": {
+        "resourceVersion": bmc.resource_version(),
+        "annotations": { crds::keys::OPERATION_ANNOTATION: null },
+    } });
+    let api: Api<BMC> = context.api();
+    *bmc = api.patch(&bmc.name_any(), &parameters(), &Patch::Merge(patch)).await?;
+    Ok(())
+}
+
+/// The BMC answers again.
+pub(super) fn complete(status: &mut BMCStatus, now: Timestamp) {
+    if conditions::is_true(&status.conditions, RESET) {
+        conditions::set(&mut status.conditions, &Wish::no(RESET, "ResetComplete", "BMC reset is complete"), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn status(wishes: &[Wish]) -> BMCStatus {
+        let mut status = BMCStatus::default();
+        for wish in wishes {
+            conditions::set(&mut status.conditions, wish, at(0));
+        }
+        status
+    }
+
+    #[test]
+    fn when_a_bmc_is_reset() {
+        let failing = Wish::no(READY, "ConnectionFailed", "");
+        let denied = Wish::no(READY, "AuthenticationFailed", "");
+        let resetting = Wish::yes(RESET, "UserRequested", "");
+        let minute = Duration::from_secs(60);
+        for (requested, wishes, reachable, delay, now, expected) in [
+            (true, vec![], true, Duration::ZERO, 0, Some(Reason::User)),
+            (true, vec![resetting.clone()], true, Duration::ZERO, 0, None),
+            (false, vec![failing.clone()], false, minute, 59, None),
+            (false, vec![failing.clone()], false, minute, 60, Some(Reason::Failure)),
+            (false, vec![failing.clone()], true, minute, 60, None),
+            (false, vec![failing.clone()], false, Duration::ZERO, 60, None),
+            (false, vec![denied], false, minute, 60, None),
+            (false, vec![failing, resetting], false, minute, 60, None),
+        ] {
+            let decided = decide(requested, &status(&wishes), reachable, delay, at(now));
+            assert_eq!(decided, expected, "{wishes:?} at {now}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A Server that is being deleted. It disappears only when no claim holds it any more (S13): what the claim runs keeps running
+//! until the claim is gone. Then the machine is turned off, as far as its BMC can be reached in time, and the object goes. Nothing is
+//! wiped: `spec.residueEpoch` goes with the object, so hardware that leaves the house must be wiped by a release before.
+
+use std::time::Duration;
+
+use crds::{Server, keys};
+use kube::ResourceExt;
+
+use super::observed::Holder;
+use super::{boot, observe, perform};
+use crate::bmc::{ReportedPower, ResetType};
+use crate::conditions::Wish;
+use crate::context::Context;
+use crate::controllers::{Error, remove_finalizer};
+use crate::ownership::operation::Operation;
+use crate::ownership::{intent, pacing};
+
+/// Condition on a Server whose deletion waits.
+const DELETION_BLOCKED: &str = "DeletionBlocked";
+
+pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<Duration, Error> {
+    let resync = context.settings.resync;
+    let ours = server.finalizers().iter().any(|finalizer| finalizer == keys::finalizer::SERVER);
+    if !ours {
+        return Ok(resync);
+    }
+    let holder = match &server.spec.server_claim_ref {
+        None => Holder::None,
+        Some(reference) => observe::live_holder(context, reference).await?,
+    };
+    if let (Holder::Claim { .. } | Holder::Adoptable { .. }, Some(claim)) = (&holder, &server.spec.server_claim_ref) {
+        let wish = Wish::yes(
+            DELETION_BLOCKED,
+            "ClaimHoldsServer",
+            format!(
+                "Delete ServerClaim {}/{} first; the Server goes when its claim is gone",
+                claim.namespace, claim.name
+            ),
+        );
+        perform::note(context, &mut server, &wish).await?;
+        return Ok(resync);
+    }
+    if !out_of_time(context, &server)
+        && let Some(pause) = turn_off(context, &mut server).await?
+    {
+        return Ok(pause);
+    }
+    boot::discard(context, &server).await?;
+    remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
+    Ok(resync)
+}
+
+/// A BMC that is gone for good must not keep the object for ever (L5).
+fn out_of_time(context: &Context, server: &Server) -> bool {
+    let Some(since) = &server.metadata.deletion_timestamp else {
+        return false;
+    };
+    let waited = Duration::try_from(context.now().duration_since(since.0)).unwrap_or_default();
+    waited >= context.settings.power.patience.saturating_mul(2)
+}
+
+/// `None` when the machine is off.
+async fn turn_off(context: &Context, server: &mut Server) -> Result<Option<Duration>, Error> {
+    let look = observe::look(context, server).await?;
+    let pace = context.settings.power;
+    let Some(bmc) = look.bmc else {
+        return Ok(Some(pace.interval));
+    };
+    if bmc.system.power_state == ReportedPower::Off {
+        return Ok(None);
+    }
+    let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
+    let operation = Operation::Reset(ResetType::ForceOff);
+    let name = operation.to_string();
+    if let pacing::Verdict::Send { attempt } =
+        pacing::next(&name, record, server.tenancy_epoch(), context.now(), &pace)
+    {
+        let uri = &bmc.system.uri;
+        *server = intent::issue(context, &bmc.client, uri, server, &[], &operation, attempt).await?;
+    }
+    Ok(Some(pace.interval))
+}

@@ -1,0 +1,110 @@
+//! The Server controller: contract section 3.4 with Cleanup.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`state`] | one pure `decide` per state |
+//! | [`observed`], [`decision`] | what it is given, what it answers |
+//! | [`power`], [`evidence`], [`inventory`] | pure parts of decisions |
+//! | `observe` | the look at the world: claim first, then BMC |
+//! | `perform` | carries a step out |
+//! | [`boot`] | the operator's own boot configurations |
+//! | `requests` | the operation annotation |
+//! | `deletion` | a Server that is being deleted |
+
+pub mod boot;
+pub mod decision;
+mod deletion;
+pub mod evidence;
+mod inventory;
+mod observe;
+pub mod observed;
+mod perform;
+pub mod power;
+mod requests;
+pub mod state;
+
+pub use observed::Settings;
+pub use power::BMC_OPERATION;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{Server, keys};
+use kube::ResourceExt;
+use kube::api::Api;
+use kube::runtime::controller::Action;
+
+use super::{Error, ensure_finalizer, is_ignored};
+use crate::context::{Context, is_conflict, server_key};
+use crate::freshness::View;
+use crate::metrics::ServerReconciliation;
+
+/// Steps of one pass. A pass goes on as long as its steps only write to the API server; this bounds a mistake.
+const STEPS_PER_PASS: usize = 12;
+
+/// One pass over one Server.
+///
+/// # Errors
+/// See [`Error`]; the pass is repeated with growing pauses.
+pub async fn reconcile(context: Arc<Context>, server: Arc<Server>) -> Result<Action, Error> {
+    let resync = context.settings.resync;
+    let soon = context.settings.resource.interval;
+    let key = server_key(&server.name_any());
+    let view = context.own_writes.view(&key, server.resource_version().as_deref(), soon);
+    let server = match view {
+        View::Current => server,
+        // The event of our own last write is on its way and brings us back.
+        View::Lagging => return Ok(Action::requeue(soon)),
+        View::Lost => match Api::<Server>::get_opt(&context.api(), &server.name_any()).await? {
+            Some(server) => {
+                context.own_writes.wrote(&key, server.resource_version().as_deref());
+                Arc::new(server)
+            }
+            None => return Ok(Action::await_change()),
+        },
+    };
+    let result = pass(&context, Server::clone(&server)).await;
+    match &result {
+        Ok(_) => context.metrics.server_reconciled(ServerReconciliation::Success),
+        Err(error) if is_stale(error) => {
+            context.own_writes.was_stale(&key, server.resource_version().as_deref());
+            return Ok(Action::requeue(soon));
+        }
+        Err(_) => context.metrics.server_reconciled(ServerReconciliation::ErrorReconcile),
+    }
+    result.map(|pause| Action::requeue(pause.min(resync)))
+}
+
+/// Somebody else wrote first: not an error, the next look decides anew.
+fn is_stale(error: &Error) -> bool {
+    matches!(error, Error::Kube(error) if is_conflict(error))
+}
+
+async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> {
+    if server.metadata.deletion_timestamp.is_some() {
+        return deletion::reconcile(context, server).await;
+    }
+    if is_ignored(&server) {
+        return Ok(context.settings.resync);
+    }
+    if let Some(with_finalizer) = ensure_finalizer(&context.api(), &server, keys::finalizer::SERVER).await? {
+        server = with_finalizer;
+    }
+    let mut look = observe::look(context, &mut server).await?;
+    requests::handle(context, &mut server, &mut look).await?;
+    for _ in 0..STEPS_PER_PASS {
+        let decision = look.decide(context, &server).await;
+        match perform::step(context, &mut server, &look, decision).await? {
+            perform::Next::Continue => {}
+            perform::Next::Later(pause) => return look.finish(pause),
+        }
+    }
+    look.finish(context.settings.resource.interval)
+}
+
+/// Boot devices that `spec.bootOrder` declares, by priority.
+pub fn declared_boot_order(server: &Server) -> Vec<String> {
+    let mut entries: Vec<_> = server.spec.boot_order.iter().collect();
+    entries.sort_by_key(|entry| entry.priority);
+    entries.into_iter().map(|entry| entry.device.clone()).collect()
+}

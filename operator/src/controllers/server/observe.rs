@@ -1,0 +1,258 @@
+//! The look at the world that a pass decides from: the claim first, then the BMC, so that a power state proves something about the
+//! time after the claim was seen to be gone (S3).
+
+use std::time::Duration;
+
+use crds::kinds::server::ClaimReference;
+use crds::{Power, Server, ServerClaim, ServerState};
+use kube::{Resource, ResourceExt};
+
+use super::boot;
+use super::decision::Decision;
+use super::observed::{BootView, CleanupView, Holder, Observed};
+use super::state;
+use crate::bmc::{BmcClient, BmcError, System};
+use crate::conditions::{self, Wish};
+use crate::context::Context;
+use crate::controllers::Error;
+use crate::controllers::bmc::access;
+use crate::identity::{SystemUri, SystemUuid, TaskUri};
+use crate::ownership::intent;
+use crate::ownership::reservation::Change;
+
+/// Condition on a Server whose BMC cannot be used.
+const BMC_REACHABLE: &str = "BMCReachable";
+
+/// One look.
+pub(super) struct Look {
+    pub holder: Holder,
+    pub bmc: Option<Bmc>,
+    /// Why the BMC could not be read. The pass goes on with what does not need it, and ends with this error.
+    failure: Option<Error>,
+}
+
+/// The BMC and the system as read in this pass.
+pub(super) struct Bmc {
+    pub client: BmcClient,
+    pub system: System,
+}
+
+/// Looks at claim and BMC, and brings the status up to date with what is seen.
+///
+/// # Errors
+/// The API server's. That the BMC could not be read is part of the look.
+pub(super) async fn look(context: &Context, server: &mut Server) -> Result<Look, Error> {
+    let holder = holder(context, server).await?;
+    let (bmc, failure) = match read(context, server).await {
+        Ok(bmc) => (Some(bmc), None),
+        Err(error @ (Error::Bmc(_) | Error::Access(_) | Error::SystemMissing { .. })) => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
+    refresh(context, server, bmc.as_ref(), failure.as_ref()).await?;
+    Ok(Look { holder, bmc, failure })
+}
+
+/// Who the reference names. The cache can show that a claim is there; that it is gone only the API server can.
+async fn holder(context: &Context, server: &Server) -> Result<Holder, Error> {
+    let Some(reference) = &server.spec.server_claim_ref else {
+        return Ok(Holder::None);
+    };
+    let cached = context.caches.claims.get_in(&reference.namespace, &reference.name);
+    if let Some(claim) = cached
+        && let Some(power) = holds(&claim, reference)
+    {
+        return Ok(Holder::Claim { power });
+    }
+    live_holder(context, reference).await
+}
+
+/// As the API server has it now.
+///
+/// # Errors
+/// The API server's: an error is not an absence (S6).
+pub(super) async fn live_holder(context: &Context, reference: &ClaimReference) -> Result<Holder, Error> {
+    let claims = context.api_in::<ServerClaim>(&reference.namespace);
+    let Some(claim) = claims.get_opt(&reference.name).await? else {
+        return Ok(Holder::Gone);
+    };
+    if claim.metadata.deletion_timestamp.is_some() {
+        return Ok(Holder::Gone);
+    }
+    Ok(match (&reference.uid, claim.uid()) {
+        (None, Some(uid)) => Holder::Adoptable { uid },
+        _ => match holds(&claim, reference) {
+            Some(power) => Holder::Claim { power },
+            None => Holder::Gone,
+        },
+    })
+}
+
+fn holds(claim: &ServerClaim, reference: &ClaimReference) -> Option<Power> {
+    let alive = claim.meta().deletion_timestamp.is_none();
+    let same = reference.uid.is_some() && claim.uid() == reference.uid;
+    (alive && same).then(|| claim.spec.power.clone())
+}
+
+async fn read(context: &Context, server: &mut Server) -> Result<Bmc, Error> {
+    let access = access::of_server(context, server)?;
+    let client = context.bmcs.client(&access).await?;
+    let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
+    if let Some(uri) = &server.spec.system_uri {
+        match client.system(&SystemUri::new(uri.as_str())).await {
+            Ok(system) if system.uuid == uuid => return Ok(Bmc { client, system }),
+            // Another machine answers under this name: numbers moved, or the address did (bugs.md #12, #135).
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let found = client.systems().await?.into_iter().find(|system| !uuid.is_empty() && system.uuid == uuid);
+    let system = found.ok_or_else(|| Error::SystemMissing {
+        server: server.name_any(),
+        uuid: uuid.to_string(),
+    })?;
+    let patch = Change::SystemUri(system.uri.as_str().to_owned()).patch(server);
+    *server = context.patch_server(server, patch).await?;
+    Ok(Bmc { client, system })
+}
+
+/// Power, LED, the recorded operation's outcome, and whether the BMC answers: to status, if anything changed.
+async fn refresh(
+    context: &Context,
+    server: &mut Server,
+    bmc: Option<&Bmc>,
+    failure: Option<&Error>,
+) -> Result<(), Error> {
+    let now = context.now();
+    let mut status = server.status.clone().unwrap_or_default();
+    if let Some(Bmc { system, .. }) = bmc {
+        status.power_state = Some(Power::from(system.power_state.as_str()));
+        status.indicator_led = system.indicator_led.as_deref().map(Into::into);
+        intent::settle(server, system, &mut status, now);
+    }
+    let known = conditions::find(&status.conditions, BMC_REACHABLE);
+    let wish = match failure {
+        Some(error) => Some(Wish::no(BMC_REACHABLE, reason(error), message(error))),
+        None => known.map(|_| Wish::yes(BMC_REACHABLE, "Connected", "The BMC answers")),
+    };
+    // The text of an error may change with every attempt; its reason tells whether there is news.
+    let news = wish.filter(|wish| known.is_none_or(|known| known.reason != wish.reason));
+    if let Some(wish) = news {
+        conditions::set(&mut status.conditions, &wish, now);
+    }
+    *server = context.write_server_status(server, &status).await?;
+    Ok(())
+}
+
+fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::Bmc(error) => error.class().reason(),
+        Error::SystemMissing { .. } => "SystemMissing",
+        _ => "NotConfigured",
+    }
+}
+
+fn message(error: &Error) -> String {
+    match error {
+        Error::Bmc(error) => error.condition_message(),
+        error => error.to_string(),
+    }
+}
+
+impl Look {
+    /// Decides for the server as it is now.
+    pub(super) async fn decide(&self, context: &Context, server: &Server) -> Decision {
+        let mut observed = Observed {
+            server,
+            now: context.now(),
+            settings: &context.settings,
+            system: self.bmc.as_ref().map(|bmc| &bmc.system),
+            holder: self.holder.clone(),
+            boot: boot_view(context, server),
+            registration: None,
+            cleanup: CleanupView::default(),
+        };
+        let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
+        match observed.status().state {
+            Some(ServerState::Discovery) => {
+                observed.registration = context.registry.registration(&uuid, observed.epoch());
+            }
+            Some(ServerState::Cleanup) => {
+                observed.cleanup.report = context.registry.cleanup_report(&uuid, observed.epoch());
+                let needs = state::cleanup_needs(&observed);
+                if let Some(bmc) = &self.bmc {
+                    read_for_cleanup(bmc, server, needs, &mut observed.cleanup).await;
+                }
+            }
+            _ => {}
+        }
+        state::decide(&observed)
+    }
+
+    /// The end of the pass: a BMC that could not be read makes it a failed one, which is repeated with growing pauses.
+    ///
+    /// # Errors
+    /// The error of the look.
+    pub(super) fn finish(self, pause: Duration) -> Result<Duration, Error> {
+        match self.failure {
+            None => Ok(pause),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// What cannot be read stays unread: the decision waits.
+async fn read_for_cleanup(bmc: &Bmc, server: &Server, needs: state::CleanupNeeds, view: &mut CleanupView) {
+    let uri = &bmc.system.uri;
+    let name = server.name_any();
+    if needs.drives {
+        view.drives = logged(&name, "drives", bmc.client.drives(uri).await);
+    }
+    if needs.bios {
+        view.bios = logged(&name, "bios", bmc.client.bios(uri).await);
+    }
+    if needs.tasks {
+        let drives = server.status.iter().filter_map(|status| status.cleanup.as_ref());
+        for task in drives.flat_map(|cleanup| &cleanup.drives).filter_map(|drive| drive.task_uri.as_deref()) {
+            let task = TaskUri::new(task);
+            let report = bmc.client.task(&task).await;
+            view.tasks.push((task, report));
+        }
+    }
+}
+
+fn logged<T>(server: &str, what: &str, result: Result<T, BmcError>) -> Option<T> {
+    result
+        .inspect_err(|error| tracing::warn!(server, what, %error, "could not be read for the cleanup"))
+        .ok()
+}
+
+/// The boot configuration that the server's holder calls for, as the cache shows it.
+fn boot_view(context: &Context, server: &Server) -> BootView {
+    let Some(reference) = &server.spec.boot_configuration_ref else {
+        return BootView::Missing;
+    };
+    let found = context
+        .caches
+        .boot_configurations
+        .get_in(&reference.namespace, &reference.name);
+    let Some(configuration) = found else {
+        return BootView::Missing;
+    };
+    let of_this_epoch = boot::epoch_of(&configuration) == Some(server.tenancy_epoch());
+    let reserved = server.status.as_ref().and_then(|status| status.state.as_ref()) == Some(&ServerState::Reserved);
+    let of_the_holder = if reserved {
+        let claim = server.spec.server_claim_ref.as_ref().and_then(|claim| claim.uid.as_deref());
+        let owner = configuration.owner_references().iter().map(|owner| owner.uid.as_str()).next();
+        claim.is_some() && claim == owner
+    } else {
+        boot::is_own(&configuration)
+    };
+    let of_this_server = configuration.spec.server_ref.name == server.name_any();
+    // Being deleted is as good as gone.
+    if of_this_epoch && of_the_holder && of_this_server && configuration.metadata.deletion_timestamp.is_none() {
+        boot::view(&configuration)
+    } else {
+        BootView::Missing
+    }
+}

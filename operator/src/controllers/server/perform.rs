@@ -1,0 +1,245 @@
+//! Carries a step out. Every write has a precondition; a crash between two writes leaves a state that the next pass understands.
+
+use std::time::Duration;
+
+use crds::{Server, ServerState, ServerStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::decision::{Decision, Step};
+use super::observe::{Look, live_holder};
+use super::observed::Holder;
+use super::{boot, inventory};
+use crate::bmc::{IndicatorLed, ReportedPower, ResetType};
+use crate::conditions::{self, Wish, seconds};
+use crate::context::Context;
+use crate::controllers::Error;
+use crate::events::{Happening, Severity};
+use crate::identity::SystemUuid;
+use crate::ownership::operation::Operation;
+use crate::ownership::reservation::Change;
+use crate::ownership::{intent, pacing};
+
+/// Who events are from (contract section 1.11).
+const CONTROLLER: &str = "server-controller";
+
+/// What follows a step.
+pub(super) enum Next {
+    /// The server has changed: decide again.
+    Continue,
+    /// The pass ends; look again after this time at the latest.
+    Later(Duration),
+}
+
+/// Carries out one step.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn step(context: &Context, server: &mut Server, look: &Look, decision: Decision) -> Result<Next, Error> {
+    let Decision { step, conditions } = decision;
+    let mut status = server.status.clone().unwrap_or_default();
+    let now = context.now();
+    for wish in &conditions {
+        conditions::set(&mut status.conditions, wish, now);
+    }
+    match step {
+        Step::Rest => {
+            write(context, server, &status).await?;
+            idle(context, server, look).await
+        }
+        Step::Wait(pause) => {
+            write(context, server, &status).await?;
+            Ok(Next::Later(pause))
+        }
+        Step::Enter(state) => enter(context, server, status, state).await,
+        Step::AcceptRegistration => {
+            let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
+            let epoch = server.tenancy_epoch();
+            if let Some(registration) = context.registry.registration(&uuid, epoch) {
+                status.network_interfaces = inventory::network_interfaces(&registration.hardware());
+            }
+            status.discovery_attempts = None;
+            let next = enter(context, server, status, ServerState::Available).await?;
+            context.registry.forget(&uuid);
+            Ok(next)
+        }
+        Step::RestartDiscovery => {
+            status.discovery_attempts = Some(status.discovery_attempts.unwrap_or(0).saturating_add(1));
+            // First the epoch: a probe that is late must not find its discovery still open.
+            let patch = Change::EndDiscovery.patch(server);
+            *server = context.patch_server(server, patch).await?;
+            enter(context, server, status, ServerState::Initial).await
+        }
+        Step::RecordInventory => {
+            let Some(bmc) = &look.bmc else {
+                return Ok(Next::Later(context.settings.resync));
+            };
+            let found = bmc.client.inventory(&bmc.system.uri).await?;
+            inventory::write(&mut status, &bmc.system, &found);
+            let before = server.resource_version();
+            write(context, server, &status).await?;
+            // A BMC without any inventory to tell would be asked again for ever.
+            if server.resource_version() == before {
+                return start_discovery(context, server).await;
+            }
+            Ok(Next::Continue)
+        }
+        Step::Change(change) => {
+            write(context, server, &status).await?;
+            let patch = change.patch(server);
+            *server = context.patch_server(server, patch).await?;
+            tracing::info!(server = %server.name_any(), epoch = server.tenancy_epoch(), ?change, "server changed");
+            Ok(Next::Continue)
+        }
+        Step::Send { operation, attempt } => send(context, server, look, &conditions, &operation, attempt).await,
+        Step::PrepareBoot(purpose) => {
+            write(context, server, &status).await?;
+            *server = boot::prepare(context, server, purpose).await?;
+            // Whether the boot server accepts it is told by an event.
+            Ok(Next::Later(context.settings.resource.interval))
+        }
+        Step::DiscardBoot => {
+            write(context, server, &status).await?;
+            boot::discard(context, server).await?;
+            Ok(Next::Later(context.settings.resource.interval))
+        }
+        Step::RecordCleanup(cleanup) => {
+            status.cleanup = Some(*cleanup);
+            write(context, server, &status).await?;
+            Ok(Next::Continue)
+        }
+        Step::FailCleanup { cleanup, reason } => {
+            let note = cleanup.message.clone().unwrap_or(reason);
+            status.cleanup = Some(*cleanup);
+            let next = enter(context, server, status, ServerState::Error).await?;
+            let happening = Happening {
+                severity: Severity::Warning,
+                reason: "CleanupFailed",
+                action: "Cleanup",
+                note,
+                occurrence: server.tenancy_epoch(),
+            };
+            context.events.record(CONTROLLER, server, happening).await;
+            Ok(next)
+        }
+    }
+}
+
+async fn write(context: &Context, server: &mut Server, status: &ServerStatus) -> Result<(), Error> {
+    *server = context.write_server_status(server, status).await?;
+    Ok(())
+}
+
+async fn start_discovery(context: &Context, server: &mut Server) -> Result<Next, Error> {
+    let boot = crds::ObjectReference {
+        namespace: context.settings.manager_namespace.clone(),
+        name: server.name_any(),
+    };
+    let patch = Change::StartDiscovery { boot }.patch(server);
+    *server = context.patch_server(server, patch).await?;
+    Ok(Next::Continue)
+}
+
+async fn enter(
+    context: &Context,
+    server: &mut Server,
+    mut status: ServerStatus,
+    state: ServerState,
+) -> Result<Next, Error> {
+    let now = context.now();
+    let left = status.state.replace(state.clone());
+    let since = status.state_since.replace(Time(seconds(now)));
+    write(context, server, &status).await?;
+    let from = left.as_ref().map_or("none", ServerState::as_str);
+    tracing::info!(server = %server.name_any(), from, to = %state, epoch = server.tenancy_epoch(), "server state");
+    if let (Some(left), Some(since)) = (&left, since) {
+        let stayed = Duration::try_from(now.duration_since(since.0)).unwrap_or_default();
+        context.metrics.state_left(left.as_str(), stayed);
+    }
+    let happening = Happening {
+        severity: Severity::Normal,
+        reason: "StateChanged",
+        action: "ChangeState",
+        note: format!("Server state changed from {from} to {state}"),
+        occurrence: server.tenancy_epoch(),
+    };
+    context.events.record(CONTROLLER, server, happening).await;
+    Ok(Next::Continue)
+}
+
+async fn send(
+    context: &Context,
+    server: &mut Server,
+    look: &Look,
+    conditions: &[Wish],
+    operation: &Operation,
+    attempt: i32,
+) -> Result<Next, Error> {
+    let Some(bmc) = &look.bmc else {
+        return Ok(Next::Later(context.settings.resync));
+    };
+    // A cache may show a claim that is on its way out; its machine must not be started for it.
+    if let Some(reference) = &server.spec.server_claim_ref
+        && matches!(look.holder, Holder::Claim { .. })
+        && matches!(operation, Operation::Reset(ResetType::On) | Operation::NetworkBoot)
+        && !matches!(live_holder(context, reference).await?, Holder::Claim { .. })
+    {
+        return Ok(Next::Later(Duration::ZERO));
+    }
+    *server = intent::issue(
+        context,
+        &bmc.client,
+        &bmc.system.uri,
+        server,
+        conditions,
+        operation,
+        attempt,
+    )
+    .await?;
+    Ok(Next::Later(match operation {
+        Operation::Reset(_) => context.settings.power.interval,
+        // Settings can be read back at once; the event of the record brings us here.
+        _ => context.settings.resource.interval,
+    }))
+}
+
+/// Nothing to do for the state: indicator and declared boot order.
+async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Next, Error> {
+    let resync = context.settings.resync;
+    let state = server.status.as_ref().and_then(|status| status.state.clone());
+    let (Some(bmc), Some(ServerState::Available | ServerState::Reserved)) = (&look.bmc, state) else {
+        return Ok(Next::Later(resync));
+    };
+    let wanted = server.spec.indicator_led.as_ref().filter(|led| !led.as_str().is_empty());
+    if let Some(led) = wanted.and_then(|led| IndicatorLed::parse(led.as_str()))
+        && bmc.system.indicator_led.as_deref() != wanted.map(crds::kinds::server::IndicatorLed::as_str)
+    {
+        bmc.client.set_indicator_led(&bmc.system.uri, led).await?;
+        return Ok(Next::Later(context.settings.resource.interval));
+    }
+    let order = super::declared_boot_order(server);
+    let known = bmc.system.boot.boot_order.as_ref();
+    // Never while it starts: BMCs refuse boot settings during POST (bugs.md #67).
+    let settled = matches!(bmc.system.power_state, ReportedPower::On | ReportedPower::Off);
+    if !order.is_empty() && settled && known.is_some_and(|known| *known != order) {
+        let operation = Operation::BootOrder(order);
+        let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
+        let name = operation.to_string();
+        let pace = &context.settings.resource;
+        return match pacing::next(&name, record, server.tenancy_epoch(), context.now(), pace) {
+            pacing::Verdict::Send { attempt } => send(context, server, look, &[], &operation, attempt).await,
+            pacing::Verdict::Wait(pause) => Ok(Next::Later(pause)),
+        };
+    }
+    Ok(Next::Later(resync))
+}
+
+/// Writes one condition.
+///
+/// # Errors
+/// The API server's.
+pub(super) async fn note(context: &Context, server: &mut Server, wish: &Wish) -> Result<(), Error> {
+    let mut status = server.status.clone().unwrap_or_default();
+    conditions::set(&mut status.conditions, wish, context.now());
+    write(context, server, &status).await
+}

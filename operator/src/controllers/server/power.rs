@@ -1,0 +1,106 @@
+//! Reaching a power state and a boot override, one recorded operation at a time. Pure.
+
+use crate::bmc::{ReportedPower, ResetType};
+use crate::conditions::Wish;
+use crate::ownership::operation::{Operation, boots_from_network_once};
+use crate::ownership::pacing::{self, EXPLAIN_AFTER, Pace, Verdict};
+
+use super::decision::{Decision, Step};
+use super::observed::Observed;
+
+/// Condition on a Server whose BMC does not do what it is asked to.
+pub const BMC_OPERATION: &str = "BMCOperation";
+
+/// How hard the machine is turned off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// Ask the operating system, again and again.
+    Never,
+    /// Ask first; pull the plug when it does not obey in time.
+    AfterAsking,
+    /// Nothing of value runs there.
+    AtOnce,
+}
+
+/// `None` once the machine is proven off: by a read of this pass, with no start on its way.
+pub fn off(observed: &Observed<'_>, force: Force) -> Option<Decision> {
+    let pace = &observed.settings.power;
+    let record = observed.status().operation.as_ref();
+    match observed.power() {
+        ReportedPower::Off if pacing::start_in_flight(record, observed.now, pace.patience) => {
+            return Some(Step::Wait(pace.interval).into());
+        }
+        ReportedPower::Off => return None,
+        // Neither proves that the machine is off nor that it needs to be turned off (bugs.md #51).
+        ReportedPower::Unknown => return Some(Step::Wait(pace.interval).into()),
+        _ => {}
+    }
+    let ask = Operation::Reset(ResetType::GracefulShutdown);
+    let pull = Operation::Reset(ResetType::ForceOff);
+    let epoch = observed.epoch();
+    let tried = |operation: &Operation| {
+        record.is_some_and(|record| record.epoch == epoch && record.operation == operation.to_string())
+    };
+    let operation = match force {
+        Force::AtOnce => pull,
+        _ if tried(&pull) => pull,
+        Force::AfterAsking if tried(&ask) && asked_in_vain(observed) => pull,
+        _ => ask,
+    };
+    Some(send(observed, operation, pace))
+}
+
+/// The shutdown that was asked for had its time, or was refused.
+fn asked_in_vain(observed: &Observed<'_>) -> bool {
+    let pace = &observed.settings.power;
+    let name = ResetType::GracefulShutdown.as_str();
+    let record = observed.status().operation.as_ref();
+    match pacing::next(name, record, observed.epoch(), observed.now, pace) {
+        Verdict::Send { attempt } => attempt > 1,
+        Verdict::Wait(_) => {
+            record.is_some_and(|record| record.state == crds::kinds::server_status::OperationState::Failed)
+        }
+    }
+}
+
+/// `None` once the machine is running.
+pub fn on(observed: &Observed<'_>) -> Option<Decision> {
+    let pace = &observed.settings.power;
+    match observed.power() {
+        ReportedPower::On => None,
+        ReportedPower::Off => Some(send(observed, Operation::Reset(ResetType::On), pace)),
+        _ => Some(Step::Wait(pace.interval).into()),
+    }
+}
+
+/// `None` once the override that sends the next start to the network was read back.
+pub fn network_boot_armed(observed: &Observed<'_>) -> Option<Decision> {
+    let system = observed.system?;
+    if boots_from_network_once(system) {
+        return None;
+    }
+    Some(send(observed, Operation::NetworkBoot, &observed.settings.resource))
+}
+
+/// Sends an operation, or waits for it, and explains when it has been tried too often.
+pub fn send(observed: &Observed<'_>, operation: Operation, pace: &Pace) -> Decision {
+    let record = observed.status().operation.as_ref();
+    let name = operation.to_string();
+    let decision: Decision = match pacing::next(&name, record, observed.epoch(), observed.now, pace) {
+        Verdict::Send { attempt } => Step::Send { operation, attempt }.into(),
+        Verdict::Wait(time) => Step::Wait(time).into(),
+    };
+    match record {
+        Some(record)
+            if record.operation == name && record.epoch == observed.epoch() && record.attempts >= EXPLAIN_AFTER =>
+        {
+            let message = record.message.as_deref().unwrap_or("the BMC accepted it, without effect");
+            decision.because(Wish::no(
+                BMC_OPERATION,
+                "NoEffect",
+                format!("{name} was tried {} times: {message}", record.attempts),
+            ))
+        }
+        _ => decision,
+    }
+}

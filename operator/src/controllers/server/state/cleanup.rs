@@ -1,0 +1,698 @@
+//! Cleanup: nothing of the last tenant stays, and every drive has evidence of it. In this order:
+//!
+//! 1. off; drives and BIOS looked over;
+//! 2. `Drive.SecureErase` for every drive that offers it, and `Bios.ResetBios` where there is one;
+//! 3. the wipe agent, from the network, when a drive has to be erased in band, when the BMC knows no drive at all, or when the
+//!    BIOS reset needs a boot to take effect (no other system may run on this machine);
+//! 4. off; BIOS verified, boot order as declared or as found at discovery, no boot override;
+//! 5. evidence complete, then the reference and the residue go in one patch.
+//!
+//! `status.cleanup.state` is `Pending` before step 2, `InProgress` until step 5.
+
+use crds::ServerState;
+use crds::kinds::server::CleanupPolicy;
+use crds::kinds::server_cleanup::{CleanupState, CleanupStatus, DriveState, EraseMethod, StepState};
+use crds::kinds::server_status::OperationState;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::bmc::ReportedPower;
+use crate::conditions::{Wish, seconds};
+use crate::controllers::server::decision::{Decision, Step};
+use crate::controllers::server::evidence;
+use crate::controllers::server::observed::{BootView, Observed};
+use crate::controllers::server::power::{self, Force};
+use crate::identity::DriveUri;
+use crate::ownership::operation::{Operation, has_boot_override};
+use crate::ownership::pacing::EXPLAIN_AFTER;
+use crate::ownership::reservation::{Change, Tenancy};
+use crate::registry::Purpose;
+
+use super::network_boot;
+
+/// Condition on a Server: whether the last cleanup left nothing behind.
+pub(super) const CLEANUP: &str = "Cleanup";
+
+/// What a decision about this cleanup has to see of the BMC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub drives: bool,
+    pub bios: bool,
+    pub tasks: bool,
+}
+
+/// What to read before `decide`. It must not be more than needed: BMCs are weak.
+pub fn needs(observed: &Observed<'_>) -> Needs {
+    let Some(cleanup) = current(observed) else {
+        return Needs::default();
+    };
+    let off = observed.power() == ReportedPower::Off;
+    match cleanup.state {
+        CleanupState::Pending => Needs {
+            drives: off,
+            bios: off,
+            tasks: false,
+        },
+        CleanupState::InProgress => Needs {
+            drives: false,
+            bios: cleanup.bios_reset == Some(StepState::Pending)
+                && observed.cleanup.report.as_ref().is_some_and(evidence::is_final),
+            tasks: cleanup
+                .drives
+                .iter()
+                .any(|drive| drive.state == DriveState::Erasing && drive.task_uri.is_some()),
+        },
+        CleanupState::Succeeded | CleanupState::Failed => Needs::default(),
+    }
+}
+
+/// The cleanup of this epoch.
+fn current<'a>(observed: &'a Observed<'_>) -> Option<&'a CleanupStatus> {
+    let cleanup = observed.status().cleanup.as_ref();
+    cleanup.filter(|cleanup| cleanup.epoch == observed.epoch())
+}
+
+pub(super) fn decide(observed: &Observed<'_>) -> Decision {
+    match Tenancy::of(observed.server) {
+        Tenancy::Free => return Step::Enter(ServerState::Available).into(),
+        Tenancy::Held | Tenancy::Unfenced => return Step::Enter(ServerState::Reserved).into(),
+        Tenancy::Residue { released: false } => return Step::Change(Change::BeginCleanup).into(),
+        Tenancy::Residue { released: true } => {}
+    }
+    if observed.cleanup_policy() == CleanupPolicy::Skip {
+        if observed.system.is_none() {
+            return Step::Wait(observed.settings.resync).into();
+        }
+        return power::off(observed, Force::AfterAsking).unwrap_or_else(|| Step::Change(Change::Vacate).into());
+    }
+    let Some(cleanup) = current(observed) else {
+        return Step::RecordCleanup(Box::new(begin(observed))).into();
+    };
+    match cleanup.state {
+        CleanupState::Succeeded => finish(observed, cleanup),
+        CleanupState::Failed => Step::Enter(ServerState::Error).into(),
+        CleanupState::Pending | CleanupState::InProgress => {
+            if let Some(failed) = out_of_time(observed, cleanup) {
+                return failed;
+            }
+            if observed.system.is_none() {
+                return Step::Wait(observed.settings.resync).into();
+            }
+            match cleanup.state {
+                CleanupState::Pending => look_over(observed, cleanup),
+                _ => work(observed, cleanup),
+            }
+        }
+    }
+}
+
+fn begin(observed: &Observed<'_>) -> CleanupStatus {
+    let before = observed.status().cleanup.as_ref();
+    let attempts = before
+        .filter(|before| before.state == CleanupState::Failed)
+        .map_or(0, |before| before.attempts);
+    CleanupStatus {
+        epoch: observed.epoch(),
+        state: CleanupState::Pending,
+        started_at: Some(Time(seconds(observed.now))),
+        attempts: attempts + 1,
+        ..CleanupStatus::default()
+    }
+}
+
+fn out_of_time(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decision> {
+    let limit = observed.settings.cleanup_timeout;
+    (running_for(observed, cleanup) >= limit).then(|| {
+        let unfinished: Vec<&str> = cleanup
+            .drives
+            .iter()
+            .filter(|drive| drive.state != DriveState::Erased)
+            .map(|drive| drive.name.as_deref().unwrap_or(&drive.id))
+            .collect();
+        let unfinished = match (unfinished.is_empty(), cleanup.drives.is_empty()) {
+            (_, true) => "no drive was seen yet".to_owned(),
+            (true, _) => "every drive is erased, the machine is not ready".to_owned(),
+            (false, _) => format!("not erased: {}", unfinished.join(", ")),
+        };
+        let message = format!("cleanup did not finish within {}s; {unfinished}", limit.as_secs());
+        fail(observed, cleanup.clone(), "CleanupTimeout", message)
+    })
+}
+
+fn running_for(observed: &Observed<'_>, cleanup: &CleanupStatus) -> std::time::Duration {
+    let since = cleanup.started_at.as_ref().map_or(observed.now, |time| time.0);
+    std::time::Duration::try_from(observed.now.duration_since(since)).unwrap_or_default()
+}
+
+fn fail(observed: &Observed<'_>, mut cleanup: CleanupStatus, reason: &str, message: String) -> Decision {
+    cleanup.state = CleanupState::Failed;
+    cleanup.completed_at = Some(Time(seconds(observed.now)));
+    cleanup.message = Some(message.clone());
+    Decision::from(Step::FailCleanup {
+        cleanup: Box::new(cleanup),
+        reason: reason.to_owned(),
+    })
+    .because(Wish::no(CLEANUP, reason, message).observing(observed.server.metadata.generation))
+}
+
+fn record(cleanup: CleanupStatus) -> Decision {
+    Step::RecordCleanup(Box::new(cleanup)).into()
+}
+
+/// Step 1.
+fn look_over(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
+    if let Some(decision) = power::off(observed, Force::AfterAsking) {
+        return decision;
+    }
+    // An answer is needed from both; an error is not an empty list.
+    let (Some(drives), Some(bios)) = (&observed.cleanup.drives, &observed.cleanup.bios) else {
+        return Step::Wait(observed.settings.resource.interval).into();
+    };
+    let resettable = bios.as_ref().is_some_and(|bios| bios.supports_reset);
+    record(CleanupStatus {
+        state: CleanupState::InProgress,
+        drives: evidence::enumerate(drives),
+        bios_reset: (!resettable).then_some(StepState::Unsupported),
+        ..cleanup.clone()
+    })
+    .because(
+        Wish::no(CLEANUP, "InProgress", "The drives of the last tenancy are being erased")
+            .observing(observed.server.metadata.generation),
+    )
+}
+
+/// Steps 2 to 4.
+fn work(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
+    if let Some(decision) = out_of_band(observed, cleanup) {
+        return decision;
+    }
+    if let Some(message) = evidence::failures(&cleanup.drives) {
+        return fail(observed, cleanup.clone(), "DriveEraseFailed", message);
+    }
+    if let Some(decision) = reset_bios(observed, cleanup) {
+        return decision;
+    }
+    if wants_agent(cleanup) {
+        return agent(observed, cleanup);
+    }
+    if let Some(decision) = power::off(observed, Force::AtOnce) {
+        return decision;
+    }
+    if let Some(decision) = restore_boot(observed, cleanup) {
+        return decision;
+    }
+    if cleanup.drives.is_empty() {
+        let message = "neither the BMC nor the wipe agent found a drive, which proves nothing".to_owned();
+        return fail(observed, cleanup.clone(), "NoDriveFound", message);
+    }
+    record(CleanupStatus {
+        state: CleanupState::Succeeded,
+        completed_at: Some(Time(seconds(observed.now))),
+        message: None,
+        ..cleanup.clone()
+    })
+    .because(
+        Wish::yes(
+            CLEANUP,
+            "Erased",
+            format!("All {} drives were erased", cleanup.drives.len()),
+        )
+        .observing(observed.server.metadata.generation),
+    )
+}
+
+/// `None` when no drive waits for the BMC.
+fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decision> {
+    let mut updated = cleanup.clone();
+    for drive in &mut updated.drives {
+        let task = observed
+            .cleanup
+            .tasks
+            .iter()
+            .find(|(uri, _)| Some(uri.as_str()) == drive.task_uri.as_deref());
+        if let Some((_, report)) = task
+            && drive.state == DriveState::Erasing
+        {
+            evidence::apply_task(drive, report, observed.now);
+        }
+        let overdue = running_for(observed, cleanup) >= observed.settings.drive_timeout;
+        if drive.method == EraseMethod::SecureErase && drive.state == DriveState::Erasing && overdue {
+            let limit = observed.settings.drive_timeout.as_secs();
+            evidence::failed(drive, format!("SecureErase did not end within {limit}s"), observed.now);
+        }
+    }
+    if updated != *cleanup {
+        return Some(record(updated));
+    }
+    // One request at a time, so that each is on record; the erasures themselves run side by side.
+    for drive in &cleanup.drives {
+        let waits = drive.method == EraseMethod::SecureErase
+            && (drive.state == DriveState::Pending || drive.state == DriveState::Erasing && drive.task_uri.is_none());
+        if !waits {
+            continue;
+        }
+        let operation = Operation::SecureErase(DriveUri::new(drive.id.as_str()));
+        let name = operation.to_string();
+        let last = observed.status().operation.as_ref().filter(|last| last.operation == name);
+        if last.is_some_and(|last| last.attempts >= EXPLAIN_AFTER && last.state == OperationState::Failed) {
+            let message = last.and_then(|last| last.message.clone()).unwrap_or_default();
+            for drive in updated.drives.iter_mut().filter(|other| other.id == drive.id) {
+                evidence::failed(drive, format!("SecureErase was refused: {message}"), observed.now);
+            }
+            return Some(record(updated));
+        }
+        return Some(power::send(observed, operation, &observed.settings.resource));
+    }
+    let running = cleanup
+        .drives
+        .iter()
+        .any(|drive| drive.method == EraseMethod::SecureErase && drive.state == DriveState::Erasing);
+    running.then(|| Step::Wait(observed.settings.resource.interval).into())
+}
+
+/// `None` once the reset was accepted, or is not offered.
+fn reset_bios(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decision> {
+    if cleanup.bios_reset.is_some() {
+        return None;
+    }
+    if let Some(decision) = power::off(observed, Force::AtOnce) {
+        return Some(decision);
+    }
+    let name = Operation::ResetBios.to_string();
+    let last = observed.status().operation.as_ref();
+    let last = last.filter(|last| last.operation == name && last.epoch == observed.epoch());
+    match last {
+        Some(last) if last.state == OperationState::Observed => Some(record(CleanupStatus {
+            bios_reset: Some(StepState::Pending),
+            ..cleanup.clone()
+        })),
+        Some(last) if last.state == OperationState::Failed && last.attempts >= EXPLAIN_AFTER => {
+            let said = last.message.as_deref().unwrap_or("no reason given");
+            let message = format!("the BMC refused to reset the BIOS to defaults: {said}");
+            let failed = CleanupStatus {
+                bios_reset: Some(StepState::Failed),
+                ..cleanup.clone()
+            };
+            Some(fail(observed, failed, "BIOSResetFailed", message))
+        }
+        _ => Some(power::send(
+            observed,
+            Operation::ResetBios,
+            &observed.settings.resource,
+        )),
+    }
+}
+
+fn wants_agent(cleanup: &CleanupStatus) -> bool {
+    cleanup.drives.is_empty()
+        || cleanup.bios_reset == Some(StepState::Pending)
+        || cleanup
+            .drives
+            .iter()
+            .any(|drive| drive.method == EraseMethod::Agent && drive.state != DriveState::Erased)
+}
+
+/// Step 3.
+fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
+    let report = observed.cleanup.report.as_ref().filter(|report| evidence::is_final(report));
+    let Some(report) = report else {
+        return network_boot::towards(observed, Purpose::Cleanup, CLEANUP);
+    };
+    let mut updated = cleanup.clone();
+    evidence::merge_report(&mut updated.drives, report, observed.now);
+    if updated.drives.is_empty() {
+        let message = "neither the BMC nor the wipe agent found a drive, which proves nothing".to_owned();
+        return fail(observed, updated, "NoDriveFound", message);
+    }
+    if updated.bios_reset == Some(StepState::Pending) && evidence::failures(&updated.drives).is_none() {
+        // The boot that ran the agent has applied the reset.
+        match &observed.cleanup.bios {
+            Some(Some(bios)) if !bios.reset_pending && bios.pending.is_empty() => {
+                updated.bios_reset = Some(StepState::Done);
+            }
+            Some(_) => {
+                updated.bios_reset = Some(StepState::Failed);
+                let message = "the BIOS still has settings pending after the boot that should have reset it".to_owned();
+                return fail(observed, updated, "BIOSResetFailed", message);
+            }
+            None => return Step::Wait(observed.settings.resource.interval).into(),
+        }
+    }
+    if updated == *cleanup {
+        // A report that changes nothing although the agent is wanted: it did not cover everything.
+        let message = format!("the report of the wipe agent is not complete: {}", report.message);
+        return fail(observed, updated, "IncompleteReport", message);
+    }
+    record(updated)
+}
+
+/// Step 4. `None` once the boot order is as it was and nothing overrides it.
+fn restore_boot(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decision> {
+    let system = observed.system?;
+    if has_boot_override(system) {
+        return Some(power::send(
+            observed,
+            Operation::ClearBootOverride,
+            &observed.settings.resource,
+        ));
+    }
+    if cleanup.boot_order.is_some() {
+        return None;
+    }
+    let wanted = wanted_boot_order(observed);
+    let state = match &system.boot.boot_order {
+        None => StepState::Unsupported,
+        Some(_) if wanted.is_empty() => StepState::Unsupported,
+        Some(order) if *order == wanted => StepState::Done,
+        Some(_) => {
+            return Some(power::send(
+                observed,
+                Operation::BootOrder(wanted),
+                &observed.settings.resource,
+            ));
+        }
+    };
+    Some(record(CleanupStatus {
+        boot_order: Some(state),
+        ..cleanup.clone()
+    }))
+}
+
+/// As declared; else as found before the first tenant.
+fn wanted_boot_order(observed: &Observed<'_>) -> Vec<String> {
+    let declared = crate::controllers::server::declared_boot_order(observed.server);
+    if declared.is_empty() {
+        observed.status().boot_order.clone()
+    } else {
+        declared
+    }
+}
+
+/// Step 5.
+fn finish(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
+    let complete = !cleanup.drives.is_empty() && cleanup.drives.iter().all(|drive| drive.state == DriveState::Erased);
+    if !complete {
+        // Somebody edited the status. Evidence that contradicts itself is none.
+        let message = "the recorded evidence does not cover every drive".to_owned();
+        return fail(observed, cleanup.clone(), "IncompleteReport", message);
+    }
+    if observed.system.is_none() {
+        return Step::Wait(observed.settings.resync).into();
+    }
+    if let Some(decision) = power::off(observed, Force::AtOnce) {
+        return decision;
+    }
+    match observed.boot {
+        BootView::Missing => Step::Change(Change::Vacate).into(),
+        _ => Step::DiscardBoot.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::kinds::server_cleanup::DriveEvidence;
+
+    use super::super::testing::World;
+    use super::*;
+    use crate::bmc::{Bios, Drive, ResetType, TaskReport, TaskState};
+    use crate::identity::TaskUri;
+    use crate::registry::{CleanupDrive, CleanupDriveState, CleanupReport, CleanupState as AgentState};
+
+    const ON: Operation = Operation::Reset(ResetType::On);
+    const PULL: Operation = Operation::Reset(ResetType::ForceOff);
+
+    fn world() -> World {
+        let mut world = World::releasing().in_state(ServerState::Cleanup).power(ReportedPower::Off);
+        world.status().boot_order = vec!["Boot0001".into(), "Boot0002".into()];
+        world
+    }
+
+    fn bmc_drive(serial: &str, secure_erase: bool) -> Drive {
+        Drive {
+            id: serial.into(),
+            uri: DriveUri::new(format!("/drives/{serial}")),
+            name: format!("Disk {serial}"),
+            serial_number: Some(serial.into()),
+            capacity_bytes: None,
+            secure_erase,
+            state: None,
+            health: None,
+        }
+    }
+
+    fn evidence(serial: &str, method: EraseMethod, state: DriveState) -> DriveEvidence {
+        DriveEvidence {
+            id: format!("/drives/{serial}"),
+            name: Some(format!("Disk {serial}")),
+            serial_number: Some(serial.into()),
+            method,
+            state,
+            ..DriveEvidence::default()
+        }
+    }
+
+    fn bios(reset_pending: bool) -> Bios {
+        Bios {
+            attributes: serde_json::Map::new(),
+            pending: serde_json::Map::new(),
+            supports_reset: true,
+            reset_pending,
+        }
+    }
+
+    fn reported(mut world: World, state: AgentState, drives: &[(&str, CleanupDriveState, &str)]) -> World {
+        world.cleanup.report = Some(CleanupReport {
+            state,
+            message: String::new(),
+            drives: drives
+                .iter()
+                .map(|(serial, state, message)| CleanupDrive {
+                    name: format!("/dev/{serial}"),
+                    serial_number: (*serial).into(),
+                    state: *state,
+                    message: (*message).into(),
+                    ..CleanupDrive::default()
+                })
+                .collect(),
+            received_at: world.now,
+        });
+        world
+    }
+
+    fn recorded(decision: &Decision) -> &CleanupStatus {
+        match &decision.step {
+            Step::RecordCleanup(cleanup) => cleanup,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn failure(decision: &Decision) -> (&str, &str) {
+        let Step::FailCleanup { cleanup, reason } = &decision.step else {
+            panic!("{:?}", decision.step);
+        };
+        assert_eq!(cleanup.state, CleanupState::Failed);
+        assert_eq!(decision.conditions[0].reason, *reason);
+        (reason, cleanup.message.as_deref().unwrap())
+    }
+
+    #[test]
+    fn begins_with_a_look_at_everything() {
+        let decision = world().decide();
+        let begun = recorded(&decision);
+        assert_eq!((begun.state, begun.epoch, begun.attempts), (CleanupState::Pending, 5, 1));
+        let mut pending = world().cleanup(|cleanup| cleanup.state = CleanupState::Pending);
+        // Nothing read, nothing concluded.
+        assert!(matches!(pending.decide().step, Step::Wait(_)));
+        pending.cleanup.drives = Some(vec![bmc_drive("A", true), bmc_drive("B", false)]);
+        assert!(matches!(pending.decide().step, Step::Wait(_)));
+        pending.cleanup.bios = Some(None);
+        let decision = pending.decide();
+        let looked = recorded(&decision);
+        assert_eq!(looked.state, CleanupState::InProgress);
+        assert_eq!(looked.bios_reset, Some(StepState::Unsupported));
+        let methods: Vec<EraseMethod> = looked.drives.iter().map(|drive| drive.method).collect();
+        assert_eq!(methods, [EraseMethod::SecureErase, EraseMethod::Agent]);
+        pending.cleanup.bios = Some(Some(bios(false)));
+        assert_eq!(recorded(&pending.decide()).bios_reset, None);
+    }
+
+    #[test]
+    fn secure_erase_is_tracked_to_its_end() {
+        let erasing = |state, task: Option<&str>| {
+            world().cleanup(|cleanup| {
+                cleanup.bios_reset = Some(StepState::Unsupported);
+                cleanup.drives = vec![DriveEvidence {
+                    task_uri: task.map(Into::into),
+                    ..evidence("A", EraseMethod::SecureErase, state)
+                }];
+            })
+        };
+        let operation = Operation::SecureErase(DriveUri::new("/drives/A"));
+        let pending = erasing(DriveState::Pending, None);
+        assert_eq!(pending.decide().step, World::first(operation.clone()));
+        let refused = pending.refused(&operation, 3);
+        assert_eq!(recorded(&refused.decide()).drives[0].state, DriveState::Failed);
+        let mut running = erasing(DriveState::Erasing, Some("/tasks/1"));
+        assert!(matches!(running.decide().step, Step::Wait(_)));
+        running.cleanup.tasks = vec![(
+            TaskUri::new("/tasks/1"),
+            Ok(TaskReport {
+                state: TaskState::Succeeded,
+                reported: "Completed/OK".into(),
+                percent: Some(100),
+                messages: Vec::new(),
+                retry_after: None,
+            }),
+        )];
+        assert_eq!(recorded(&running.decide()).drives[0].state, DriveState::Erased);
+        let overdue = erasing(DriveState::Erasing, Some("/tasks/1")).later(1801);
+        assert_eq!(recorded(&overdue.decide()).drives[0].state, DriveState::Failed);
+        let failed = erasing(DriveState::Failed, None);
+        assert_eq!(failure(&failed.decide()).0, "DriveEraseFailed");
+    }
+
+    fn in_band(bios_reset: StepState) -> World {
+        world().cleanup(|cleanup| {
+            cleanup.bios_reset = Some(bios_reset);
+            cleanup.drives = vec![evidence("A", EraseMethod::Agent, DriveState::Pending)];
+        })
+    }
+
+    #[test]
+    fn bios_reset_is_accepted_before_the_boot_that_applies_it() {
+        let mut world = in_band(StepState::Pending);
+        world = world.cleanup(|cleanup| cleanup.bios_reset = None);
+        assert_eq!(world.decide().step, World::first(Operation::ResetBios));
+        let accepted = world.clone().observed(&Operation::ResetBios, 1);
+        assert_eq!(recorded(&accepted.decide()).bios_reset, Some(StepState::Pending));
+        assert_eq!(failure(&world.refused(&Operation::ResetBios, 3).decide()).0, "BIOSResetFailed");
+    }
+
+    #[test]
+    fn the_agent_boots_with_the_token_of_this_epoch_and_its_report_decides() {
+        let world = in_band(StepState::Pending).boot(BootView::Missing);
+        assert_eq!(world.decide().step, Step::PrepareBoot(Purpose::Cleanup));
+        let ready = world.boot(BootView::Ready);
+        assert_eq!(ready.decide().step, World::first(Operation::NetworkBoot));
+        assert_eq!(ready.clone().armed().decide().step, World::first(ON));
+        let running = ready.observed(&ON, 1).power(ReportedPower::On);
+        assert!(matches!(running.decide().step, Step::Wait(_)));
+
+        let erasing = reported(
+            running.clone(),
+            AgentState::InProgress,
+            &[("A", CleanupDriveState::Erased, "")],
+        );
+        assert!(matches!(erasing.decide().step, Step::Wait(_)));
+
+        let mut done = reported(running.clone(), AgentState::Succeeded, &[("A", CleanupDriveState::Erased, "")]);
+        assert!(matches!(done.decide().step, Step::Wait(_)), "BIOS not read yet");
+        done.cleanup.bios = Some(Some(bios(false)));
+        let decision = done.decide();
+        let merged = recorded(&decision);
+        assert_eq!(merged.drives[0].state, DriveState::Erased);
+        assert_eq!(merged.bios_reset, Some(StepState::Done));
+        done.cleanup.bios = Some(Some(bios(true)));
+        assert_eq!(failure(&done.decide()).0, "BIOSResetFailed");
+
+        let failed = reported(
+            running,
+            AgentState::Failed,
+            &[("A", CleanupDriveState::Failed, "write error at sector 7")],
+        );
+        let decision = failed.decide();
+        let merged = recorded(&decision).clone();
+        let next = failed.cleanup(|cleanup| *cleanup = merged).decide();
+        assert_eq!(
+            failure(&next),
+            (
+                "DriveEraseFailed",
+                "drive Disk A (serial number A) was not erased: write error at sector 7"
+            )
+        );
+    }
+
+    fn erased() -> World {
+        world().cleanup(|cleanup| {
+            cleanup.bios_reset = Some(StepState::Done);
+            cleanup.drives = vec![evidence("A", EraseMethod::Agent, DriveState::Erased)];
+        })
+    }
+
+    #[test]
+    fn boot_settings_are_restored_on_a_machine_that_is_off() {
+        assert_eq!(
+            erased().power(ReportedPower::On).decide().step,
+            World::first(PULL),
+            "the agent has nothing more to do"
+        );
+        assert_eq!(erased().armed().decide().step, World::first(Operation::ClearBootOverride));
+        let mut altered = erased();
+        altered.system.boot.boot_order = Some(vec!["Boot0002".into(), "Boot0001".into()]);
+        let order = vec!["Boot0001".into(), "Boot0002".into()];
+        assert_eq!(altered.decide().step, World::first(Operation::BootOrder(order)));
+        assert_eq!(recorded(&erased().decide()).boot_order, Some(StepState::Done));
+        let restored = erased().cleanup(|cleanup| cleanup.boot_order = Some(StepState::Done));
+        assert_eq!(recorded(&restored.decide()).state, CleanupState::Succeeded);
+    }
+
+    #[test]
+    fn the_holder_goes_last_and_only_with_complete_evidence() {
+        let done = erased().cleanup(|cleanup| {
+            cleanup.boot_order = Some(StepState::Done);
+            cleanup.state = CleanupState::Succeeded;
+        });
+        assert_eq!(done.decide().step, Step::Change(Change::Vacate));
+        assert_eq!(done.clone().boot(BootView::Ready).decide().step, Step::DiscardBoot);
+        assert!(matches!(done.clone().power(ReportedPower::Unknown).decide().step, Step::Wait(_)));
+        let none = done.clone().cleanup(|cleanup| cleanup.drives.clear());
+        assert_eq!(failure(&none.decide()).0, "IncompleteReport");
+        // Evidence of an earlier epoch is none.
+        let mut stale = done;
+        stale.server.spec.tenancy_epoch = Some(9);
+        assert_eq!(recorded(&stale.decide()).state, CleanupState::Pending);
+    }
+
+    #[test]
+    fn nothing_found_is_not_clean() {
+        let diskless = world()
+            .cleanup(|cleanup| cleanup.bios_reset = Some(StepState::Unsupported))
+            .boot(BootView::Ready);
+        assert_eq!(diskless.decide().step, World::first(Operation::NetworkBoot));
+        let reported = reported(diskless, AgentState::Succeeded, &[]);
+        assert_eq!(failure(&reported.decide()).0, "NoDriveFound");
+    }
+
+    #[test]
+    fn time_runs_out_even_when_the_bmc_is_silent() {
+        let late = in_band(StepState::Unsupported).unreadable().later(3600);
+        let decision = late.decide();
+        assert_eq!(
+            failure(&decision),
+            ("CleanupTimeout", "cleanup did not finish within 3600s; not erased: Disk A")
+        );
+    }
+
+    #[test]
+    fn skip_and_states_that_spec_contradicts() {
+        let mut skip = world();
+        skip.server.spec.cleanup_policy = Some(CleanupPolicy::Skip);
+        assert_eq!(skip.decide().step, Step::Change(Change::Vacate));
+        let held = World::held().in_state(ServerState::Cleanup).decide().step;
+        assert_eq!(held, Step::Enter(ServerState::Reserved));
+        let free = World::free().in_state(ServerState::Cleanup).decide().step;
+        assert_eq!(free, Step::Enter(ServerState::Available));
+        let mut cleared = World::residue().in_state(ServerState::Cleanup);
+        cleared.server.spec.residue_epoch = Some(5);
+        assert_eq!(cleared.decide().step, Step::Change(Change::BeginCleanup));
+    }
+
+    #[test]
+    fn a_retry_counts_attempts() {
+        let retried = world().cleanup(|cleanup| {
+            cleanup.epoch = 4;
+            cleanup.state = CleanupState::Failed;
+            cleanup.attempts = 2;
+        });
+        assert_eq!(recorded(&retried.decide()).attempts, 3);
+    }
+}

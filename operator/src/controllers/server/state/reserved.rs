@@ -1,0 +1,273 @@
+//! Reserved: a claim holds the machine. It is provisioned once per tenancy, then only its power follows the claim; when the claim
+//! is gone the machine is turned off and handed to cleanup.
+
+use crds::kinds::server::{CleanupPolicy, ReclaimPolicy};
+use crds::kinds::server_status::OperationState;
+use crds::{Power, ServerState};
+
+use crate::bmc::ReportedPower;
+use crate::conditions::{self, Wish};
+use crate::controllers::server::decision::{Decision, Step};
+use crate::controllers::server::observed::{BootView, Holder, Observed};
+use crate::controllers::server::power::{self, Force};
+use crate::ownership::operation::{Operation, boots_from_network_once, starts_a_machine};
+use crate::ownership::pacing;
+use crate::ownership::provisioning::Provisioning;
+use crate::ownership::reservation::{Change, Tenancy};
+
+/// Condition on a Server that is being released (contract section 1.11).
+pub(super) const WAITING_FOR_POWER_OFF: &str = "WaitingForPowerOff";
+
+pub(super) fn decide(observed: &Observed<'_>) -> Decision {
+    match (Tenancy::of(observed.server), &observed.holder) {
+        (Tenancy::Free, _) => Step::Enter(ServerState::Available).into(),
+        (Tenancy::Residue { .. }, _) if observed.server.spec.server_claim_ref.is_none() => {
+            Step::Enter(ServerState::Cleanup).into()
+        }
+        // The release is on record; only the state has not followed.
+        (Tenancy::Residue { .. }, _) => match observed.server.spec.reclaim_policy {
+            ReclaimPolicy::Retain => Step::Enter(ServerState::Released).into(),
+            ReclaimPolicy::Recycle => Step::Enter(ServerState::Cleanup).into(),
+        },
+        (Tenancy::Unfenced, Holder::Adoptable { uid }) => Step::Change(Change::Adopt { uid: uid.clone() }).into(),
+        (_, Holder::Claim { power }) => serve(observed, power),
+        (_, Holder::Gone) => release(observed),
+        (_, Holder::None | Holder::Adoptable { .. }) => Step::Rest.into(),
+    }
+}
+
+fn release(observed: &Observed<'_>) -> Decision {
+    let generation = observed.server.metadata.generation;
+    if observed.system.is_none() {
+        return Step::Wait(observed.settings.resync).into();
+    }
+    if let Some(decision) = power::off(observed, Force::AfterAsking) {
+        return decision.because(
+            Wish::yes(
+                WAITING_FOR_POWER_OFF,
+                WAITING_FOR_POWER_OFF,
+                format!(
+                    "Waiting for BMC to confirm power off (current: \"{}\")",
+                    observed.power().as_str()
+                ),
+            )
+            .observing(generation),
+        );
+    }
+    let recycle = observed.server.spec.reclaim_policy == ReclaimPolicy::Recycle;
+    let change = if recycle && observed.cleanup_policy() == CleanupPolicy::Skip {
+        Change::Vacate
+    } else {
+        Change::Release
+    };
+    let decision = Decision::from(Step::Change(change));
+    if conditions::find(&observed.status().conditions, WAITING_FOR_POWER_OFF).is_none() {
+        return decision;
+    }
+    decision.because(
+        Wish::no(WAITING_FOR_POWER_OFF, "PowerOffConfirmed", "BMC confirmed PowerState=Off").observing(generation),
+    )
+}
+
+fn serve(observed: &Observed<'_>, wanted: &Power) -> Decision {
+    let Some(system) = observed.system else {
+        return Step::Wait(observed.settings.resync).into();
+    };
+    let provisioning = Provisioning::of(observed.server);
+    // Whatever is wanted now: a machine that runs after its provisioning boot was sent has been provisioned.
+    if provisioning == Provisioning::Requested && observed.power() == ReportedPower::On {
+        return Step::Change(Change::Provisioning(Provisioning::Booted)).into();
+    }
+    match wanted {
+        Power::Off => {
+            let force = if observed.settings.enforce_power_off {
+                Force::AfterAsking
+            } else {
+                Force::Never
+            };
+            power::off(observed, force).unwrap_or_else(|| Step::Rest.into())
+        }
+        Power::On => match provisioning {
+            Provisioning::NotBegun => begin(observed),
+            Provisioning::Requested => boot(observed),
+            // A network boot now would image the machine again.
+            Provisioning::Booted if observed.power() == ReportedPower::Off && boots_from_network_once(system) => {
+                power::send(observed, Operation::ClearBootOverride, &observed.settings.resource)
+            }
+            Provisioning::Booted => power::on(observed).unwrap_or_else(|| Step::Rest.into()),
+        },
+        _ => Step::Rest.into(),
+    }
+}
+
+/// No provisioning boot was sent in this tenancy: off, boot configuration ready, override read back; then it is on record that
+/// one will be sent.
+fn begin(observed: &Observed<'_>) -> Decision {
+    if let Some(decision) = power::off(observed, Force::AfterAsking) {
+        return decision;
+    }
+    if observed.boot != BootView::Ready {
+        return Step::Wait(observed.settings.resync).into();
+    }
+    power::network_boot_armed(observed)
+        .unwrap_or_else(|| Step::Change(Change::Provisioning(Provisioning::Requested)).into())
+}
+
+/// The override was armed when the request was recorded. Still armed: the machine has not started since. No longer armed: a boot has
+/// consumed it, unless this process knows better.
+fn boot(observed: &Observed<'_>) -> Decision {
+    let Some(system) = observed.system else {
+        return Step::Wait(observed.settings.resync).into();
+    };
+    let record = observed.status().operation.as_ref();
+    if pacing::start_in_flight(record, observed.now, observed.settings.power.patience)
+        || observed.power() != ReportedPower::Off
+    {
+        return Step::Wait(observed.settings.power.interval).into();
+    }
+    if boots_from_network_once(system) {
+        return power::on(observed).unwrap_or_else(|| Step::Rest.into());
+    }
+    let record = record.filter(|record| record.epoch == observed.epoch());
+    let never_started = record.is_some_and(|record| {
+        !starts_a_machine(&record.operation) || record.state == OperationState::Failed && record.attempts == 1
+    });
+    if !never_started {
+        return Step::Change(Change::Provisioning(Provisioning::Booted)).into();
+    }
+    if observed.boot != BootView::Ready {
+        return Step::Wait(observed.settings.resync).into();
+    }
+    power::network_boot_armed(observed).unwrap_or_else(|| Step::Rest.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::bmc::ResetType;
+
+    const ON: Operation = Operation::Reset(ResetType::On);
+    const ASK: Operation = Operation::Reset(ResetType::GracefulShutdown);
+    const PULL: Operation = Operation::Reset(ResetType::ForceOff);
+
+    fn world() -> World {
+        World::held()
+            .in_state(ServerState::Reserved)
+            .power(ReportedPower::Off)
+            .boot(BootView::Ready)
+    }
+
+    #[test]
+    fn provisioning_happens_in_this_order() {
+        for boot in [
+            BootView::Missing,
+            BootView::Pending,
+            BootView::Refused { message: "no".into() },
+        ] {
+            assert!(matches!(world().armed().boot(boot).decide().step, Step::Wait(_)));
+        }
+        assert_eq!(world().decide().step, World::first(Operation::NetworkBoot));
+        assert_eq!(
+            world().armed().decide().step,
+            Step::Change(Change::Provisioning(Provisioning::Requested))
+        );
+        let requested = world().provisioning(Provisioning::Requested);
+        assert_eq!(requested.clone().armed().decide().step, World::first(ON));
+        assert!(matches!(requested.clone().sent(&ON, 1).decide().step, Step::Wait(_)));
+        assert_eq!(
+            requested.observed(&ON, 1).power(ReportedPower::On).decide().step,
+            Step::Change(Change::Provisioning(Provisioning::Booted))
+        );
+    }
+
+    #[test]
+    fn a_provisioned_machine_is_never_imaged_again() {
+        let booted = world().provisioning(Provisioning::Booted);
+        assert_eq!(booted.decide().step, World::first(ON));
+        assert_eq!(booted.clone().armed().decide().step, World::first(Operation::ClearBootOverride));
+        assert_eq!(booted.power(ReportedPower::On).decide().step, Step::Rest);
+        // It ran and stopped while nobody looked: the override is gone.
+        let requested = world().provisioning(Provisioning::Requested);
+        let consumed = Step::Change(Change::Provisioning(Provisioning::Booted));
+        assert_eq!(requested.clone().sent(&ON, 1).later(300).decide().step, consumed);
+        // The status was lost on top of it.
+        assert_eq!(requested.clone().without_record().decide().step, consumed);
+    }
+
+    #[test]
+    fn a_start_that_was_never_sent_is_armed_again() {
+        let requested = world().provisioning(Provisioning::Requested);
+        let armed_only = requested.clone().observed(&Operation::NetworkBoot, 1);
+        assert_eq!(armed_only.decide().step, World::first(Operation::NetworkBoot));
+        assert_eq!(
+            requested.clone().refused(&ON, 1).decide().step,
+            World::first(Operation::NetworkBoot)
+        );
+        // Accepted without effect: still armed, so it is sent again.
+        let sent = requested.armed().sent(&ON, 1).later(121);
+        assert_eq!(sent.decide().step, Step::Send { operation: ON, attempt: 2 });
+    }
+
+    #[test]
+    fn a_machine_that_started_by_itself_before_provisioning_is_stopped() {
+        assert_eq!(world().power(ReportedPower::On).decide().step, World::first(ASK));
+    }
+
+    #[test]
+    fn power_follows_the_claim() {
+        let running = world().provisioning(Provisioning::Booted).power(ReportedPower::On);
+        let off = running.clone().claim_wants(Power::Off);
+        assert_eq!(off.decide().step, World::first(ASK));
+        // Not forced, unless the administrator said so.
+        let ignored = off.sent(&ASK, 1).later(130);
+        assert_eq!(ignored.decide().step, Step::Send { operation: ASK, attempt: 2 });
+        assert_eq!(ignored.enforcing().decide().step, World::first(PULL));
+        // Off wanted from the beginning: neither override nor power (W12).
+        assert_eq!(world().claim_wants(Power::Off).decide().step, Step::Rest);
+    }
+
+    #[test]
+    fn release_needs_a_live_answer_and_proven_off() {
+        let gone = world().gone();
+        assert_eq!(gone.decide().step, Step::Change(Change::Release));
+        assert!(matches!(gone.clone().unreadable().decide().step, Step::Wait(_)));
+        let unknown = gone.clone().power(ReportedPower::Unknown);
+        assert!(matches!(unknown.decide().step, Step::Wait(_)));
+        assert!(matches!(gone.clone().sent(&ON, 1).decide().step, Step::Wait(_)));
+
+        let running = gone.clone().power(ReportedPower::On);
+        let decision = running.decide();
+        assert_eq!(decision.step, World::first(ASK));
+        assert_eq!(
+            decision.conditions[0].message,
+            "Waiting for BMC to confirm power off (current: \"On\")"
+        );
+        assert_eq!(running.clone().refused(&ASK, 1).decide().step, World::first(PULL));
+        assert_eq!(running.sent(&ASK, 1).later(130).decide().step, World::first(PULL));
+    }
+
+    #[test]
+    fn policies_of_release() {
+        let mut retain = world().gone();
+        retain.server.spec.reclaim_policy = ReclaimPolicy::Retain;
+        retain.server.spec.cleanup_policy = Some(CleanupPolicy::Skip);
+        assert_eq!(retain.decide().step, Step::Change(Change::Release));
+        let mut skip = world().gone();
+        skip.server.spec.cleanup_policy = Some(CleanupPolicy::Skip);
+        assert_eq!(skip.decide().step, Step::Change(Change::Vacate));
+        let released = World::releasing().in_state(ServerState::Reserved);
+        assert_eq!(released.decide().step, Step::Enter(ServerState::Cleanup));
+        let mut retained = released;
+        retained.server.spec.reclaim_policy = ReclaimPolicy::Retain;
+        assert_eq!(retained.decide().step, Step::Enter(ServerState::Released));
+    }
+
+    #[test]
+    fn a_reference_without_uid_is_adopted() {
+        let mut old = world();
+        old.server.spec.server_claim_ref.as_mut().unwrap().uid = None;
+        old.holder = Holder::Adoptable { uid: "u".into() };
+        assert_eq!(old.decide().step, Step::Change(Change::Adopt { uid: "u".into() }));
+    }
+}

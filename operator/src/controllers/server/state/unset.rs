@@ -1,0 +1,29 @@
+//! No state: a new Server, or one whose status was lost (backup, move). Spec alone decides (S7).
+
+use crds::ServerState;
+
+use super::by_tenancy;
+use crate::controllers::server::decision::{Decision, Step};
+use crate::controllers::server::observed::Observed;
+
+pub(super) fn decide(observed: &Observed<'_>) -> Decision {
+    Step::Enter(by_tenancy(observed).unwrap_or(ServerState::Initial)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    #[test]
+    fn a_lost_status_is_rebuilt_from_spec() {
+        for (world, expected) in [
+            (World::free(), ServerState::Initial),
+            (World::held(), ServerState::Reserved),
+            (World::releasing(), ServerState::Reserved),
+            (World::residue(), ServerState::Cleanup),
+        ] {
+            assert_eq!(world.decide().step, Step::Enter(expected), "{:?}", world.server.spec);
+        }
+    }
+}

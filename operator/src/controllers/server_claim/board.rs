@@ -1,0 +1,290 @@
+//! The board on which claims and servers are matched: who waits, what is free, who holds what, and which names belong to a machine.
+//! Kept up to date by the watches, so that a choice costs no walk over all objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crds::{Server, ServerClaim, ServerState};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::selection;
+use crate::controllers::is_ignored;
+use crate::identity::SystemUuid;
+use crate::runtime::Change;
+
+/// Claims by age.
+type Age = (Option<Timestamp>, String, String, String);
+
+#[derive(Default)]
+struct State {
+    waiting: BTreeMap<Age, Arc<ServerClaim>>,
+    free: BTreeMap<String, Arc<Server>>,
+    /// Claim UID to the server whose reference carries it, and back.
+    held: BTreeMap<String, String>,
+    holders: BTreeMap<String, String>,
+    /// Claim UID to the server that this process has tried to bind, before the watch shows it. Without it a claim that is looked
+    /// at again too soon would take a second server (bugs.md #4). Lists after a restart are consistent reads, so memory is enough.
+    tried: BTreeMap<String, String>,
+    /// System UUID to names of servers.
+    systems: BTreeMap<SystemUuid, Vec<String>>,
+    /// BMC to names of its servers.
+    by_bmc: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The board.
+#[derive(Default)]
+pub struct Board(Mutex<State>);
+
+impl Board {
+    /// Takes a change of a Server in. Returns the claims that should look now.
+    pub fn server_changed(&self, change: &Change<Server>) -> Vec<(String, String)> {
+        let server = change.object();
+        let name = server.name_any();
+        let mut state = self.lock();
+        let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
+        let present = matches!(change, Change::Present(_));
+        let holder = server.spec.server_claim_ref.as_ref().filter(|_| present);
+        if let Some(before) = state.holders.remove(&name) {
+            state.held.remove(&before);
+        }
+        if let Some(uid) = holder.and_then(|holder| holder.uid.clone()) {
+            state.holders.insert(name.clone(), uid.clone());
+            state.held.insert(uid, name.clone());
+        }
+        if let Some(bmc) = &server.spec.bmc_ref {
+            let servers = state.by_bmc.entry(bmc.name.clone()).or_default();
+            if present {
+                servers.insert(name.clone());
+            } else {
+                servers.remove(&name);
+            }
+        }
+        if !uuid.is_empty() {
+            let names = state.systems.entry(uuid).or_default();
+            names.retain(|known| *known != name);
+            if present {
+                names.push(name.clone());
+            }
+        }
+        let free = present && is_free(server);
+        if free {
+            state.free.insert(name.clone(), server.clone());
+        } else {
+            state.free.remove(&name);
+        }
+        let mut woken: Vec<(String, String)> = server
+            .spec
+            .server_claim_ref
+            .iter()
+            .map(|holder| (holder.namespace.clone(), holder.name.clone()))
+            .collect();
+        if free {
+            woken.extend(state.assigned());
+        }
+        woken
+    }
+
+    /// Takes a change of a ServerClaim in. Returns the claims that should look now.
+    pub fn claim_changed(&self, change: &Change<ServerClaim>) -> Vec<(String, String)> {
+        let claim = change.object();
+        let mut state = self.lock();
+        let present = matches!(change, Change::Present(_));
+        let alive = present && claim.metadata.deletion_timestamp.is_none();
+        if alive && !is_ignored(&**claim) {
+            state.waiting.insert(age(claim), claim.clone());
+        } else {
+            state.waiting.remove(&age(claim));
+        }
+        if claim.spec.server_ref.is_some() || !present {
+            state.tried.remove(&claim.uid().unwrap_or_default());
+        }
+        // One that waited for a server is out of the way.
+        if alive { Vec::new() } else { state.assigned() }
+    }
+
+    /// The server that the claim should take now.
+    pub fn choose(&self, claim_uid: &str) -> Option<Arc<Server>> {
+        let state = self.lock();
+        let mut chosen = None;
+        selection::assign(state.really_waiting(), state.really_free(), |claim, server| {
+            if claim.metadata.uid.as_deref() == Some(claim_uid) {
+                chosen = Some(server.clone());
+            }
+            chosen.is_none()
+        });
+        chosen
+    }
+
+    /// The server whose reference carries the UID, or that may have been bound to it.
+    pub fn server_of(&self, claim_uid: &str) -> Option<String> {
+        let state = self.lock();
+        state.held.get(claim_uid).or_else(|| state.tried.get(claim_uid)).cloned()
+    }
+
+    /// Noted before the patch is sent: one whose answer is lost may have been taken.
+    pub fn tried(&self, claim_uid: &str, server: &str) {
+        self.lock().tried.insert(claim_uid.to_owned(), server.to_owned());
+    }
+
+    /// A live read showed that the bind did not happen.
+    pub fn failed(&self, claim_uid: &str) {
+        self.lock().tried.remove(claim_uid);
+    }
+
+    /// The one server with this UUID; `None` for none and for several: an identity that is not unique identifies nothing.
+    pub fn system(&self, uuid: &SystemUuid) -> Option<String> {
+        match self.lock().systems.get(uuid).map(Vec::as_slice) {
+            Some([name]) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    /// Every server with this UUID.
+    pub fn systems(&self, uuid: &SystemUuid) -> Vec<String> {
+        self.lock().systems.get(uuid).cloned().unwrap_or_default()
+    }
+
+    /// Servers that reference the BMC.
+    pub fn servers_of(&self, bmc: &str) -> Vec<String> {
+        self.lock().by_bmc.get(bmc).into_iter().flatten().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Without those whose server is known.
+    fn really_waiting(&self) -> impl Iterator<Item = &Arc<ServerClaim>> {
+        self.waiting.values().filter(|claim| {
+            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+            !self.held.contains_key(uid)
+        })
+    }
+
+    /// Without those that this process may have bound already.
+    fn really_free(&self) -> impl Iterator<Item = &Arc<Server>> {
+        let tried: BTreeSet<&String> = self.tried.values().collect();
+        self.free.iter().filter(move |(name, _)| !tried.contains(name)).map(|(_, server)| server)
+    }
+
+    fn assigned(&self) -> Vec<(String, String)> {
+        let mut woken = Vec::new();
+        let claims = self.really_waiting().filter(|claim| {
+            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+            !self.tried.contains_key(uid)
+        });
+        selection::assign(claims, self.really_free(), |claim, _| {
+            woken.push((claim.namespace().unwrap_or_default(), claim.name_any()));
+            true
+        });
+        woken
+    }
+}
+
+/// Cheap check for what no claim may have. What a claim may have is `selection::fits`' to say.
+fn is_free(server: &Server) -> bool {
+    server.spec.server_claim_ref.is_none()
+        && server.status.as_ref().and_then(|status| status.state.as_ref()) == Some(&ServerState::Available)
+}
+
+fn age(claim: &ServerClaim) -> Age {
+    let created = claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let uid = claim.uid().unwrap_or_default();
+    (created, claim.namespace().unwrap_or_default(), claim.name_any(), uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::kinds::server::ClaimReference;
+    use crds::{Power, ServerClaimSpec, ServerSpec, ServerStatus, SystemUuid as ApiUuid};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn server(name: &str, holder: Option<&str>) -> Change<Server> {
+        let mut server = Server::new(name, ServerSpec::default());
+        server.spec.system_uuid = ApiUuid::new(name);
+        server.spec.server_claim_ref = holder.map(|uid| ClaimReference {
+            namespace: "ns".into(),
+            name: uid.into(),
+            uid: Some(uid.into()),
+        });
+        server.status = Some(ServerStatus {
+            state: Some(ServerState::Available),
+            power_state: Some(Power::Off),
+            ..ServerStatus::default()
+        });
+        Change::Present(Arc::new(server))
+    }
+
+    fn claim(name: &str, created: i64) -> Arc<ServerClaim> {
+        let mut claim = ServerClaim::new(
+            name,
+            ServerClaimSpec {
+                power: Power::On,
+                server_ref: None,
+                server_selector: None,
+                ignition_secret_ref: None,
+                user_data_ref: None,
+                image: "image".into(),
+                tolerations: Vec::new(),
+            },
+        );
+        claim.metadata.namespace = Some("ns".into());
+        claim.metadata.uid = Some(name.into());
+        claim.metadata.creation_timestamp = Some(Time(Timestamp::from_second(created).unwrap()));
+        Arc::new(claim)
+    }
+
+    fn woken(names: &[&str]) -> Vec<(String, String)> {
+        names.iter().map(|name| ("ns".to_owned(), (*name).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_free_server_wakes_the_oldest_claim_only() {
+        let board = Board::default();
+        board.claim_changed(&Change::Present(claim("young", 2)));
+        board.claim_changed(&Change::Present(claim("old", 1)));
+        assert_eq!(board.server_changed(&server("a", None)), woken(&["old"]));
+        assert_eq!(board.choose("old").unwrap().name_any(), "a");
+        assert!(board.choose("young").is_none());
+        // The oldest gives up.
+        assert_eq!(board.claim_changed(&Change::Gone(claim("old", 1))), woken(&["young"]));
+        assert_eq!(board.choose("young").unwrap().name_any(), "a");
+    }
+
+    #[test]
+    fn a_bind_under_way_is_not_repeated_with_another_server() {
+        let board = Board::default();
+        board.claim_changed(&Change::Present(claim("one", 1)));
+        board.claim_changed(&Change::Present(claim("two", 2)));
+        board.server_changed(&server("a", None));
+        board.server_changed(&server("b", None));
+        board.tried("one", "a");
+        assert_eq!(board.server_of("one").as_deref(), Some("a"));
+        // The watch is behind: `a` still looks free.
+        assert_eq!(board.server_changed(&server("a", None)), woken(&["two"]));
+        assert_eq!(board.server_changed(&server("a", Some("one"))), woken(&["one"]));
+        assert_eq!(board.server_of("one").as_deref(), Some("a"));
+        assert_eq!(board.choose("two").unwrap().name_any(), "b");
+    }
+
+    #[test]
+    fn a_uuid_that_is_not_unique_identifies_nothing() {
+        let board = Board::default();
+        let uuid = SystemUuid::new("a");
+        board.server_changed(&server("a", None));
+        assert_eq!(board.system(&uuid).as_deref(), Some("a"));
+        let Change::Present(twin) = server("b", None) else {
+            unreachable!("the helper makes present servers")
+        };
+        let mut twin = Server::clone(&twin);
+        twin.spec.system_uuid = ApiUuid::new("A");
+        board.server_changed(&Change::Present(Arc::new(twin)));
+        assert_eq!(board.system(&uuid), None);
+        assert_eq!(board.systems(&uuid).len(), 2);
+    }
+}

@@ -1,0 +1,302 @@
+//! Which claim gets which server. Pure and deterministic: waiting claims by age, servers by name, first fit. Everybody who computes it
+//! from the same world comes to the same answer, so claims do not race for servers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crds::shared::TaintEffect;
+use crds::{Power, Server, ServerClaim, ServerState};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::ResourceExt;
+
+use crate::controllers::is_ignored;
+
+/// Why a server is not to be had. For people who ask why their claim waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Obstacle {
+    NotSelected,
+    Held,
+    NotWiped,
+    BeingDeleted,
+    NotAvailable,
+    Unclaimable,
+    NotOff,
+    DiscoveryNotOver,
+    Tainted,
+}
+
+/// Whether the claim may have the server (contract section 3.5, and: no residue, discovery over).
+///
+/// # Errors
+/// The first obstacle.
+pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
+    if !selects(claim, server) {
+        return Err(Obstacle::NotSelected);
+    }
+    let status = server.status.as_ref();
+    if server.spec.server_claim_ref.is_some() {
+        return Err(Obstacle::Held);
+    }
+    if server.spec.residue_epoch.is_some() {
+        return Err(Obstacle::NotWiped);
+    }
+    if server.metadata.deletion_timestamp.is_some() {
+        return Err(Obstacle::BeingDeleted);
+    }
+    if status.and_then(|status| status.state.as_ref()) != Some(&ServerState::Available) || is_ignored(server) {
+        return Err(Obstacle::NotAvailable);
+    }
+    if server.spec.unclaimable {
+        return Err(Obstacle::Unclaimable);
+    }
+    if status.and_then(|status| status.power_state.as_ref()) != Some(&Power::Off) {
+        return Err(Obstacle::NotOff);
+    }
+    if server.spec.boot_configuration_ref.is_some() {
+        return Err(Obstacle::DiscoveryNotOver);
+    }
+    let tolerated = |taint| claim.spec.tolerations.iter().any(|toleration| toleration.tolerates(taint));
+    let taints = server.spec.taints.iter();
+    if taints.filter(|taint| taint.effect == TaintEffect::NoBind).any(|taint| !tolerated(taint)) {
+        return Err(Obstacle::Tainted);
+    }
+    Ok(())
+}
+
+/// `serverRef` names the server; otherwise, or besides, `serverSelector` matches its labels; a claim with neither takes any.
+fn selects(claim: &ServerClaim, server: &Server) -> bool {
+    let named = claim.spec.server_ref.as_ref().is_none_or(|reference| reference.name == server.name_any());
+    let selected = claim.spec.server_selector.as_ref().is_none_or(|selector| matches(selector, server.labels()));
+    named && selected
+}
+
+/// `metav1.LabelSelector`. An operator that is not known selects nothing.
+fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    let exact = selector
+        .match_labels
+        .iter()
+        .flatten()
+        .all(|(key, value)| labels.get(key) == Some(value));
+    exact
+        && selector.match_expressions.iter().flatten().all(|expression| {
+            let value = labels.get(&expression.key);
+            let values = expression.values.as_deref().unwrap_or_default();
+            match expression.operator.as_str() {
+                "In" => value.is_some_and(|value| values.contains(value)),
+                "NotIn" => value.is_none_or(|value| !values.contains(value)),
+                "Exists" => value.is_some(),
+                "DoesNotExist" => value.is_none(),
+                _ => false,
+            }
+        })
+}
+
+/// Gives free servers, in the order of their names, to waiting claims, in the order of their age: each claim takes the first server
+/// that fits. Calls `found` for every pair until it returns false.
+pub fn assign<'a>(
+    claims: impl Iterator<Item = &'a Arc<ServerClaim>>,
+    servers: impl Iterator<Item = &'a Arc<Server>>,
+    mut found: impl FnMut(&'a Arc<ServerClaim>, &'a Arc<Server>) -> bool,
+) {
+    let mut claims = claims.peekable();
+    if claims.peek().is_none() {
+        return;
+    }
+    let mut free: VecDeque<&Arc<Server>> = servers.collect();
+    for claim in claims {
+        if free.is_empty() {
+            return;
+        }
+        let position = free.iter().position(|server| fits(claim, server).is_ok());
+        if let Some(server) = position.and_then(|position| free.remove(position))
+            && !found(claim, server)
+        {
+            return;
+        }
+    }
+}
+
+/// Why none of the servers is to be had, counted by obstacle.
+pub fn explain(claim: &ServerClaim, servers: &[Arc<Server>]) -> String {
+    let mut counts: BTreeMap<Obstacle, usize> = BTreeMap::new();
+    for server in servers {
+        if let Err(obstacle) = fits(claim, server) {
+            *counts.entry(obstacle).or_default() += 1;
+        }
+    }
+    let total = servers.len();
+    let reasons: Vec<String> = counts
+        .iter()
+        .map(|(obstacle, count)| format!("{count} {}", obstacle.text()))
+        .collect();
+    if reasons.is_empty() {
+        return format!("Waiting for one of {total} servers, older claims come first");
+    }
+    format!("None of {total} servers can be claimed: {}", reasons.join(", "))
+}
+
+impl Obstacle {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NotSelected => "not selected",
+            Self::Held => "held by claims",
+            Self::NotWiped => "not wiped yet",
+            Self::BeingDeleted => "being deleted",
+            Self::NotAvailable => "not in state Available",
+            Self::Unclaimable => "marked unclaimable",
+            Self::NotOff => "not powered off",
+            Self::DiscoveryNotOver => "about to end discovery",
+            Self::Tainted => "with taints that are not tolerated",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::kinds::server::ClaimReference;
+    use crds::{LocalObjectReference, ServerClaimSpec, ServerSpec, ServerStatus, Taint};
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelectorRequirement, Time};
+
+    use super::*;
+
+    fn server(name: &str) -> Server {
+        let mut server = Server::new(name, ServerSpec::default());
+        server.status = Some(ServerStatus {
+            state: Some(ServerState::Available),
+            power_state: Some(Power::Off),
+            ..ServerStatus::default()
+        });
+        server
+    }
+
+    fn claim(name: &str, created: i64) -> ServerClaim {
+        let mut claim = ServerClaim::new(
+            name,
+            ServerClaimSpec {
+                power: Power::On,
+                server_ref: None,
+                server_selector: None,
+                ignition_secret_ref: None,
+                user_data_ref: None,
+                image: "image".into(),
+                tolerations: Vec::new(),
+            },
+        );
+        claim.metadata.uid = Some(format!("uid-{name}"));
+        claim.metadata.creation_timestamp = Some(Time(Timestamp::from_second(created).unwrap()));
+        claim
+    }
+
+    #[test]
+    fn every_obstacle_is_seen() {
+        type Alter = fn(&mut Server);
+        let table: [(Alter, Result<(), Obstacle>); 10] = [
+            (|_| {}, Ok(())),
+            (
+                |server| {
+                    server.spec.server_claim_ref = Some(ClaimReference {
+                        namespace: "a".into(),
+                        name: "b".into(),
+                        uid: None,
+                    });
+                },
+                Err(Obstacle::Held),
+            ),
+            (|server| server.spec.residue_epoch = Some(1), Err(Obstacle::NotWiped)),
+            (
+                |server| server.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH)),
+                Err(Obstacle::BeingDeleted),
+            ),
+            (|server| server.status = None, Err(Obstacle::NotAvailable)),
+            (|server| server.spec.unclaimable = true, Err(Obstacle::Unclaimable)),
+            (
+                |server| server.status.as_mut().unwrap().power_state = Some(Power::Unknown),
+                Err(Obstacle::NotOff),
+            ),
+            (
+                |server| server.status.as_mut().unwrap().power_state = None,
+                Err(Obstacle::NotOff),
+            ),
+            (
+                |server| {
+                    server.spec.boot_configuration_ref = Some(crds::ObjectReference {
+                        namespace: "metal".into(),
+                        name: "a".into(),
+                    });
+                },
+                Err(Obstacle::DiscoveryNotOver),
+            ),
+            (
+                |server| {
+                    server.spec.taints = vec![Taint {
+                        key: "k".into(),
+                        value: None,
+                        effect: TaintEffect::NoBind,
+                    }];
+                },
+                Err(Obstacle::Tainted),
+            ),
+        ];
+        for (alter, expected) in table {
+            let mut server = server("a");
+            alter(&mut server);
+            assert_eq!(fits(&claim("c", 1), &server), expected, "{server:?}");
+        }
+    }
+
+    #[test]
+    fn references_and_selectors() {
+        let mut labelled = server("a");
+        labelled.labels_mut().insert("rack".into(), "7".into());
+        let mut by_name = claim("c", 1);
+        by_name.spec.server_ref = Some(LocalObjectReference::named("b"));
+        assert_eq!(fits(&by_name, &labelled), Err(Obstacle::NotSelected));
+        for (operator, values, expected) in [
+            ("In", vec!["7"], true),
+            ("In", vec!["8"], false),
+            ("NotIn", vec!["8"], true),
+            ("NotIn", vec!["7"], false),
+            ("Exists", vec![], true),
+            ("DoesNotExist", vec![], false),
+            ("Near", vec!["7"], false),
+        ] {
+            let mut claim = claim("c", 1);
+            claim.spec.server_selector = Some(LabelSelector {
+                match_labels: None,
+                match_expressions: Some(vec![LabelSelectorRequirement {
+                    key: "rack".into(),
+                    operator: operator.into(),
+                    values: Some(values.iter().map(ToString::to_string).collect()),
+                }]),
+            });
+            assert_eq!(fits(&claim, &labelled).is_ok(), expected, "{operator} {values:?}");
+        }
+    }
+
+    #[test]
+    fn oldest_claim_first_servers_by_name() {
+        let servers: Vec<_> = ["a", "b", "c"].into_iter().map(|name| Arc::new(server(name))).collect();
+        let mut picky = claim("picky", 1);
+        picky.spec.server_ref = Some(LocalObjectReference::named("b"));
+        let claims: Vec<_> = [picky, claim("old", 2), claim("young", 3)].into_iter().map(Arc::new).collect();
+        let mut assigned = Vec::new();
+        assign(claims.iter(), servers.iter(), |claim, server| {
+            assigned.push((claim.name_any(), server.name_any()));
+            true
+        });
+        let expected = [("picky", "b"), ("old", "a"), ("young", "c")];
+        assert_eq!(assigned, expected.map(|(claim, server)| (claim.into(), server.into())));
+    }
+
+    #[test]
+    fn the_explanation_counts() {
+        let mut held = server("a");
+        held.spec.residue_epoch = Some(1);
+        let servers = [Arc::new(held), Arc::new(Server::new("b", ServerSpec::default()))];
+        assert_eq!(
+            explain(&claim("c", 1), &servers),
+            "None of 2 servers can be claimed: 1 not wiped yet, 1 not in state Available"
+        );
+    }
+}

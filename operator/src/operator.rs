@@ -1,0 +1,469 @@
+//! The operator as a whole: what is made once, and how it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim};
+use futures::StreamExt;
+use kube::{Api, ResourceExt};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::bmc::{BmcPool, PoolSettings};
+use crate::context::{Caches, Context};
+use crate::controllers::server::Settings;
+use crate::controllers::server_claim::Board;
+use crate::controllers::{bmc, boot_configuration, endpoint, server, server_claim};
+use crate::edges::Edges;
+use crate::events::Recorder;
+use crate::freshness::OwnWrites;
+use crate::health::Health;
+use crate::ignition::TemplateSource;
+use crate::leader_election::{self, ElectionError, LeaseConfig, Leadership};
+use crate::mac_prefixes::MacPrefixes;
+use crate::metrics::{Metrics, ServerSample};
+use crate::options::{ConfigError, Options};
+use crate::registry::{KnownServer, Registry, TokenError};
+use crate::runtime::{Pacing, Queue, Watch, Work, run};
+
+/// Sessions of idle BMCs are looked for this often, in parts of the idle timeout.
+const SWEEPS_PER_IDLE_TIMEOUT: u32 = 4;
+
+/// The operator.
+pub struct Operator {
+    options: Options,
+    edges: Edges,
+    settings: Settings,
+    registry_url: String,
+    template: TemplateSource,
+    mac_prefixes: MacPrefixes,
+    metrics: Metrics,
+    health: Health,
+    registry: Registry,
+    bmcs: BmcPool,
+}
+
+/// Why the operator ended without having been asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+    #[error("the registry cannot sign tokens: {0}")]
+    Tokens(#[from] TokenError),
+    /// A controller or watch ended early; it never should.
+    #[error("a part of the operator ended unexpectedly")]
+    PartEnded,
+}
+
+impl Operator {
+    /// Checks the options and makes everything that needs no API server.
+    ///
+    /// # Errors
+    /// Options that contradict each other, files that cannot be used.
+    pub fn new(options: Options, edges: Edges) -> Result<Self, ConfigError> {
+        options.validate()?;
+        let metrics = Metrics::new();
+        let registry = Registry::new(
+            edges.kube.clone(),
+            edges.clock.clone(),
+            metrics.clone(),
+            options.registry.registry_allow_unauthenticated,
+        );
+        Ok(Self {
+            settings: Settings::from(&options),
+            registry_url: options.registry_url()?,
+            template: TemplateSource::new(&options.discovery_ignition_path)?,
+            mac_prefixes: MacPrefixes::load(&options.mac_prefixes_file)?,
+            bmcs: BmcPool::new(
+                edges.bmc_http.clone(),
+                metrics.clone(),
+                PoolSettings::from(&options.bmc),
+            ),
+            metrics,
+            health: Health::new(),
+            registry,
+            options,
+            edges,
+        })
+    }
+
+    /// What probes and wipe agents talk to.
+    pub fn registry_router(&self) -> axum::Router {
+        self.registry.router()
+    }
+
+    /// `/healthz` and `/readyz`.
+    pub fn health_router(&self) -> axum::Router {
+        self.health.router()
+    }
+
+    /// `/metrics`.
+    pub fn metrics_router(&self) -> axum::Router {
+        self.metrics.router()
+    }
+
+    /// Runs until stopped: waits for leadership (with `--leader-elect`), works, drains, and closes every BMC session before it
+    /// gives leadership up. Dropping the future is a crash.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), RunError> {
+        // Ready means: this process can take over, not that it leads.
+        self.health.set_ready(true);
+        let result = if self.options.leader_election.leader_elect {
+            self.run_elected(stop).await
+        } else {
+            self.lead(Leadership::always(), stop).await
+        };
+        self.health.set_ready(false);
+        result
+    }
+
+    async fn run_elected(&self, stop: CancellationToken) -> Result<(), RunError> {
+        let lease = LeaseConfig::new(&self.options.manager_namespace, &self.options.leader_election);
+        let mut ended = Ok(());
+        let outcome = &mut ended;
+        leader_election::run(
+            self.edges.kube.clone(),
+            lease,
+            self.edges.identity.clone(),
+            self.edges.clock.clone(),
+            stop,
+            |leadership, leading| async move {
+                *outcome = self.lead(leadership, leading).await;
+            },
+        )
+        .await?;
+        ended
+    }
+
+    async fn lead(&self, leadership: Leadership, stop: CancellationToken) -> Result<(), RunError> {
+        let (client, namespace) = (&self.edges.kube, &self.options.manager_namespace);
+        let tokens = self.registry.tokens();
+        tokens.load_key(client, namespace, &self.edges.seed).await?;
+        let stop = stop.child_token();
+        let world = World::new(client);
+        let (context, queues, mut tasks) = self.start(world, leadership, &stop);
+        self.metrics.set_leader(true);
+        let result = tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(()),
+            ready = synced(&context.caches) => {
+                if ready {
+                    self.registry.set_serving(true);
+                    self.work(&context, queues, &mut tasks, &stop);
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => Ok(()),
+                        _ = tasks.join_next() => Err(RunError::PartEnded),
+                    }
+                } else {
+                    Err(RunError::PartEnded)
+                }
+            }
+        };
+        // Passes that have begun are finished, nothing new begins.
+        stop.cancel();
+        while tasks.join_next().await.is_some() {}
+        self.registry.set_serving(false);
+        self.bmcs.close_all().await;
+        self.metrics.set_leader(false);
+        result
+    }
+
+    /// Starts the watches, with everything that they wake.
+    fn start(
+        &self,
+        world: World,
+        leadership: Leadership,
+        stop: &CancellationToken,
+    ) -> (Arc<Context>, Queues, JoinSet<()>) {
+        let board = Arc::new(Board::default());
+        let (queues, wakers) = Queues::new();
+        let context = Arc::new(Context {
+            client: self.edges.kube.clone(),
+            caches: world.caches(),
+            bmcs: self.bmcs.clone(),
+            registry: self.registry.clone(),
+            options: self.options.clone(),
+            settings: self.settings.clone(),
+            registry_url: self.registry_url.clone(),
+            template: self.template.clone(),
+            mac_prefixes: self.mac_prefixes.clone(),
+            clock: self.edges.clock.clone(),
+            seed: self.edges.seed.clone(),
+            leadership,
+            metrics: self.metrics.clone(),
+            events: Recorder::new(
+                self.edges.kube.clone(),
+                self.edges.clock.clone(),
+                self.edges.identity.clone(),
+            ),
+            own_writes: OwnWrites::default(),
+            board: board.clone(),
+        });
+        self.connect_registry(&context);
+        let mut tasks = JoinSet::new();
+        world.spawn(&context, &wakers, stop, &mut tasks);
+        let mut reports = self.registry.subscribe();
+        let (reported, servers) = (board, wakers.servers);
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            loop {
+                let uuid = tokio::select! {
+                    biased;
+                    () = stopped.cancelled() => return,
+                    uuid = reports.next() => uuid,
+                };
+                let Some(uuid) = uuid else { return };
+                for server in reported.systems(&uuid) {
+                    servers.wake(&server);
+                }
+            }
+        });
+        (context, queues, tasks)
+    }
+
+    fn connect_registry(&self, context: &Arc<Context>) {
+        let (servers, board) = (context.caches.servers.clone(), context.board.clone());
+        self.registry.set_server_lookup(Arc::new(move |uuid| {
+            let server = servers.get(&board.system(uuid)?)?;
+            let boot = server.spec.boot_configuration_ref.as_ref();
+            Some(KnownServer {
+                epoch: server.tenancy_epoch(),
+                boot_configuration: boot.map(|boot| (boot.namespace.clone(), boot.name.clone())),
+            })
+        }));
+        let servers = context.caches.servers.clone();
+        self.metrics.set_server_source(Arc::new(move || {
+            servers.all().iter().map(|server| sample(server)).collect()
+        }));
+    }
+
+    /// Starts the controllers.
+    fn work(&self, context: &Arc<Context>, queues: Queues, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
+        let options = &self.options.controllers;
+        let pacing = |concurrency: u16, longest_pause: Duration| Pacing {
+            concurrency,
+            first_pause: options.resource_polling_interval.get(),
+            longest_pause,
+        };
+        let resync = options.server_resync_interval.get();
+        let bmc_resync = options.bmc_resync_interval.get();
+        macro_rules! controller {
+            ($name:literal, $cache:ident, $work:expr, $pacing:expr, $reconcile:path) => {{
+                let given = context.clone();
+                tasks.spawn(run(
+                    $name,
+                    context.caches.$cache.clone(),
+                    $work,
+                    $pacing,
+                    self.metrics.clone(),
+                    stop.clone(),
+                    move |object| $reconcile(given.clone(), object),
+                ));
+            }};
+        }
+        let few = options.bmc_max_concurrent_reconciles;
+        let many = options.server_max_concurrent_reconciles;
+        let claims = options.server_claim_max_concurrent_reconciles;
+        controller!("endpoint", endpoints, queues.endpoints, pacing(few, resync), endpoint::reconcile);
+        controller!("bmc", bmcs, queues.bmcs, pacing(few, bmc_resync), bmc::reconcile);
+        controller!("server", servers, queues.servers, pacing(many, resync), server::reconcile);
+        controller!("serverclaim", claims, queues.claims, pacing(claims, resync), server_claim::reconcile);
+        controller!(
+            "serverbootconfiguration",
+            boot_configurations,
+            queues.boot_configurations,
+            pacing(many, resync),
+            boot_configuration::reconcile
+        );
+        let (bmcs, stop) = (self.bmcs.clone(), stop.clone());
+        let interval = self.options.bmc.bmc_session_idle_timeout.get() / SWEEPS_PER_IDLE_TIMEOUT;
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(interval.max(Duration::from_secs(1))) => bmcs.sweep().await,
+                }
+            }
+        });
+    }
+}
+
+fn sample(server: &Server) -> ServerSample {
+    let status = server.status.clone().unwrap_or_default();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    ServerSample {
+        name: server.name_any(),
+        state: text(status.state.as_ref().map(crds::ServerState::as_str)),
+        power_state: text(status.power_state.as_ref().map(crds::Power::as_str)),
+        conditions: status
+            .conditions
+            .iter()
+            .map(|condition| (condition.type_.clone(), condition.status.clone()))
+            .collect(),
+    }
+}
+
+/// Nothing is decided from a cache that has not seen its first complete list (S6).
+async fn synced(caches: &Caches) -> bool {
+    caches.endpoints.ready().await
+        && caches.bmcs.ready().await
+        && caches.secrets.ready().await
+        && caches.servers.ready().await
+        && caches.claims.ready().await
+        && caches.boot_configurations.ready().await
+}
+
+/// The receiving ends of all work queues.
+struct Queues {
+    endpoints: Work<Endpoint>,
+    bmcs: Work<BMC>,
+    servers: Work<Server>,
+    claims: Work<ServerClaim>,
+    boot_configurations: Work<ServerBootConfiguration>,
+}
+
+/// The sending ends.
+#[derive(Clone)]
+struct Wakers {
+    endpoints: Queue<Endpoint>,
+    bmcs: Queue<BMC>,
+    servers: Queue<Server>,
+    claims: Queue<ServerClaim>,
+    boot_configurations: Queue<ServerBootConfiguration>,
+}
+
+impl Queues {
+    fn new() -> (Self, Wakers) {
+        let (endpoints, endpoint_work) = Queue::new();
+        let (bmcs, bmc_work) = Queue::new();
+        let (servers, server_work) = Queue::new();
+        let (claims, claim_work) = Queue::new();
+        let (boot_configurations, boot_configuration_work) = Queue::new();
+        (
+            Self {
+                endpoints: endpoint_work,
+                bmcs: bmc_work,
+                servers: server_work,
+                claims: claim_work,
+                boot_configurations: boot_configuration_work,
+            },
+            Wakers {
+                endpoints,
+                bmcs,
+                servers,
+                claims,
+                boot_configurations,
+            },
+        )
+    }
+}
+
+/// One watch per kind.
+struct World {
+    endpoints: Watch<Endpoint>,
+    bmcs: Watch<BMC>,
+    secrets: Watch<BMCSecret>,
+    servers: Watch<Server>,
+    claims: Watch<ServerClaim>,
+    boot_configurations: Watch<ServerBootConfiguration>,
+}
+
+impl World {
+    fn new(client: &kube::Client) -> Self {
+        Self {
+            endpoints: Watch::new(Api::all(client.clone())),
+            bmcs: Watch::new(Api::all(client.clone())),
+            secrets: Watch::new(Api::all(client.clone())),
+            servers: Watch::new(Api::all(client.clone())),
+            claims: Watch::new(Api::all(client.clone())),
+            boot_configurations: Watch::new(Api::all(client.clone())),
+        }
+    }
+
+    fn caches(&self) -> Caches {
+        Caches {
+            endpoints: self.endpoints.cache(),
+            bmcs: self.bmcs.cache(),
+            secrets: self.secrets.cache(),
+            servers: self.servers.cache(),
+            claims: self.claims.cache(),
+            boot_configurations: self.boot_configurations.cache(),
+        }
+    }
+
+    /// Says who looks when what changes, and starts watching.
+    fn spawn(
+        mut self,
+        context: &Arc<Context>,
+        wakers: &Wakers,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let (bmcs, own) = (context.caches.bmcs.clone(), wakers.clone());
+        self.endpoints.on_change(move |change| {
+            let name = change.object().name_any();
+            own.endpoints.wake(&name);
+            let referencing = |bmc: &BMC| bmc.spec.endpoint_ref.as_ref().is_some_and(|endpoint| endpoint.name == name);
+            bmcs.all().iter().filter(|bmc| referencing(bmc)).for_each(|bmc| own.bmcs.wake_object(bmc));
+        });
+        let (bmcs, own) = (context.caches.bmcs.clone(), wakers.clone());
+        self.secrets.on_change(move |change| {
+            let name = change.object().name_any();
+            own.endpoints.wake(&name);
+            let referencing = |bmc: &BMC| bmc.spec.bmc_secret_ref.name == name;
+            bmcs.all().iter().filter(|bmc| referencing(bmc)).for_each(|bmc| own.bmcs.wake_object(bmc));
+        });
+        let (board, own) = (context.board.clone(), wakers.clone());
+        self.bmcs.on_change(move |change| {
+            let name = change.object().name_any();
+            own.endpoints.wake(&name);
+            own.bmcs.wake(&name);
+            board.servers_of(&name).iter().for_each(|server| own.servers.wake(server));
+        });
+        let (board, own) = (context.board.clone(), wakers.clone());
+        self.servers.on_change(move |change| {
+            let server = change.object();
+            own.servers.wake_object(server);
+            for (namespace, name) in board.server_changed(change) {
+                own.claims.wake_in(&namespace, &name);
+            }
+            if let crate::runtime::Change::Gone(server) = change
+                && let Some(bmc) = &server.spec.bmc_ref
+            {
+                own.bmcs.wake(&bmc.name);
+            }
+        });
+        let (board, own) = (context.board.clone(), wakers.clone());
+        self.claims.on_change(move |change| {
+            let claim = change.object();
+            own.claims.wake_object(claim);
+            let uid = claim.uid().unwrap_or_default();
+            let referenced = claim.spec.server_ref.as_ref().map(|server| server.name.clone());
+            if let Some(server) = referenced.or_else(|| board.server_of(&uid)) {
+                own.servers.wake(&server);
+            }
+            for (namespace, name) in board.claim_changed(change) {
+                own.claims.wake_in(&namespace, &name);
+            }
+        });
+        let own = wakers.clone();
+        self.boot_configurations.on_change(move |change| {
+            let configuration = change.object();
+            own.boot_configurations.wake_object(configuration);
+            own.servers.wake(&configuration.spec.server_ref.name);
+            // A claim's configuration is named as the claim.
+            own.claims
+                .wake_in(&configuration.namespace().unwrap_or_default(), &configuration.name_any());
+        });
+        tasks.spawn(self.endpoints.run(stop.clone()));
+        tasks.spawn(self.bmcs.run(stop.clone()));
+        tasks.spawn(self.secrets.run(stop.clone()));
+        tasks.spawn(self.servers.run(stop.clone()));
+        tasks.spawn(self.claims.run(stop.clone()));
+        tasks.spawn(self.boot_configurations.run(stop.clone()));
+    }
+}

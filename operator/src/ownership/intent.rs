@@ -1,0 +1,197 @@
+//! A disruptive BMC operation as an intent: recorded before it is sent, sent once, its outcome read back.
+
+use crds::kinds::server_cleanup::DriveState;
+use crds::kinds::server_status::{OperationIntent, OperationState};
+use crds::{Server, ServerStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::operation::{Operation, outcome_shows};
+use crate::bmc::{BmcClient, BmcError, BootTarget, ResetType, System};
+use crate::conditions::{self, Wish, seconds_up};
+use crate::context::Context;
+use crate::controllers::Error;
+use crate::identity::SystemUri;
+
+/// Condition on a Server that was told to start (contract section 1.11; unlike upstream's it becomes False again, W4).
+pub const POWERING_ON: &str = "PoweringOn";
+
+/// Records the operation and sends it. The record is refused when anything about the server has changed since `server` was
+/// read: the epoch, the holder, the state, or another operation.
+///
+/// # Errors
+/// The API server's. A refusal by the BMC is no error: it is noted in the record, and decides what happens next.
+pub async fn issue(
+    context: &Context,
+    client: &BmcClient,
+    system: &SystemUri,
+    server: &Server,
+    wishes: &[Wish],
+    operation: &Operation,
+    attempt: i32,
+) -> Result<Server, Error> {
+    let now = context.now();
+    let name = operation.to_string();
+    let epoch = server.tenancy_epoch();
+    let mut status = server.status.clone().unwrap_or_default();
+    status.operation = Some(OperationIntent {
+        id: format!("{epoch}-{name}-{}", now.as_millisecond()),
+        operation: name.clone(),
+        epoch,
+        state: OperationState::Issued,
+        issued_at: Time(seconds_up(now)),
+        attempts: attempt,
+        message: None,
+    });
+    for wish in wishes {
+        conditions::set(&mut status.conditions, wish, now);
+    }
+    match operation {
+        Operation::Reset(ResetType::On) => {
+            let wish = Wish::yes(POWERING_ON, "ServerPowerOn", "Server is powering on");
+            let wish = wish.observing(server.metadata.generation);
+            conditions::set(&mut status.conditions, &wish, now);
+        }
+        Operation::SecureErase(drive) => {
+            let drives = status.cleanup.iter_mut().flat_map(|cleanup| &mut cleanup.drives);
+            for evidence in drives.filter(|evidence| evidence.id == drive.as_str()) {
+                evidence.state = DriveState::Erasing;
+            }
+        }
+        _ => {}
+    }
+    let recorded = context.write_server_status(server, &status).await?;
+    // The record is one of this moment; what follows must not outlive the lease under which it was made.
+    if !context.leadership.valid_for(context.options.bmc.bmc_request_timeout.get()) {
+        tracing::warn!(server = %server.name_any(), operation = name, "not sent: the leader lease is about to end");
+        return note(context, &recorded, OperationState::Failed, Some("the leader lease was about to end".to_owned()))
+            .await;
+    }
+    tracing::info!(server = %server.name_any(), operation = name, epoch, attempt, "sending BMC operation");
+    match send(client, system, operation).await {
+        Ok(Sent::Accepted) => Ok(recorded),
+        Ok(Sent::Done) => note(context, &recorded, OperationState::Observed, None).await,
+        Ok(Sent::Erasing(task)) => erasing(context, &recorded, operation, task).await,
+        Err(error) if error.may_have_been_executed() => {
+            // The record stays: the outcome is read back, or its time runs out, before anything is repeated.
+            tracing::warn!(server = %server.name_any(), operation = name, %error, "BMC operation may have been carried out");
+            Ok(recorded)
+        }
+        Err(error) => {
+            tracing::warn!(server = %server.name_any(), operation = name, %error, "BMC refused the operation");
+            note(context, &recorded, OperationState::Failed, Some(stable_text(&error))).await
+        }
+    }
+}
+
+/// What the BMC answered.
+enum Sent {
+    /// Taken in; a later read shows the outcome.
+    Accepted,
+    /// The answer itself is all there is to observe.
+    Done,
+    /// A drive is being erased under this task, or was erased at once.
+    Erasing(Option<crate::identity::TaskUri>),
+}
+
+async fn send(client: &BmcClient, system: &SystemUri, operation: &Operation) -> Result<Sent, BmcError> {
+    match operation {
+        Operation::Reset(reset) => {
+            client.reset_system(system, *reset).await?;
+            Ok(match reset {
+                ResetType::GracefulRestart | ResetType::ForceRestart | ResetType::PowerCycle => Sent::Done,
+                _ => Sent::Accepted,
+            })
+        }
+        Operation::NetworkBoot => client
+            .set_one_time_boot(system, BootTarget::Pxe)
+            .await
+            .map(|_| Sent::Accepted),
+        Operation::ClearBootOverride => client.clear_boot_override(system).await.map(|_| Sent::Accepted),
+        Operation::BootOrder(order) => client.set_boot_order(system, order).await.map(|_| Sent::Accepted),
+        Operation::ResetBios => client.reset_bios(system).await.map(|()| Sent::Done),
+        Operation::SecureErase(drive) => client.secure_erase(drive).await.map(Sent::Erasing),
+    }
+}
+
+/// Error texts with a running number (a back-off in seconds) would make every attempt look new.
+fn stable_text(error: &BmcError) -> String {
+    match error {
+        BmcError::Unauthorized { .. } => error.condition_message(),
+        error => error.to_string(),
+    }
+}
+
+async fn note(
+    context: &Context,
+    server: &Server,
+    state: OperationState,
+    message: Option<String>,
+) -> Result<Server, Error> {
+    let mut status = server.status.clone().unwrap_or_default();
+    if let Some(record) = &mut status.operation {
+        record.state = state;
+        record.message = message;
+    }
+    Ok(context.write_server_status(server, &status).await?)
+}
+
+async fn erasing(
+    context: &Context,
+    server: &Server,
+    operation: &Operation,
+    task: Option<crate::identity::TaskUri>,
+) -> Result<Server, Error> {
+    let Operation::SecureErase(drive) = operation else {
+        return Ok(server.clone());
+    };
+    let mut status = server.status.clone().unwrap_or_default();
+    let drives = status.cleanup.iter_mut().flat_map(|cleanup| &mut cleanup.drives);
+    for evidence in drives.filter(|evidence| evidence.id == drive.as_str()) {
+        match &task {
+            Some(task) => evidence.task_uri = Some(task.as_str().to_owned()),
+            None => crate::controllers::server::evidence::erased(evidence, context.now()),
+        }
+    }
+    if let Some(record) = &mut status.operation {
+        record.state = OperationState::Observed;
+    }
+    Ok(context.write_server_status(server, &status).await?)
+}
+
+/// Notes in `status` what a fresh read of the system shows about the recorded operation. Pure.
+pub fn settle(server: &Server, system: &System, status: &mut ServerStatus, now: jiff::Timestamp) {
+    if let Some(record) = &mut status.operation
+        && record.state == OperationState::Issued
+        && record.epoch == server.tenancy_epoch()
+    {
+        let shown = match outcome_shows(&record.operation, system) {
+            None if record.operation == "BootOrder" => Some(boot_order_shows(server, system)),
+            shown => shown,
+        };
+        if shown == Some(true) {
+            record.state = OperationState::Observed;
+            record.message = None;
+        }
+    }
+    if system.power_state == crate::bmc::ReportedPower::On && conditions::is_true(&status.conditions, POWERING_ON) {
+        let wish = Wish::no(POWERING_ON, "PoweredOn", "Server is powered on").observing(server.metadata.generation);
+        conditions::set(&mut status.conditions, &wish, now);
+    }
+    let settled = status
+        .operation
+        .as_ref()
+        .is_some_and(|record| record.state == OperationState::Observed);
+    let explained = crate::controllers::server::BMC_OPERATION;
+    if settled && conditions::find(&status.conditions, explained).is_some_and(|condition| condition.status == "False") {
+        let wish = Wish::yes(explained, "Observed", "The BMC carried out the last operation");
+        conditions::set(&mut status.conditions, &wish, now);
+    }
+}
+
+fn boot_order_shows(server: &Server, system: &System) -> bool {
+    let declared = crate::controllers::server::declared_boot_order(server);
+    let baseline = server.status.as_ref().map(|status| status.boot_order.as_slice()).unwrap_or_default();
+    let wanted = if declared.is_empty() { baseline } else { declared.as_slice() };
+    system.boot.boot_order.as_deref() == Some(wanted)
+}

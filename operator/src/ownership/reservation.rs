@@ -1,0 +1,216 @@
+//! Every change of holder, as one patch. Pure: what is written, not how.
+//!
+//! | change | who holds the machine afterwards |
+//! |---|---|
+//! | [`Change::Bind`] | the claim |
+//! | [`Change::Adopt`] | the claim that an older operator had bound without UID |
+//! | [`Change::StartDiscovery`], [`Change::EndDiscovery`] | the discovery run, nobody |
+//! | [`Change::Release`] | the cleanup run (or, with `Retain`, nobody, until an administrator decides) |
+//! | [`Change::BeginCleanup`] | a new cleanup run |
+//! | [`Change::Vacate`] | nobody; the server may be claimed again |
+//!
+//! Each raises `spec.tenancyEpoch` by one and carries the resourceVersion of the Server that was decided upon.
+
+use crds::keys;
+use crds::{ObjectReference, Server};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use super::provisioning::{self, Provisioning};
+
+/// A change of a Server's spec or metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The claim takes the server. What it writes to the drives is residue from now on.
+    Bind {
+        namespace: String,
+        name: String,
+        uid: String,
+    },
+    /// A reference without UID (or without residue) is completed, after a live read of its claim.
+    Adopt { uid: String },
+    /// The discovery run takes the unheld server and boots from this configuration.
+    StartDiscovery { boot: ObjectReference },
+    /// The discovery run gives the server back.
+    EndDiscovery,
+    /// The claim is gone and the machine is off.
+    Release,
+    /// A cleanup run takes the server, over residue that nobody holds or after a failed run. Consumes a `retry` request.
+    BeginCleanup,
+    /// Wipe proven, or not asked for: reference and residue go.
+    Vacate,
+    /// What the server boots from; the holder stays.
+    Boot(Option<ObjectReference>),
+    /// How far the holder's provisioning is; the holder stays.
+    Provisioning(Provisioning),
+    /// The deprecated `spec.power`.
+    ClearPower,
+    /// Resource of the system, found by UUID.
+    SystemUri(String),
+    /// A request in the operation annotation was consumed.
+    ClearRequest,
+}
+
+impl Change {
+    /// The merge patch, with the precondition.
+    pub fn patch(&self, server: &Server) -> Value {
+        let epoch = server.tenancy_epoch();
+        let mut metadata = json!({ "resourceVersion": server.resource_version() });
+        let spec = match self {
+            Self::Bind { namespace, name, uid } => json!({
+                "serverClaimRef": { "namespace": namespace, "name": name, "uid": uid },
+                "tenancyEpoch": epoch + 1,
+                "residueEpoch": epoch + 1,
+            }),
+            Self::Adopt { uid } => json!({
+                "serverClaimRef": { "uid": uid },
+                "tenancyEpoch": epoch + 1,
+                "residueEpoch": epoch + 1,
+            }),
+            Self::StartDiscovery { boot } => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": boot }),
+            Self::EndDiscovery | Self::Release => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null }),
+            Self::BeginCleanup => {
+                if requested(server) == Some(keys::operation::RETRY) {
+                    metadata["annotations"] = json!({ keys::OPERATION_ANNOTATION: null });
+                }
+                json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null })
+            }
+            Self::Vacate => json!({
+                "tenancyEpoch": epoch + 1,
+                "serverClaimRef": null,
+                "residueEpoch": null,
+                "bootConfigurationRef": null,
+            }),
+            Self::Boot(reference) => json!({ "bootConfigurationRef": reference }),
+            Self::ClearPower => json!({ "power": null }),
+            Self::SystemUri(uri) => json!({ "systemURI": uri }),
+            Self::Provisioning(provisioning) => {
+                metadata["annotations"] = json!({ provisioning::ANNOTATION: provisioning.value(epoch) });
+                return json!({ "metadata": metadata });
+            }
+            Self::ClearRequest => {
+                metadata["annotations"] = json!({ keys::OPERATION_ANNOTATION: null });
+                return json!({ "metadata": metadata });
+            }
+        };
+        // A machine that an older operator had running for the claim was provisioned by it.
+        if matches!(self, Self::Adopt { .. }) {
+            metadata["annotations"] = json!({ provisioning::ANNOTATION: Provisioning::Booted.value(epoch + 1) });
+        }
+        if matches!(self, Self::Vacate) && server.annotations().contains_key(provisioning::ANNOTATION) {
+            metadata["annotations"] = json!({ provisioning::ANNOTATION: null });
+        }
+        json!({ "metadata": metadata, "spec": spec })
+    }
+}
+
+/// The value of the operation annotation.
+pub fn requested(server: &Server) -> Option<&str> {
+    server.annotations().get(keys::OPERATION_ANNOTATION).map(String::as_str)
+}
+
+/// Who may use the machine according to `spec` alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenancy {
+    /// Nobody, or a discovery run; no tenant data.
+    Free,
+    /// The claim of `serverClaimRef`.
+    Held,
+    /// The claim let go (or an administrator took the reference away in mid-tenancy): tenant data is on the drives.
+    Residue {
+        /// A cleanup run, or a retained server's "nobody", has an epoch of its own already.
+        released: bool,
+    },
+    /// A reference written by an older operator, without UID or without epoch.
+    Unfenced,
+}
+
+impl Tenancy {
+    pub fn of(server: &Server) -> Self {
+        let epoch = server.tenancy_epoch();
+        match (&server.spec.server_claim_ref, server.spec.residue_epoch) {
+            (None, None) => Self::Free,
+            (None, Some(residue)) => Self::Residue {
+                released: epoch > residue,
+            },
+            (Some(claim), Some(residue)) if claim.uid.is_some() && residue == epoch => Self::Held,
+            (Some(claim), Some(residue)) if claim.uid.is_some() => Self::Residue {
+                released: epoch > residue,
+            },
+            (Some(_), _) => Self::Unfenced,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::kinds::server::ClaimReference;
+
+    use super::*;
+
+    fn server(uid: Option<&str>, referenced: bool, epoch: i64, residue: Option<i64>) -> Server {
+        let mut server = Server::new("a", crds::ServerSpec::default());
+        server.metadata.resource_version = Some("7".into());
+        server.spec.tenancy_epoch = Some(epoch);
+        server.spec.residue_epoch = residue;
+        server.spec.server_claim_ref = referenced.then(|| ClaimReference {
+            namespace: "ns".into(),
+            name: "claim".into(),
+            uid: uid.map(Into::into),
+        });
+        server
+    }
+
+    #[test]
+    fn tenancy_is_read_from_spec_alone() {
+        for (server, expected) in [
+            (server(None, false, 3, None), Tenancy::Free),
+            (server(Some("u"), true, 3, Some(3)), Tenancy::Held),
+            (server(Some("u"), true, 4, Some(3)), Tenancy::Residue { released: true }),
+            (server(None, false, 4, Some(3)), Tenancy::Residue { released: true }),
+            (server(None, false, 3, Some(3)), Tenancy::Residue { released: false }),
+            (server(None, true, 3, None), Tenancy::Unfenced),
+            (server(Some("u"), true, 3, None), Tenancy::Unfenced),
+            (server(None, true, 3, Some(3)), Tenancy::Unfenced),
+        ] {
+            assert_eq!(Tenancy::of(&server), expected, "{:?}", server.spec);
+        }
+    }
+
+    #[test]
+    fn every_change_of_holder_has_a_precondition_and_a_new_epoch() {
+        let boot = ObjectReference {
+            namespace: "metal".into(),
+            name: "a".into(),
+        };
+        let held = server(Some("u"), true, 3, Some(3));
+        for change in [
+            Change::Bind {
+                namespace: "ns".into(),
+                name: "claim".into(),
+                uid: "u".into(),
+            },
+            Change::Adopt { uid: "u".into() },
+            Change::StartDiscovery { boot },
+            Change::EndDiscovery,
+            Change::Release,
+            Change::BeginCleanup,
+            Change::Vacate,
+        ] {
+            let patch = change.patch(&held);
+            assert_eq!(patch["metadata"]["resourceVersion"], "7", "{change:?}");
+            assert_eq!(patch["spec"]["tenancyEpoch"], 4, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn retry_is_consumed_by_the_patch_that_honours_it() {
+        let mut failed = server(Some("u"), true, 4, Some(3));
+        failed
+            .annotations_mut()
+            .insert(keys::OPERATION_ANNOTATION.into(), keys::operation::RETRY.into());
+        let patch = Change::BeginCleanup.patch(&failed);
+        assert_eq!(patch["metadata"]["annotations"][keys::OPERATION_ANNOTATION], Value::Null);
+        assert!(patch["metadata"]["annotations"].is_object());
+    }
+}

@@ -1,0 +1,200 @@
+//! One watch of one kind, and the cache that it fills.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{StreamExt, TryStreamExt};
+use kube::api::Api;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+/// Namespace (empty for cluster-scoped kinds) and name.
+pub(super) type Key = (String, String);
+
+type Objects<K> = Arc<Mutex<BTreeMap<Key, Arc<K>>>>;
+
+/// The current objects of a kind as far as the watch has told. Iteration is in the order of names, so that whoever chooses
+/// from it chooses the same again.
+pub struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
+    store: Store<K>,
+    objects: Objects<K>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            objects: self.objects.clone(),
+        }
+    }
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
+    /// A cluster-scoped object.
+    pub fn get(&self, name: &str) -> Option<Arc<K>> {
+        self.get_in("", name)
+    }
+
+    /// A namespaced object.
+    pub fn get_in(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        lock(&self.objects).get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// All objects, by namespace and name.
+    pub fn all(&self) -> Vec<Arc<K>> {
+        lock(&self.objects).values().cloned().collect()
+    }
+
+    /// kube's view of the same objects, for its scheduler.
+    pub fn store(&self) -> Store<K> {
+        self.store.clone()
+    }
+
+    /// Waits for the first complete list. False when the watch ended before.
+    pub async fn ready(&self) -> bool {
+        self.store.wait_until_ready().await.is_ok()
+    }
+}
+
+/// What became of an object.
+pub enum Change<K> {
+    /// New, changed, or seen again in a list.
+    Present(Arc<K>),
+    /// Gone; its last known content.
+    Gone(Arc<K>),
+}
+
+impl<K> Change<K> {
+    pub fn object(&self) -> &Arc<K> {
+        match self {
+            Self::Present(object) | Self::Gone(object) => object,
+        }
+    }
+}
+
+type Handler<K> = Box<dyn Fn(&Change<K>) + Send + Sync>;
+
+/// A watch that is about to run: handlers are added first.
+pub struct Watch<K: Resource<DynamicType = ()> + Clone + 'static> {
+    api: Api<K>,
+    writer: reflector::store::Writer<K>,
+    cache: Cache<K>,
+    handlers: Vec<Handler<K>>,
+}
+
+impl<K> Watch<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    pub fn new(api: Api<K>) -> Self {
+        let (store, writer) = reflector::store();
+        Self {
+            api,
+            writer,
+            cache: Cache {
+                store,
+                objects: Objects::default(),
+            },
+            handlers: Vec::new(),
+        }
+    }
+
+    pub fn cache(&self) -> Cache<K> {
+        self.cache.clone()
+    }
+
+    /// Calls `handler` for every change, after the cache shows it. Must not block.
+    pub fn on_change(&mut self, handler: impl Fn(&Change<K>) + Send + Sync + 'static) {
+        self.handlers.push(Box::new(handler));
+    }
+
+    /// Watches until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            api,
+            writer,
+            cache,
+            handlers,
+        } = self;
+        let kind = K::kind(&());
+        let mut listed = BTreeSet::new();
+        let mut events = std::pin::pin!(
+            watch(api, watcher::Config::default())
+                .default_backoff()
+                .reflect(writer)
+                .inspect_err(|error| tracing::warn!(%error, %kind, "watch interrupted, it will be resumed"))
+                .filter_map(|event| std::future::ready(event.ok()))
+        );
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                event = events.next() => event,
+            };
+            match event {
+                None => return,
+                Some(Event::Init) => listed.clear(),
+                Some(Event::InitApply(object)) => {
+                    listed.insert(key(&object));
+                }
+                Some(Event::InitDone) => {
+                    for change in relist(&cache, &std::mem::take(&mut listed)) {
+                        handlers.iter().for_each(|handler| handler(&change));
+                    }
+                }
+                Some(Event::Apply(object)) => {
+                    // The store holds this very object: one copy for both.
+                    let object = cache
+                        .store
+                        .get(&ObjectRef::from_obj(&object))
+                        .unwrap_or_else(|| Arc::new(object));
+                    lock(&cache.objects).insert(key(&*object), object.clone());
+                    let change = Change::Present(object);
+                    handlers.iter().for_each(|handler| handler(&change));
+                }
+                Some(Event::Delete(object)) => {
+                    lock(&cache.objects).remove(&key(&object));
+                    let change = Change::Gone(Arc::new(object));
+                    handlers.iter().for_each(|handler| handler(&change));
+                }
+            }
+        }
+    }
+}
+
+/// Takes a complete list over. What disappeared while nobody watched is reported as gone: a lost DELETE must not leave a phantom
+/// (bugs.md #22).
+fn relist<K>(cache: &Cache<K>, listed: &BTreeSet<Key>) -> Vec<Change<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let mut objects = lock(&cache.objects);
+    let before = std::mem::take(&mut *objects);
+    let mut changes: Vec<Change<K>> = before
+        .into_iter()
+        .filter(|(key, _)| !listed.contains(key))
+        .map(|(_, object)| Change::Gone(object))
+        .collect();
+    *objects = cache
+        .store
+        .state()
+        .into_iter()
+        .map(|object| (key(&*object), object))
+        .collect();
+    changes.extend(objects.values().cloned().map(Change::Present));
+    changes
+}
+
+fn key<K: Resource>(object: &K) -> Key {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// Every critical section here leaves its data consistent, so a poisoned lock is usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
