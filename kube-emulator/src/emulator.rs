@@ -38,7 +38,8 @@ struct Inner {
     admin_token: String,
     entropy: Entropy,
     store: Store,
-    documents: Documents,
+    /// Schema of ObjectMeta, shared by all kinds.
+    object_meta: Value,
     registry: RwLock<Arc<Registry>>,
     /// CA certificate that clients find in `kube-root-ca.crt`, once the server is bound to a socket.
     ca: Mutex<String>,
@@ -63,7 +64,7 @@ impl KubeEmulator {
                 admin_token: settings.admin_token,
                 entropy: Entropy::new(settings.seed),
                 store,
-                documents,
+                object_meta: documents.get("ObjectMeta"),
                 registry: RwLock::new(Arc::new(registry)),
                 ca: Mutex::new(String::new()),
             }),
@@ -119,10 +120,6 @@ impl KubeEmulator {
         (self.inner.clock)()
     }
 
-    pub(crate) fn documents(&self) -> &Documents {
-        &self.inner.documents
-    }
-
     pub(crate) fn registry(&self) -> Arc<Registry> {
         self.inner
             .registry
@@ -158,7 +155,7 @@ impl KubeEmulator {
         let definition = &stored.value;
         let now = rfc3339_seconds(self.now());
         let deleting = definition["metadata"].get("deletionTimestamp").is_some();
-        let resources = match definition::resources(definition, self.documents()) {
+        let resources = match definition::resources(definition, &self.inner.object_meta) {
             Ok(resources) => resources,
             Err(errors) => {
                 tracing::error!(definition = %definition["metadata"]["name"], ?errors, "accepted definition cannot be served");

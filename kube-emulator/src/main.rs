@@ -171,7 +171,7 @@ async fn install(emulator: &KubeEmulator, folder: &Path, token: &str) -> Result<
             path: path.clone(),
             message,
         };
-        let request = Request::post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        let request = Request::post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions?fieldManager=kube-emulator")
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/yaml")
             .body(Body::from(document))

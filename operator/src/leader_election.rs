@@ -324,7 +324,8 @@ impl Elector {
         };
         let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
         lease.spec = Some(LeaseSpec {
-            holder_identity: Some(String::new()),
+            // Left out, not empty: API servers refuse an empty holder.
+            holder_identity: None,
             lease_duration_seconds: Some(1),
             lease_transitions: transitions,
             renew_time: Some(MicroTime((self.clock)())),

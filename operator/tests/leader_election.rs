@@ -55,6 +55,8 @@ impl Api {
             ("PUT", Some(lease)) if lease["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] => {
                 (409, failure(409))
             }
+            // As the real API server validates.
+            (_, _) if object["spec"]["holderIdentity"] == "" => (422, failure(422)),
             _ => {
                 api.1 += 1;
                 object["metadata"]["resourceVersion"] = json!(api.1.to_string());
@@ -153,7 +155,7 @@ async fn one_leads_and_hands_over_in_order() {
     while let Some(result) = tasks.join_next().await {
         assert!(matches!(result, Ok(Ok(()))));
     }
-    assert_eq!(api.holder().as_deref(), Some(""));
+    assert_eq!(api.holder(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@
 pub(crate) mod bios;
 pub(crate) mod boot;
 pub(crate) mod drive;
+mod erasure;
 pub(crate) mod hardware;
 pub(crate) mod power;
 pub(crate) mod timing;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::bios::Bios;
 use self::boot::{Boot, BootDevice, BootPlan};
-use self::drive::{Drive, DriveError, DriveName, Erasure};
+use self::drive::Drive;
 use self::hardware::Hardware;
 use self::power::{Effect, Input, Power, PowerState, Refusal, ResetType, Surroundings};
 use self::timing::Timing;
@@ -353,93 +354,6 @@ impl Machine {
     /// The fault ends by itself at `until`.
     pub(crate) fn expire_fault(&mut self, id: FaultId, until: Instant) {
         self.fault_expiries.push((until, id));
-    }
-
-    pub(crate) fn drive(&mut self, name: &DriveName) -> Option<&mut Drive> {
-        self.drives.iter_mut().find(|drive| drive.name == *name)
-    }
-
-    /// A drive as the guest of `generation` can reach it.
-    pub(crate) fn guest_drive(&mut self, generation: u64, name: &DriveName) -> Result<&mut Drive, DriveError> {
-        if self.generation != generation {
-            return Err(DriveError::PowerLost);
-        }
-        self.drive(name)
-            .filter(|drive| !drive.absent)
-            .ok_or_else(|| DriveError::NotFound(name.clone()))
-    }
-
-    /// Starts an out-of-band erasure whose outcome `task` will tell.
-    pub(crate) fn start_erase(&mut self, name: &DriveName, task: String, moment: Moment) {
-        let until = moment.now + self.timing.secure_erase;
-        if let Some(drive) = self.drive(name) {
-            drive.erasure = Some(Erasure { until, task });
-        }
-        self.event(
-            moment.wall,
-            MachineEventKind::DriveEraseStarted {
-                drive: name.0.clone(),
-                in_band: false,
-            },
-        );
-    }
-
-    fn finish_erasures(&mut self, moment: Moment) {
-        let names: Vec<DriveName> = self.drives.iter().map(|drive| drive.name.clone()).collect();
-        for name in names {
-            let over = |erasure: &mut Erasure| erasure.until <= moment.now;
-            let Some(erasure) = self.drive(&name).and_then(|drive| drive.erasure.take_if(over)) else {
-                continue;
-            };
-            let outcome = self.finish_erase(&name, false, moment.wall);
-            let state =
-                self.redfish
-                    .tasks
-                    .finish(&erasure.task, outcome.map_err(|error| error.to_string()), moment.wall);
-            self.event(
-                moment.wall,
-                MachineEventKind::TaskFinished {
-                    task: erasure.task,
-                    state: state.to_owned(),
-                },
-            );
-        }
-    }
-
-    /// The time an erasure takes is over: the drive is blank now, or it has failed.
-    pub(crate) fn finish_erase(&mut self, name: &DriveName, in_band: bool, wall: Timestamp) -> Result<(), DriveError> {
-        let failure = self.faults.erase_failure(name);
-        let drive = self
-            .drive(name)
-            .filter(|drive| !drive.absent)
-            .ok_or_else(|| DriveError::NotFound(name.clone()))?;
-        match failure {
-            None => {
-                drive.content = drive::DriveContent::default();
-                self.event(
-                    wall,
-                    MachineEventKind::DriveErased {
-                        drive: name.0.clone(),
-                        in_band,
-                    },
-                );
-                Ok(())
-            }
-            Some(message) => {
-                self.event(
-                    wall,
-                    MachineEventKind::DriveEraseFailed {
-                        drive: name.0.clone(),
-                        in_band,
-                        message: message.clone(),
-                    },
-                );
-                Err(DriveError::EraseFailed {
-                    drive: name.clone(),
-                    message,
-                })
-            }
-        }
     }
 }
 

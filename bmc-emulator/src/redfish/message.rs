@@ -37,7 +37,6 @@ macro_rules! templates {
 
 templates! {
     SUCCESS: "Success", 0, "OK", "The request completed successfully.", "None.";
-    CREATED: "Created", 0, "OK", "The resource was created successfully.", "None.";
     GENERAL_ERROR: "GeneralError", 0, "Critical",
         "A general error has occurred. See Resolution for information on how to resolve the error.",
         "None.";
@@ -101,9 +100,6 @@ templates! {
     NO_VALID_SESSION: "NoValidSession", 0, "Critical",
         "There is no valid session established with the implementation.",
         "Establish a session before attempting any operations.";
-    AUTHENTICATION_FAILURE: "ResourceAtUriUnauthorized", 2, "Critical",
-        "While accessing the resource at '%1', the service received an authorization error '%2'.",
-        "Ensure that the appropriate access is provided for the service in order for it to access the URI.";
     INSUFFICIENT_PRIVILEGE: "InsufficientPrivilege", 0, "Critical",
         "There are insufficient privileges for the account or credentials associated with the current session to perform the requested operation.",
         "Either abandon the operation or change the associated access rights and resubmit the request if the operation failed.";

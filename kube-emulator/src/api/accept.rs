@@ -56,7 +56,9 @@ impl Rendering {
                 _ => {}
             }
         }
-        Err(ApiError::not_acceptable("application/json"))
+        Err(ApiError::not_acceptable(
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        ))
     }
 }
 

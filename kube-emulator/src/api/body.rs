@@ -63,8 +63,8 @@ impl RequestBody {
         }
         Err(ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: \
-             json: cannot unmarshal {} into Go value of type struct",
-            resource.kind, "value"
+             json: cannot unmarshal into Go value of type struct",
+            resource.kind
         )))
     }
 
@@ -89,7 +89,11 @@ pub(crate) fn decode_json(bytes: &[u8]) -> Result<Decoded, String> {
         path: String::new(),
         duplicates: &mut duplicates,
     };
-    let value = node.deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    let worded = |error: serde_json::Error| match error.is_eof() {
+        true => format!("unexpected end of JSON input ({})", String::from_utf8_lossy(bytes)),
+        false => error.to_string(),
+    };
+    let value = node.deserialize(&mut deserializer).map_err(worded)?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(Decoded { value, duplicates })
 }

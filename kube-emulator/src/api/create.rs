@@ -146,13 +146,13 @@ pub(super) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), A
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         (text("apiVersion"), text("kind"))
     };
-    if resource.custom && (kind.is_empty() || api_version.is_empty()) {
-        let missing = if kind.is_empty() { "Kind" } else { "apiVersion" };
+    if resource.custom && kind.is_empty() {
         return Err(ApiError::bad_request(format!(
-            "Object '{missing}' is missing in '{value}'"
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{value}'",
+            resource.kind
         )));
     }
-    if !api_version.is_empty() && api_version != expected {
+    if (resource.custom || !api_version.is_empty()) && api_version != expected {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({api_version}) does not match the expected API version ({expected})"
         )));
@@ -161,7 +161,12 @@ pub(super) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), A
         if resource.custom {
             let detail = format!("must be {}", resource.kind);
             let error = FieldError::invalid("kind", &json!(kind), detail);
-            return Err(ApiError::invalid(resource, metadata::text(value, "name"), &[error]));
+            return Err(ApiError::invalid_kind(
+                &resource.group,
+                &kind,
+                metadata::text(value, "name"),
+                &[error],
+            ));
         }
         return Err(ApiError::bad_request(format!(
             "{kind} in version {:?} cannot be handled as a {}: converting ({kind}) to ({}): unknown conversion",
@@ -228,15 +233,18 @@ fn cannot_be_handled(resource: &Resource, why: &str) -> ApiError {
 
 /// Built-ins are typed as a whole, custom resources in their metadata.
 pub(super) fn decode_typed(resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
-    let outcome = if resource.custom {
-        match (resource.schema.properties.get("metadata"), value.get_mut("metadata")) {
-            (Some(schema), Some(metadata)) if !metadata.is_null() => schema::decode_typed(schema, metadata),
-            _ => Ok(()),
-        }
-    } else {
-        schema::decode_typed(&resource.schema, value)
-    };
-    outcome.map_err(|why| cannot_be_handled(resource, &why))
+    typed(resource, value).map_err(|why| cannot_be_handled(resource, &why))
+}
+
+/// The same, with the bare reason.
+pub(super) fn typed(resource: &Resource, value: &mut Value) -> Result<(), String> {
+    if !resource.custom {
+        return schema::decode_typed(&resource.schema, &resource.kind, value);
+    }
+    match (resource.schema.properties.get("metadata"), value.get_mut("metadata")) {
+        (Some(schema), Some(metadata)) if !metadata.is_null() => schema::decode_typed(schema, "ObjectMeta", metadata),
+        _ => Ok(()),
+    }
 }
 
 /// Kind-specific completion and every validation, in the order of the real server.
@@ -248,10 +256,7 @@ pub(super) fn complete_and_validate(resource: &Resource, value: &mut Value, old:
     (resource.hooks.validate)(&stored, stored_old.as_ref(), &mut errors);
     *value = from_storage(resource, stored);
     if resource.custom {
-        errors.extend(match old {
-            Some(old) => schema::validate_update(&resource.schema, value, old),
-            None => schema::validate_create(&resource.schema, value),
-        });
+        schema::validate(&resource.schema, value, old, &mut errors);
     }
     errors
 }

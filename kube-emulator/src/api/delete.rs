@@ -58,7 +58,7 @@ impl DeleteOptions {
             (Some("Foreground"), _) => Propagation::Foreground,
             (Some("Orphan"), _) | (None, Some(true)) => Propagation::Orphan,
             (Some(other), _) => {
-                let supported = ["Background", "Foreground", "Orphan"];
+                let supported = ["Foreground", "Background", "Orphan", "nil"];
                 let error = FieldError::not_supported("propagationPolicy", &json!(other), supported);
                 return Err(ApiError::invalid_options("DeleteOptions", &[error]));
             }

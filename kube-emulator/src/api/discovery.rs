@@ -126,8 +126,10 @@ fn verbs(resource: &Resource) -> Vec<&'static str> {
         .collect()
 }
 
-/// (name, kind, group and version of the kind where it is another one).
-fn subresources(resource: &Resource) -> Vec<(&'static str, String, Option<(&'static str, &'static str)>)> {
+/// Name, kind, and group and version of the kind where it is another one.
+type Subresource = (&'static str, String, Option<(&'static str, &'static str)>);
+
+fn subresources(resource: &Resource) -> Vec<Subresource> {
     let mut subresources = Vec::new();
     if resource.plural == "namespaces" && resource.group.is_empty() {
         subresources.push(("finalize", resource.kind.clone(), None));

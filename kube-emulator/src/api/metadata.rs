@@ -155,8 +155,8 @@ pub(crate) fn validate(object: &Value, resource: &Resource, old: Option<&Value>)
         ));
     }
     validate_owners(field("ownerReferences"), &mut errors);
-    for (index, finalizer) in finalizers(object).into_iter().enumerate() {
-        validate_key(&format!("metadata.finalizers[{index}]"), finalizer, &mut errors);
+    for finalizer in finalizers(object) {
+        validate_key("metadata.finalizers", finalizer, &mut errors);
     }
     if let Some(old) = old
         && is_deleting(old)
@@ -172,13 +172,25 @@ pub(crate) fn validate(object: &Value, resource: &Resource, old: Option<&Value>)
                 .map(|finalizer| format!("{finalizer:?}"))
                 .collect::<Vec<_>>()
                 .join(", ");
-            errors.push(FieldError::forbidden(
+            let error = FieldError::forbidden(
                 "metadata.finalizers",
-                format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{list}}}"),
-            ));
+                format!(
+                    "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{list}}}"
+                ),
+            );
+            errors.extend(reported(resource, error));
         }
     }
     errors
+}
+
+/// Updates of custom resources validate their metadata twice, and say so twice.
+pub(crate) fn reported(resource: &Resource, error: FieldError) -> Vec<FieldError> {
+    if resource.custom {
+        vec![error.clone(), error]
+    } else {
+        vec![error]
+    }
 }
 
 fn validate_name(name: &str, rule: NameRule, errors: &mut Vec<FieldError>) {
@@ -247,8 +259,8 @@ fn validate_key(field: &str, key: &str, errors: &mut Vec<FieldError>) {
 
 fn validate_owners(owners: Option<&Value>, errors: &mut Vec<FieldError>) {
     let mut controllers = Vec::new();
-    for (index, owner) in owners.and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let path = format!("metadata.ownerReferences[{index}]");
+    for owner in owners.and_then(Value::as_array).into_iter().flatten() {
+        let path = "metadata.ownerReferences";
         for (field, detail) in [
             ("apiVersion", "version must not be empty"),
             ("kind", "must not be empty"),
@@ -260,7 +272,8 @@ fn validate_owners(owners: Option<&Value>, errors: &mut Vec<FieldError>) {
             }
         }
         if owner.get("controller").and_then(Value::as_bool) == Some(true) {
-            controllers.push(owner.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned());
+            let text = |name: &str| owner.get(name).and_then(Value::as_str).unwrap_or_default();
+            controllers.push(format!("{}/{}", text("kind"), text("name")));
         }
     }
     if controllers.len() > 1 {
@@ -284,7 +297,7 @@ pub(crate) fn finalizer_warnings(object: &Value) -> Vec<String> {
         .filter(|finalizer| !finalizer.contains('/') && !finalizer.contains('.') && !well_known.contains(finalizer))
         .map(|finalizer| {
             format!(
-                "metadata.finalizers: {finalizer:?}: prefer a domain-qualified finalizer name including a path (/) to \
+                "metadata.finalizers: {finalizer:?}: prefer a domain-qualified finalizer name to \
                  avoid accidental conflicts with other finalizer writers"
             )
         })

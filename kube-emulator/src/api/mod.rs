@@ -243,7 +243,15 @@ async fn object(call: &mut Call, method: &Method, path: ResourcePath, body: Body
         return Err(ApiError::page_not_found());
     }
     let Some(resource) = registry.find(&path.group, &path.version, &path.resource) else {
-        return Err(ApiError::resource_not_found());
+        // The handler of custom resources answers like a path nobody knows.
+        let custom = registry
+            .in_version(&path.group, &path.version)
+            .any(|resource| resource.custom);
+        return Err(if custom {
+            ApiError::page_not_found()
+        } else {
+            ApiError::resource_not_found()
+        });
     };
     if path.namespace.is_some() && !resource.namespaced {
         return Err(ApiError::resource_not_found());
@@ -305,6 +313,7 @@ async fn object(call: &mut Call, method: &Method, path: ResourcePath, body: Body
             let body = body::read(call, body).await?;
             delete::delete(call, resource, namespace, name, &body)
         }
+        Method::POST if subresource.is_some() => Err(ApiError::create_not_supported(resource)),
         _ => Err(ApiError::method_not_allowed()),
     }
 }

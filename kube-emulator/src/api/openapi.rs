@@ -11,6 +11,8 @@ use super::{Answer, Call};
 use crate::resource::Resource;
 use crate::schema::openapi::published;
 
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
 pub(super) fn index(call: &Call) -> Answer {
     let mut paths = Map::new();
     for (group, versions) in call.registry.groups() {
@@ -49,6 +51,16 @@ fn body(call: &Call, group: &str, version: &str) -> Value {
         let name = schema_name(resource);
         let kind = json!([{"group": group, "version": version, "kind": resource.kind}]);
         let mut schema = published(&resource.openapi);
+        // One ObjectMeta for all, as in the real documents.
+        if let Some(metadata) = schema.pointer_mut("/properties/metadata") {
+            let description = metadata.get("description").cloned().unwrap_or_default();
+            let shared = std::mem::replace(
+                metadata,
+                json!({"description": description, "default": {},
+                       "allOf": [{"$ref": format!("#/components/schemas/{OBJECT_META}")}]}),
+            );
+            schemas.entry(OBJECT_META).or_insert(shared);
+        }
         schema["x-kubernetes-group-version-kind"] = kind.clone();
         schemas.insert(name.clone(), schema);
         schemas.insert(format!("{name}List"), list_schema(resource, &name));

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::body::{RequestBody, decode_json, decode_yaml};
-use super::create::create_object;
+use super::create::{create_object, typed};
 use super::field_error::FieldError;
 use super::query::FieldValidation;
 use super::status::ApiError;
@@ -59,11 +59,18 @@ pub(super) fn patch(
         }
         let unknown = schema::prune(&resource.schema, &mut wanted);
         let complaints: Vec<String> = unknown.iter().map(|field| format!("unknown field {field:?}")).collect();
+        // The patched document is decoded like a body, but its faults are those of the patch.
+        let sent = wanted.to_string();
+        if let Err(why) = typed(resource, &mut wanted) {
+            let error = FieldError::invalid_text("patch", &sent, why);
+            return Err(ApiError::invalid_patch(&error));
+        }
         match validation {
             FieldValidation::Strict if !complaints.is_empty() => {
                 let detail = format!("strict decoding error: {}", complaints.join(", "));
-                let error = FieldError::invalid_text("patch", &wanted.to_string(), detail);
-                return Err(ApiError::invalid(resource, name, &[error]));
+                return Err(ApiError::invalid_patch(&FieldError::invalid_text(
+                    "patch", &sent, detail,
+                )));
             }
             FieldValidation::Warn => call.warnings.extend(complaints),
             FieldValidation::Strict | FieldValidation::Ignore => {}
@@ -135,7 +142,7 @@ fn transformation(resource: &Resource, body: &RequestBody) -> Result<Transformat
         MERGE_PATCH => {
             if !document.is_object() {
                 return Err(ApiError::bad_request(
-                    "error decoding patch: json: cannot unmarshal into an object",
+                    "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
                 ));
             }
             Ok(Box::new(move |current| {
@@ -156,14 +163,12 @@ fn check_type_unchanged(resource: &Resource, name: &str, wanted: &Value) -> Resu
     let text = |field: &str| wanted.get(field).and_then(Value::as_str).unwrap_or_default();
     if text("kind") != resource.kind {
         let error = FieldError::invalid("kind", &json!(text("kind")), format!("must be {}", resource.kind));
-        return Err(ApiError::invalid(resource, name, &[error]));
+        return Err(ApiError::invalid_kind(&resource.group, text("kind"), name, &[error]));
     }
     if text("apiVersion") != resource.api_version() {
-        return Err(ApiError::bad_request(format!(
-            "the API version in the data ({}) does not match the expected API version ({})",
-            text("apiVersion"),
-            resource.api_version()
-        )));
+        let detail = format!("must be {}", resource.api_version());
+        let error = FieldError::invalid("apiVersion", &json!(text("apiVersion")), detail);
+        return Err(ApiError::invalid(resource, name, &[error]));
     }
     Ok(())
 }
@@ -227,7 +232,7 @@ fn check_applied(
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     if api_version.is_empty() || kind.is_empty() {
         return Err(ApiError::bad_request(format!(
-            "invalid object type: {api_version}, Kind={kind}"
+            "invalid object type: /{api_version}, Kind={kind}"
         )));
     }
     if api_version != resource.api_version() || kind != resource.kind {
@@ -247,7 +252,8 @@ fn check_applied(
             "the name of the object ({sent}) does not match the name on the URL ({name})"
         )));
     }
-    let sent = metadata::text(&applied, "namespace").to_owned();
+    let sent_namespace = metadata::text(&applied, "namespace").to_owned();
+    let sent = sent_namespace.clone();
     if !sent.is_empty() && Some(sent.as_str()) != namespace {
         return Err(ApiError::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
@@ -262,7 +268,14 @@ fn check_applied(
     if let Some(field) = schema::prune(&resource.schema, &mut pruned).first() {
         return Err(ApiError::internal(format!(
             "failed to create typed patch object ({}/{name}; {api_version}, Kind={kind}): .{field}: field not declared in schema",
-            namespace.unwrap_or_default()
+            sent_namespace
+        )));
+    }
+    // Compared as it would be stored: empty collections and nulls of built-in kinds are nothing.
+    typed(resource, &mut applied).map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
+    if let Some((field, key)) = apply::duplicate_item(&resource.schema, &applied) {
+        return Err(ApiError::internal(format!(
+            "failed to create typed patch object ({sent_namespace}/{name}; {api_version}, Kind={kind}): .{field}: duplicate entries for key {key}"
         )));
     }
     Ok(applied)

@@ -22,9 +22,7 @@ pub(super) fn get(
     name: &str,
 ) -> Result<Answer, ApiError> {
     if let Some(wanted) = call.query.get("resourceVersion") {
-        let wanted: u64 = wanted
-            .parse()
-            .map_err(|_| ApiError::internal(format!("invalid resource version \"{wanted}\"")))?;
+        let wanted: u64 = wanted.parse().map_err(|_| ApiError::internal(not_a_revision(wanted)))?;
         not_in_the_future(call, wanted)?;
     }
     let stored = call
@@ -33,6 +31,11 @@ pub(super) fn get(
         .get(&resource.storage, &ObjectKey::new(namespace, name));
     let stored = stored.ok_or_else(|| ApiError::not_found(resource, name))?;
     Ok(Answer::Object(StatusCode::OK, resource.clone(), stored))
+}
+
+/// How the server calls a resourceVersion that is no number.
+pub(super) fn not_a_revision(text: &str) -> String {
+    format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")
 }
 
 fn not_in_the_future(call: &Call, wanted: u64) -> Result<(), ApiError> {
@@ -53,8 +56,8 @@ pub(super) struct Selectors {
 
 impl Selectors {
     pub(super) fn parse(call: &Call, resource: &Resource) -> Result<Self, ApiError> {
-        let labels = LabelSelector::parse(call.query.get("labelSelector").unwrap_or_default())
-            .map_err(|error| ApiError::bad_request(format!("unable to parse requirement: {error}")))?;
+        let labels =
+            LabelSelector::parse(call.query.get("labelSelector").unwrap_or_default()).map_err(ApiError::bad_request)?;
         let fields =
             FieldSelector::parse(call.query.get("fieldSelector").unwrap_or_default()).map_err(ApiError::bad_request)?;
         for requirement in fields.requirements() {
@@ -233,7 +236,7 @@ fn position(call: &Call, namespace: Option<&str>) -> Result<Position, ApiError> 
         None => None,
         Some(text) => Some(
             text.parse::<u64>()
-                .map_err(|_| ApiError::bad_request(format!("invalid resource version \"{text}\"")))?,
+                .map_err(|_| ApiError::bad_request(format!("invalid resource version: {}", not_a_revision(text))))?,
         ),
     };
     match (matching, revision) {
@@ -259,7 +262,7 @@ fn position(call: &Call, namespace: Option<&str>) -> Result<Position, ApiError> 
         }
         (Some("Exact"), Some(0)) => options_error(FieldError::forbidden(
             "resourceVersionMatch",
-            "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"",
+            "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
         )),
         (Some("Exact"), Some(revision)) => {
             not_in_the_future(call, revision)?;
@@ -294,7 +297,7 @@ fn continue_token(revision: i64, next: &ObjectKey, namespace: Option<&str>) -> S
 }
 
 fn decode_continue(token: &str, namespace: Option<&str>) -> Result<Position, ApiError> {
-    let invalid = || ApiError::bad_request("continue key is not valid: incorrect encoding or content");
+    let invalid = || ApiError::bad_request("invalid continue token: continue key is not valid");
     let bytes = URL_SAFE_NO_PAD
         .decode(token.trim_end_matches('='))
         .map_err(|_| invalid())?;

@@ -119,8 +119,12 @@ fn list_metadata(resource: &Resource, page: &Page) -> Map<String, Value> {
 
 /// A page as a list, a Table or a metadata list.
 pub(super) fn list(call: &Call, resource: &Arc<Resource>, page: &Page) -> Result<Answer, ApiError> {
-    let metadata = list_metadata(resource, page);
-    match call.rendering()? {
+    let mut metadata = list_metadata(resource, page);
+    let rendering = call.rendering()?;
+    if rendering != Rendering::Plain {
+        metadata.retain(|name, value| name != "continue" || value != "");
+    }
+    match rendering {
         Rendering::Plain => {
             let mut text = Vec::with_capacity(256 + page.objects.len() * 512);
             text.extend_from_slice(b"{\"kind\":");
@@ -180,6 +184,12 @@ fn append_item(resource: &Resource, item: &[u8], head: &str, text: &mut Vec<u8>)
 
 /// A list of given objects (answers of deletecollection).
 pub(super) fn list_of(resource: &Resource, items: Vec<Value>, revision: u64) -> Value {
+    let page = Page {
+        objects: Vec::new(),
+        revision,
+        next: None,
+        remaining: None,
+    };
     json!({"kind": resource.list_kind, "apiVersion": resource.api_version(),
-           "metadata": {"resourceVersion": revision.to_string()}, "items": items})
+           "metadata": list_metadata(resource, &page), "items": items})
 }

@@ -29,6 +29,12 @@ pub(super) fn handle(
     let key = ObjectKey::new(namespace, name);
     let current = call.emulator.store().get(&resource.storage, &key);
     let current = current.ok_or_else(|| ApiError::not_found(resource, name))?;
+    if lookup(&current.value, &paths.spec_replicas).is_empty() && *method == Method::GET {
+        let path = &paths.spec_replicas;
+        return Err(ApiError::internal_error(&format!(
+            "the spec replicas field {path:?} does not exist"
+        )));
+    }
     if *method == Method::GET {
         return Ok(Answer::Json(StatusCode::OK, scale(&paths, &current.value)));
     }
@@ -47,7 +53,7 @@ pub(super) fn handle(
     let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
     let dry_run = call.query.dry_run("UpdateOptions")?;
     let change = Change {
-        subresource: None,
+        subresource: Some("scale"),
         operation: Operation::Update,
         dry_run,
         uid_change: UidChange::Conflict,

@@ -13,7 +13,8 @@ pub(crate) struct ApiError {
     /// `metav1.StatusReason`; empty where the real server gives none.
     pub(crate) reason: &'static str,
     pub(crate) message: String,
-    pub(crate) details: Option<Value>,
+    /// Boxed to keep results small.
+    pub(crate) details: Option<Box<Value>>,
     /// Some answers of the real server are plain text, not a Status.
     pub(crate) plain_text: bool,
     /// List metadata that goes with the failure (the inconsistent continue token of an expired list).
@@ -33,7 +34,7 @@ impl ApiError {
     }
 
     fn with_details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -91,6 +92,21 @@ impl ApiError {
             "RequestEntityTooLarge",
             format!("Request entity too large: limit is {limit}"),
         )
+    }
+
+    /// POST to a subresource of an existing object.
+    pub(crate) fn create_not_supported(resource: &Resource) -> Self {
+        let message = format!(
+            "create is not supported on resources of kind {:?}",
+            resource.qualified()
+        );
+        Self::new(405, "MethodNotAllowed", message).with_details(resource_details(resource, ""))
+    }
+
+    /// 500 with its reason, as controllers of the server report their own trouble.
+    pub(crate) fn internal_error(why: &str) -> Self {
+        Self::new(500, "InternalError", format!("Internal error occurred: {why}"))
+            .with_details(json!({"causes": [{"message": why}]}))
     }
 
     /// 403 for a request to a path outside of the resources.
@@ -166,7 +182,7 @@ impl ApiError {
             "Operation cannot be fulfilled on {} \"{name}\": {why}",
             resource.qualified_kind()
         );
-        error.details = Some(kind_details(resource, name));
+        error.details = Some(Box::new(kind_details(resource, name)));
         error
     }
 
@@ -183,7 +199,7 @@ impl ApiError {
     pub(crate) fn namespace_terminating(resource: &Resource, name: &str, namespace: &str) -> Self {
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         let mut error = Self::forbidden(resource, name, &why);
-        if let Some(Value::Object(details)) = &mut error.details {
+        if let Some(Value::Object(details)) = error.details.as_deref_mut() {
             details.insert(
                 "causes".to_owned(),
                 json!([{
@@ -225,7 +241,9 @@ impl ApiError {
         if !group.is_empty() {
             details.insert("group".to_owned(), json!(group));
         }
-        details.insert("kind".to_owned(), json!(kind));
+        if !kind.is_empty() {
+            details.insert("kind".to_owned(), json!(kind));
+        }
         details.insert("causes".to_owned(), errors.iter().map(FieldError::cause).collect());
         Self::new(422, "Invalid", format!("{subject} \"{name}\" is invalid: {text}"))
             .with_details(Value::Object(details))
@@ -234,6 +252,11 @@ impl ApiError {
     /// 422 for wrong request options (`DeleteOptions`, `PatchOptions`, …), which the server reports like objects.
     pub(crate) fn invalid_options(kind: &str, errors: &[FieldError]) -> Self {
         Self::invalid_kind("meta.k8s.io", kind, "", errors)
+    }
+
+    /// A patch whose result is no object of the kind.
+    pub(crate) fn invalid_patch(error: &FieldError) -> Self {
+        Self::invalid_kind("", "", "", std::slice::from_ref(error))
     }
 
     /// A JSON Patch that does not apply (trap T4).
@@ -283,7 +306,7 @@ impl ApiError {
             status.insert("reason".to_owned(), json!(self.reason));
         }
         if let Some(details) = &self.details {
-            status.insert("details".to_owned(), details.clone());
+            status.insert("details".to_owned(), (**details).clone());
         }
         status.insert("code".to_owned(), json!(self.code));
         Value::Object(status)

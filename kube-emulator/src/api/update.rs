@@ -41,17 +41,25 @@ pub(super) fn put(
         let stored = create_object(call, resource, namespace, value, Operation::Update, dry_run)?;
         return Ok(Answer::Object(StatusCode::CREATED, resource.clone(), stored));
     }
-    if metadata::text(&value, "resourceVersion").is_empty() && !resource.unconditional_update && subresource.is_none() {
-        let error = FieldError::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
-        return Err(ApiError::invalid(resource, name, &[error]));
-    }
     let change = Change {
         subresource,
         operation: Operation::Update,
         dry_run,
         uid_change: UidChange::Conflict,
     };
-    let stored = change_object(call, resource, &key, change, |_, _| Ok(value))?;
+    let stored = change_object(call, resource, &key, change, |_, _| {
+        if metadata::text(&value, "resourceVersion").is_empty() && !resource.unconditional_update {
+            let error = FieldError::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+            // Reported by the storage layer, which knows resources, not kinds.
+            return Err(ApiError::invalid_kind(
+                &resource.group,
+                &resource.plural,
+                name,
+                &[error],
+            ));
+        }
+        Ok(value)
+    })?;
     Ok(Answer::Object(StatusCode::OK, resource.clone(), stored))
 }
 
@@ -152,7 +160,7 @@ fn settle(
     let name = key.name();
     check_identity(resource, name, change, old, &wanted)?;
     let mut new = match change.subresource {
-        None => {
+        None | Some("scale") => {
             if resource.status {
                 copy_field(&mut wanted, old, "status");
             }
@@ -206,8 +214,8 @@ fn check_identity(
     let sent = metadata::text(wanted, "resourceVersion");
     if !sent.is_empty() && sent != "0" && sent != metadata::text(old, "resourceVersion") {
         if sent.parse::<u64>().is_err() {
-            let error = FieldError::invalid("metadata.resourceVersion", &json!(sent), "must be an unsigned integer");
-            return Err(ApiError::invalid(resource, name, &[error]));
+            let message = format!("strconv.ParseUint: parsing {sent:?}: invalid syntax");
+            return Err(ApiError::internal(message));
         }
         return Err(ApiError::conflict(resource, name));
     }
@@ -220,7 +228,7 @@ fn check_identity(
             }
             UidChange::Immutable => {
                 let error = FieldError::invalid("metadata.uid", &json!(sent), "field is immutable");
-                ApiError::invalid(resource, name, &[error])
+                ApiError::invalid(resource, name, &metadata::reported(resource, error))
             }
         });
     }

@@ -39,7 +39,7 @@ pub(super) fn start(call: &mut Call, resource: &Arc<Resource>, namespace: Option
         None | Some("0") => None,
         Some(text) => Some(
             text.parse::<u64>()
-                .map_err(|_| ApiError::internal(format!("invalid resource version \"{text}\"")))?,
+                .map_err(|_| ApiError::internal(super::read::not_a_revision(text)))?,
         ),
     };
     let from = match initial_events {
@@ -121,11 +121,16 @@ fn initial_events(call: &Call) -> Result<Option<bool>, ApiError> {
     };
     match matching {
         Some("NotOlderThan") => Ok(Some(matches!(wanted, "true" | "1"))),
-        Some(other) => error(FieldError::not_supported(
-            "resourceVersionMatch",
-            &json!(other),
-            ["NotOlderThan"],
-        )),
+        Some(other) => {
+            let unfit = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            Err(ApiError::invalid_options(
+                "ListOptions",
+                &[
+                    FieldError::forbidden("resourceVersionMatch", unfit),
+                    FieldError::not_supported("resourceVersionMatch", &json!(other), ["NotOlderThan"]),
+                ],
+            ))
+        }
         None => error(FieldError::forbidden(
             "resourceVersionMatch",
             "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",

@@ -110,6 +110,30 @@ fn collect(schema: Option<&Schema>, value: &Value, set: &mut FieldSet) {
     }
 }
 
+/// The first associative list with two items of the same identity.
+pub(super) fn duplicate_item(schema: Option<&Schema>, value: &Value, path: &str) -> Option<(String, String)> {
+    match parts(schema, value) {
+        Parts::Leaf => None,
+        Parts::Fields(fields) => fields
+            .into_iter()
+            .find_map(|(element, child, schema, _)| match element {
+                PathElement::Field(name) => duplicate_item(schema, child, &crate::schema::child_path(path, &name)),
+                PathElement::Key(_) | PathElement::Value(_) => None,
+            }),
+        Parts::Items(items) => {
+            for (index, (element, child, schema)) in items.iter().enumerate() {
+                if items[..index].iter().any(|(earlier, ..)| earlier == element) {
+                    return Some((path.to_owned(), element.shown()));
+                }
+                if let Some(found) = duplicate_item(*schema, child, &format!("{path}{}", element.shown())) {
+                    return Some(found);
+                }
+            }
+            None
+        }
+    }
+}
+
 /// What was added, modified and removed from `old` to `new`. Containers that come or go count themselves.
 pub(super) fn compare(schema: &Schema, old: &Value, new: &Value) -> Comparison {
     let mut comparison = Comparison::default();
@@ -118,8 +142,11 @@ pub(super) fn compare(schema: &Schema, old: &Value, new: &Value) -> Comparison {
     comparison
 }
 
+/// An element with its old and its new value, and its schema.
+type Pair<'a> = (PathElement, Option<&'a Value>, Option<&'a Value>, Option<&'a Schema>);
+
 fn walk(schema: Option<&Schema>, old: Option<&Value>, new: Option<&Value>, comparison: &mut Comparison) {
-    let mut pairs: Vec<(PathElement, Option<&Value>, Option<&Value>, Option<&Schema>)> = Vec::new();
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
     for (side, value) in [(false, old), (true, new)] {
         let Some(value) = value else { continue };
         let elements: Vec<_> = match parts(schema, value) {

@@ -44,7 +44,7 @@ impl PathElement {
     }
 
     /// As conflicts show it.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match self {
             PathElement::Field(name) => format!(".{name}"),
             PathElement::Key(key) => {

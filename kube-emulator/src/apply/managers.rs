@@ -103,6 +103,25 @@ impl Managers {
         Self(entries.into_iter().flatten().filter_map(Entry::decode).collect())
     }
 
+    /// The records an update starts from. A client may rewrite them (kubectl does when it moves to server-side apply),
+    /// one empty entry drops them, and whatever cannot be read leaves the stored ones alone.
+    pub(super) fn of_update(old: &Value, new: &Value, subresource: Option<&str>) -> Self {
+        let sent = new.pointer("/metadata/managedFields").and_then(Value::as_array);
+        let Some(sent) = sent.filter(|_| subresource.is_none()) else {
+            return Self::read(old);
+        };
+        if let [only] = sent.as_slice()
+            && only.as_object().is_some_and(Map::is_empty)
+        {
+            return Self::default();
+        }
+        let read: Option<Vec<Entry>> = sent.iter().map(Entry::decode).collect();
+        match read {
+            Some(entries) if !entries.is_empty() => Self(entries),
+            _ => Self::read(old),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -65,7 +65,8 @@ fn element(schema: &Schema, item: &Value) -> PathElement {
     }
 }
 
-/// Removes from `value` what is in `dropped` but not in `kept`.
+/// Removes from `value` what is in `dropped` but not in `kept`. A map that is still applied, as `{}`, becomes null when
+/// its last key goes: the real server does that too, and then refuses the object if the field is not nullable.
 pub(super) fn remove_dropped(schema: &Schema, value: &mut Value, dropped: &FieldSet, kept: &FieldSet) {
     remove_node(Some(schema), value, dropped, Some(kept));
 }
@@ -90,8 +91,12 @@ fn remove_node(schema: Option<&Schema>, value: &mut Value, dropped: &FieldSet, k
                 below,
                 kept.and_then(|kept| kept.child(&element)),
             );
+            let emptied = had_content && is_hollow(child);
+            if emptied && child.is_object() && kept.is_some_and(|kept| kept.contains(&element)) {
+                *child = Value::Null;
+            }
             // A struct whose last owned field went was only there for that field.
-            !(had_content && is_hollow(child) && !is_kept(&element))
+            !emptied || is_kept(&element)
         }),
         Value::Array(list) => {
             let Some(schema) = schema.filter(|schema| schema.list != ListKind::Atomic) else {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::status::ApiError;
 use crate::resource::Resource;
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 use compare::Comparison;
 use field_set::{FieldSet, PathElement};
 use managers::{Entry, Managers};
@@ -27,6 +27,41 @@ pub(crate) enum Operation {
 
 /// Manager of what an object contained before ownership was tracked.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
+/// The manager that may still have objects from its days of client-side apply, with the annotation below.
+const LAST_APPLIED_MANAGER: &str = "kubectl";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The server keeps the annotation of client-side apply up to date, so that a user can go back to it.
+fn update_last_applied(merged: &mut Value, applied: &Value) {
+    let Some(annotations) = merged
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    if annotations.contains_key(LAST_APPLIED) {
+        annotations.insert(LAST_APPLIED.to_owned(), json!(format!("{}\n", sorted(applied))));
+    }
+}
+
+/// The value with the keys of its objects in order, as Go writes maps.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut fields: Vec<(&String, &Value)> = object.iter().collect();
+            fields.sort_by(|a, b| a.0.cmp(b.0));
+            Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (name.clone(), sorted(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(list) => Value::Array(list.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
 
 /// Records who owns the fields of a new object.
 pub(crate) fn track_create(resource: &Resource, object: &mut Value, manager: &str, operation: &Operation, time: &str) {
@@ -52,16 +87,7 @@ pub(crate) fn track_update(
     operation: &Operation,
     time: &str,
 ) {
-    // A client that writes an empty entry wants the records gone; whatever else it wrote is ignored.
-    let reset = new
-        .pointer("/metadata/managedFields")
-        .and_then(Value::as_array)
-        .is_some_and(|fields| fields.len() == 1 && fields[0].as_object().is_some_and(serde_json::Map::is_empty));
-    let mut managers = if reset {
-        Managers::default()
-    } else {
-        Managers::read(old)
-    };
+    let mut managers = Managers::of_update(old, new, subresource);
     let untracked = managers.is_empty();
     let comparison = compare::compare(&resource.schema, old, new).retain(|set| tracked(set, resource, subresource));
     match operation {
@@ -117,10 +143,28 @@ pub(crate) fn merge_applied(
     force: bool,
 ) -> Result<Value, ApiError> {
     let schema = &resource.schema;
-    let managers = Managers::read(current);
+    let mut managers = Managers::read(current);
+    if managers.is_empty() {
+        let known = tracked(
+            compare::compare(schema, &Value::Null, current).added,
+            resource,
+            subresource,
+        );
+        managers.insert(Entry::new(
+            BEFORE_FIRST_APPLY,
+            false,
+            &resource.api_version(),
+            None,
+            "",
+            known,
+        ));
+    }
     let set = tracked(compare::field_set(schema, applied), resource, subresource);
     let mut merged = current.clone();
     merge::merge(schema, &mut merged, applied);
+    if manager == LAST_APPLIED_MANAGER {
+        update_last_applied(&mut merged, applied);
+    }
     let entry = Entry::new(manager, true, &resource.api_version(), subresource, "", set);
     if let Some(last) = managers.same(&entry) {
         // What this manager applied before and does not apply any more goes, unless somebody else owns it.
@@ -129,6 +173,17 @@ pub(crate) fn merge_applied(
             kept = kept.union(&other.set);
         }
         merge::remove_dropped(schema, &mut merged, &last.set, &kept);
+        if resource.custom {
+            let mut errors = Vec::new();
+            schema::validate_nulls(schema, &merged, &mut errors);
+            if !errors.is_empty() {
+                let name = merged
+                    .pointer("/metadata/name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                return Err(ApiError::invalid(resource, name, &errors));
+            }
+        }
     }
     if !force {
         let comparison = compare::compare(schema, current, &merged).retain(|set| tracked(set, resource, subresource));
@@ -138,6 +193,11 @@ pub(crate) fn merge_applied(
         }
     }
     Ok(merged)
+}
+
+/// The first list with two items of the same identity: its path and that identity.
+pub(crate) fn duplicate_item(schema: &Schema, applied: &Value) -> Option<(String, String)> {
+    compare::duplicate_item(Some(schema), applied, "")
 }
 
 fn conflicts(managers: &Managers, entry: &Entry, comparison: &Comparison) -> Vec<(String, String)> {
@@ -182,7 +242,7 @@ fn conflict_error(conflicts: &[(String, String)]) -> ApiError {
         }
     }
     let mut error = ApiError::new(409, "Conflict", text);
-    error.details = Some(json!({"causes": causes}));
+    error.details = Some(Box::new(json!({"causes": causes})));
     error
 }
 
@@ -203,7 +263,7 @@ fn tracked(mut set: FieldSet, resource: &Resource, subresource: Option<&str>) ->
     set.remove(&[field("apiVersion")]);
     set.remove(&[field("kind")]);
     set.drop_membership(&field("metadata"));
-    for name in UNTRACKED.iter().chain(&["deletionGracePeriodSeconds", "generateName"]) {
+    for name in UNTRACKED.iter().chain(&["deletionGracePeriodSeconds"]) {
         set.remove(&[field("metadata"), field(name)]);
     }
     match subresource {

@@ -27,6 +27,9 @@ pub(super) struct GarbageCollector {
     owners: BTreeMap<Place, Vec<String>>,
     /// Where a uid lives: to find owners again when a dependent goes.
     places: BTreeMap<String, Place>,
+    /// The newest revision seen of every object. An object that has moved on is judged when its next change is seen:
+    /// by then everything that happened before is known.
+    seen: BTreeMap<Place, u64>,
 }
 
 /// What is known of one owner reference.
@@ -70,6 +73,7 @@ impl GarbageCollector {
             return;
         }
         let uid = uid_of(&followed.change.object.value);
+        self.seen.remove(&place);
         if self.places.get(&uid) == Some(&place) {
             self.places.remove(&uid);
         }
@@ -88,6 +92,7 @@ impl GarbageCollector {
     fn learn(&mut self, place: &Place, stored: &Stored) {
         let owners: Vec<String> = references(&stored.value).map(uid_in).collect();
         self.places.insert(uid_of(&stored.value), place.clone());
+        self.seen.insert(place.clone(), stored.revision);
         if self.owners.get(place) == Some(&owners) {
             return;
         }
@@ -118,6 +123,9 @@ impl GarbageCollector {
         let Some(stored) = emulator.store().get(&place.0, &place.1) else {
             return;
         };
+        if self.seen.get(place) != Some(&stored.revision) {
+            return;
+        }
         let Some(resource) = emulator.registry().tables().remove(&place.0) else {
             return;
         };

@@ -34,7 +34,7 @@ impl JsonPatch {
         let malformed = |message: &str| PatchFailure::Malformed(message.to_owned());
         let operations = document
             .as_array()
-            .ok_or_else(|| malformed("json: cannot unmarshal object into Go value of type jsonpatch.Patch"))?;
+            .ok_or_else(|| malformed("json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"))?;
         if operations.len() > MAX_OPERATIONS {
             return Err(PatchFailure::TooManyOperations(MAX_OPERATIONS));
         }

@@ -12,6 +12,8 @@ pub(crate) enum Cell {
     Count(&'static [&'static str]),
     /// How long ago the event was last seen.
     EventLastSeen,
+    /// Time since creation.
+    Age,
     /// `kind/name` of the event's object.
     EventObject,
 }
@@ -60,11 +62,20 @@ impl Column {
         }
     }
 
+    /// The age of a built-in kind, a text made by the server.
     pub(crate) fn age() -> Self {
-        let column = Self::new("Age", "date", Cell::path(".metadata.creationTimestamp"));
+        let column = Self::new("Age", "string", Cell::Age);
         Self {
             description: "Time since the object was created.".to_owned(),
             ..column
+        }
+    }
+
+    /// The age of a custom resource that declares no columns, a date.
+    pub(crate) fn created() -> Self {
+        Self {
+            column_type: "date".to_owned(),
+            ..Self::age()
         }
     }
 
@@ -77,7 +88,7 @@ impl Column {
     }
 
     pub(crate) fn definition(&self) -> Value {
-        json!({"name": self.name, "type": if self.column_type == "date" && !self.verbatim { "string" } else { &self.column_type },
+        json!({"name": self.name, "type": self.column_type,
                "format": self.format, "description": self.description, "priority": self.priority})
     }
 
@@ -105,6 +116,14 @@ impl Column {
                     .find_map(|path| object.pointer(path).and_then(Value::as_str));
                 json!(
                     seen.and_then(|seen| age(seen, now))
+                        .unwrap_or_else(|| "<unknown>".to_owned())
+                )
+            }
+            Cell::Age => {
+                let created = object.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
+                json!(
+                    created
+                        .and_then(|created| age(created, now))
                         .unwrap_or_else(|| "<unknown>".to_owned())
                 )
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::builtin::{Documents, with_type_and_metadata};
+use super::builtin::with_type_and_metadata;
 use super::columns::{Cell, Column};
 use super::hooks::Hooks;
 use super::json_path::JsonPath;
@@ -15,8 +15,8 @@ use crate::store::StorageId;
 
 const COLUMN_TYPES: [&str; 5] = ["boolean", "date", "integer", "number", "string"];
 
-/// Every served version of a definition, or what is wrong with it.
-pub(crate) fn resources(definition: &Value, documents: &Documents) -> Result<Vec<Resource>, Vec<FieldError>> {
+/// Every served version of a definition, or what is wrong with it. `metadata` is the schema of ObjectMeta.
+pub(crate) fn resources(definition: &Value, metadata: &Value) -> Result<Vec<Resource>, Vec<FieldError>> {
     let spec = &definition["spec"];
     let mut errors = Vec::new();
     let mut resources = Vec::new();
@@ -31,7 +31,7 @@ pub(crate) fn resources(definition: &Value, documents: &Documents) -> Result<Vec
             definition,
             version,
             storage_version.unwrap_or_default(),
-            documents,
+            metadata,
             &path,
         ) {
             Ok(resource) if flag(version, "served") => resources.push(resource),
@@ -63,7 +63,7 @@ fn resource(
     definition: &Value,
     version: &Value,
     storage_version: &str,
-    documents: &Documents,
+    metadata: &Value,
     path: &str,
 ) -> Result<Resource, Vec<FieldError>> {
     let spec = &definition["spec"];
@@ -87,7 +87,7 @@ fn resource(
         Ok(schema) => check_defaults(&schema, &schema_path, &mut errors),
         Err(mistakes) => errors.extend(mistakes.into_iter().map(|mistake| field_error(&schema_path, mistake))),
     }
-    let openapi = with_type_and_metadata(own.clone(), documents.get("ObjectMeta"));
+    let openapi = with_type_and_metadata(own.clone(), metadata.clone());
     let subresources = version
         .get("subresources")
         .filter(|subresources| !subresources.is_null());
@@ -164,7 +164,9 @@ fn field_error(base: &str, mistake: SchemaError) -> FieldError {
 /// Defaults must be values of their own schema.
 fn check_defaults(node: &schema::Schema, path: &str, errors: &mut Vec<FieldError>) {
     if let Some(default) = &node.default {
-        for error in schema::validate_create(node, default) {
+        let mut mistakes = Vec::new();
+        schema::validate(node, default, None, &mut mistakes);
+        for error in mistakes {
             let field = if error.field.is_empty() {
                 format!("{path}.default")
             } else {
@@ -191,7 +193,7 @@ fn columns(version: &Value, path: &str, errors: &mut Vec<FieldError>) -> Vec<Col
         .and_then(Value::as_array)
         .filter(|list| !list.is_empty())
     else {
-        columns.push(Column::age());
+        columns.push(Column::created());
         return columns;
     };
     for (index, column) in declared.iter().enumerate() {

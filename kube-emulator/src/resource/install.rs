@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::definition;
 use super::hooks::Hooks;
 use crate::api::field_error::FieldError;
 
@@ -105,6 +106,9 @@ fn validate(object: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
     if versions.iter().filter(|version| version["storage"] == true).count() != 1 {
         let detail = "must have exactly one version marked as storage version";
         errors.push(FieldError::invalid("spec.versions", &spec["versions"], detail));
+    }
+    if let Err(mistakes) = definition::resources(object, &json!({"type": "object"})) {
+        errors.extend(mistakes);
     }
     if let Some(old) = old {
         for field in ["group", "scope"] {

@@ -99,7 +99,9 @@ impl Step {
                     let found = field.iter().try_fold(*item, |value, key| value.get(key));
                     let same = found.is_some_and(|found| match found {
                         Value::String(found) => found == text,
-                        other => other.to_string() == *text,
+                        Value::Bool(found) => text == if *found { "true" } else { "false" },
+                        Value::Number(found) => text.parse::<f64>().ok() == found.as_f64(),
+                        _ => false,
                     });
                     same == *equal
                 })

@@ -15,6 +15,9 @@ pub(crate) fn apply_defaults(schema: &Schema, value: &mut Value) {
                     Some(default) if missing => {
                         object.insert(name.clone(), default.clone());
                     }
+                    None if missing => {
+                        object.shift_remove(name);
+                    }
                     _ => {}
                 }
                 if let Some(child) = object.get_mut(name) {
@@ -74,6 +77,10 @@ mod tests {
             (
                 json!({"color": null, "free": null}),
                 json!({"color": "red", "free": null}),
+            ),
+            (
+                json!({"nested": null, "free": "y"}),
+                json!({"color": "red", "free": "y"}),
             ),
             (
                 json!({"color": "blue", "free": "y", "nested": {}}),

@@ -22,7 +22,7 @@ pub(crate) use default::apply_defaults;
 pub(crate) use parse::{SchemaError, parse};
 pub(crate) use prune::prune;
 pub(crate) use typed::decode_typed;
-pub(crate) use validate::{validate_create, validate_update};
+pub(crate) use validate::{validate, validate_nulls};
 
 /// JSON type of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use super::{JsonType, Schema, child_path};
 
 /// Normalises `value` as a decode and encode through the Go type would. The error is the text after
 /// `cannot be handled as a <Kind>: `.
-pub(crate) fn decode_typed(schema: &Schema, value: &mut Value) -> Result<(), String> {
-    decode(schema, value, "")
+pub(crate) fn decode_typed(schema: &Schema, kind: &str, value: &mut Value) -> Result<(), String> {
+    decode(schema, value, kind)
 }
 
 fn decode(schema: &Schema, value: &mut Value, path: &str) -> Result<(), String> {
@@ -19,15 +19,18 @@ fn decode(schema: &Schema, value: &mut Value, path: &str) -> Result<(), String> 
     }
     let wrong = |found: &str, wanted: &str| {
         Err(format!(
-            "json: cannot unmarshal {found} into Go struct field .{path} of type {wanted}"
+            "json: cannot unmarshal {found} into Go struct field {path} of type {wanted}"
         ))
     };
     match (value, schema.json_type) {
         (Value::Object(object), Some(JsonType::Object) | None) => {
             object.retain(|_, child| !child.is_null());
             for (name, child) in object.iter_mut() {
-                if let Some(field) = schema.field(name) {
+                // Go names the struct field, not the key of a map or the index of a list.
+                if let Some(field) = schema.properties.get(name) {
                     decode(field, child, &child_path(path, name))?;
+                } else if let Some(values) = &schema.additional {
+                    decode(values, child, path)?;
                 }
             }
             object.retain(|name, child| !schema.field(name).is_some_and(|field| is_omitted(field, child)));
@@ -35,8 +38,8 @@ fn decode(schema: &Schema, value: &mut Value, path: &str) -> Result<(), String> 
         }
         (Value::Array(list), Some(JsonType::Array) | None) => {
             if let Some(items) = &schema.items {
-                for (index, item) in list.iter_mut().enumerate() {
-                    decode(items, item, &format!("{path}[{index}]"))?;
+                for item in list.iter_mut() {
+                    decode(items, item, path)?;
                 }
             }
             Ok(())

@@ -7,20 +7,11 @@ use super::formats::matches_format;
 use super::{JsonType, ListKind, Schema, cel, child_path, correlate, item_key};
 use crate::api::field_error::{Fault, FieldError};
 
-/// Validates a new object.
-pub(crate) fn validate_create(schema: &Schema, value: &Value) -> Vec<FieldError> {
-    validate(schema, value, None)
-}
-
-/// Validates a changed object against the schema and against what it was.
-pub(crate) fn validate_update(schema: &Schema, value: &Value, old: &Value) -> Vec<FieldError> {
-    validate(schema, value, Some(old))
-}
-
-fn validate(schema: &Schema, value: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    check(schema, value, old, "", &mut errors);
-    check_lists(schema, value, "", &mut errors);
+/// Validates an object; `old` is what it was before an update. `errors` are what is known to be wrong with it already,
+/// in its metadata for example: CEL rules are not run on an object that is structurally wrong anywhere.
+pub(crate) fn validate(schema: &Schema, value: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
+    check(schema, value, old, "", errors);
+    check_lists(schema, value, "", errors);
     let blocked = errors.iter().any(|error| {
         matches!(
             error.fault,
@@ -28,15 +19,48 @@ fn validate(schema: &Schema, value: &Value, old: Option<&Value>) -> Vec<FieldErr
         )
     });
     if !blocked {
-        cel::check_rules(schema, value, old, &mut errors);
+        cel::check_rules(schema, value, old, errors);
     } else if schema.has_rules {
-        errors.push(FieldError::invalid(
-            "<nil>",
-            &Value::Null,
-            "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
-        ));
+        errors.push(unchecked_rules());
     }
-    errors
+}
+
+/// Only the nulls: fields that are null and may not be.
+pub(crate) fn validate_nulls(schema: &Schema, value: &Value, errors: &mut Vec<FieldError>) {
+    check_nulls(schema, value, "", errors);
+    if !errors.is_empty() && schema.has_rules {
+        errors.push(unchecked_rules());
+    }
+}
+
+fn check_nulls(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    match value {
+        Value::Null if !schema.nullable && schema.json_type.is_some() => push_type_error(schema, value, path, errors),
+        Value::Object(object) => {
+            for (name, child) in object {
+                if let Some(field) = schema.field(name) {
+                    check_nulls(field, child, &child_path(path, name), errors);
+                }
+            }
+        }
+        Value::Array(list) => {
+            for (index, item) in list.iter().enumerate() {
+                if let Some(items) = &schema.items {
+                    check_nulls(items, item, &format!("{path}[{index}]"), errors);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Goes with errors that keep CEL rules from being run.
+fn unchecked_rules() -> FieldError {
+    FieldError::invalid(
+        "<nil>",
+        &Value::Null,
+        "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+    )
 }
 
 fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
@@ -323,6 +347,12 @@ mod tests {
     use super::super::parse;
     use super::*;
 
+    fn messages(schema: &Schema, value: &Value, old: Option<&Value>) -> Vec<String> {
+        let mut errors = Vec::new();
+        validate(schema, value, old, &mut errors);
+        errors.iter().map(ToString::to_string).collect()
+    }
+
     fn widget() -> Schema {
         parse(&json!({"type": "object", "required": ["spec"], "properties": {"spec": {
             "type": "object", "required": ["name"],
@@ -427,10 +457,7 @@ mod tests {
         ];
         let schema = widget();
         for (value, expected) in table {
-            let errors: Vec<String> = validate_create(&schema, &value)
-                .iter()
-                .map(ToString::to_string)
-                .collect();
+            let errors = messages(&schema, &value, None);
             assert_eq!(errors, expected, "{value}");
         }
     }
@@ -440,12 +467,9 @@ mod tests {
         let schema = widget();
         let old = spec(json!({"mac": "m", "parts": [{"id": "1", "serial": "a"}, {"id": "2", "serial": "b"}]}));
         let reordered = spec(json!({"mac": "m", "parts": [{"id": "2", "serial": "b"}, {"id": "1", "serial": "a"}]}));
-        assert_eq!(validate_update(&schema, &reordered, &old), vec![]);
+        assert_eq!(messages(&schema, &reordered, Some(&old)), Vec::<String>::new());
         let swapped = spec(json!({"mac": "n", "parts": [{"id": "2", "serial": "a"}, {"id": "3", "serial": "c"}]}));
-        let errors: Vec<String> = validate_update(&schema, &swapped, &old)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let errors = messages(&schema, &swapped, Some(&old));
         assert_eq!(
             errors,
             [
@@ -460,13 +484,10 @@ mod tests {
         let schema = widget();
         let old = spec(json!({"color": "blue", "size": 20, "max": 1}));
         let elsewhere = spec(json!({"color": "blue", "size": 20, "max": 1, "code": "a", "mac": "x"}));
-        let errors: Vec<String> = validate_update(&schema, &elsewhere, &old)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let errors = messages(&schema, &elsewhere, Some(&old));
         // The values are ratcheted; the rule of the changed object is not.
         assert_eq!(errors, ["spec: Invalid value: \"object\": size must be <= max"]);
         let worse = spec(json!({"color": "black"}));
-        assert!(!validate_update(&schema, &worse, &old).is_empty());
+        assert!(!messages(&schema, &worse, Some(&old)).is_empty());
     }
 }

@@ -19,13 +19,17 @@ enum Requirement {
 pub(crate) struct LabelSelector(Vec<Requirement>);
 
 impl LabelSelector {
-    /// Errors carry the text after `unable to parse requirement: `.
+    /// Errors are the server's: a requirement that is malformed says so, a rest that does not fit says what it found.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { rest: text };
         let mut requirements = Vec::new();
         parser.skip_space();
         while !parser.rest.is_empty() {
-            requirements.push(parser.requirement()?);
+            requirements.push(
+                parser
+                    .requirement()
+                    .map_err(|error| format!("unable to parse requirement: {error}"))?,
+            );
             parser.skip_space();
             match parser.rest.strip_prefix(',') {
                 Some(rest) => {

@@ -73,7 +73,6 @@ impl BootServer {
     }
 
     /// What firmware talks to.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         routes::router(self.shared.clone())
     }

@@ -74,6 +74,28 @@ pub enum Action {
     Wait(ScenarioDuration),
 }
 
+impl Action {
+    /// The key of the script.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Register(_) => "register",
+            Self::Apply(_) => "apply",
+            Self::Delete(_) => "delete",
+            Self::Patch(_) => "patch",
+            Self::Annotate(_) => "annotate",
+            Self::Label(_) => "label",
+            Self::Expect(_) => "expect",
+            Self::Assert(_) => "assert",
+            Self::Always(_) => "always",
+            Self::Inject(_) => "inject",
+            Self::ClearFaults(_) => "clearFaults",
+            Self::Machine(_) => "machine",
+            Self::Operator(_) => "operator",
+            Self::Wait(_) => "wait",
+        }
+    }
+}
+
 impl StepFile {
     /// The actions this step names; a correct step names one.
     pub(super) fn actions(self) -> Vec<Action> {

@@ -233,6 +233,15 @@ fn lines() -> Vec<Line> {
             ..Line::new("", "services", "Service", "Workload")
         },
         Line {
+            short_names: &["quota"],
+            status: true,
+            ..Line::new("", "resourcequotas", "ResourceQuota", "Workload")
+        },
+        Line {
+            short_names: &["limits"],
+            ..Line::new("", "limitranges", "LimitRange", "Workload")
+        },
+        Line {
             short_names: &["po"],
             status: true,
             fields: &["spec.nodeName", "status.phase"],

@@ -1,0 +1,122 @@
+//! Writes of the scenario's user to the cluster.
+
+use crate::script::kinds::{self, KnownKind};
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const FIELD_MANAGER: &str = "scenarios";
+const DEFAULT_NAMESPACE: &str = "default";
+/// No request of a scenario waits longer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Acts as the scenario's user.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    client: kube::Client,
+}
+
+/// One object to be changed.
+pub(super) struct Target<'a> {
+    pub kind: &'a str,
+    pub namespace: Option<&'a str>,
+    pub name: &'a str,
+}
+
+impl Cluster {
+    pub(super) fn new(client: kube::Client) -> Self {
+        Self { client }
+    }
+
+    /// As `kubectl apply --server-side --force-conflicts`.
+    pub(super) async fn apply(&self, manifest: &Value) -> Result<(), String> {
+        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
+        let target = Target {
+            kind: text("/kind").unwrap_or_default(),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name").unwrap_or_default(),
+        };
+        let api = self.api(&target)?;
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        request(
+            "apply",
+            &target,
+            api.patch(target.name, &parameters, &Patch::Apply(manifest)),
+        )
+        .await
+    }
+
+    /// RFC 7386, of the object or its status.
+    pub(super) async fn merge(&self, target: &Target<'_>, patch: &Value, status: bool) -> Result<(), String> {
+        let api = self.api(target)?;
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::Merge(patch);
+        if status {
+            request(
+                "patch the status of",
+                target,
+                api.patch_status(target.name, &parameters, &patch),
+            )
+            .await
+        } else {
+            request("patch", target, api.patch(target.name, &parameters, &patch)).await
+        }
+    }
+
+    pub(super) async fn metadata(
+        &self,
+        target: &Target<'_>,
+        field: &str,
+        entries: &std::collections::BTreeMap<String, Option<String>>,
+    ) -> Result<(), String> {
+        self.merge(target, &json!({ "metadata": { field: entries } }), false)
+            .await
+    }
+
+    pub(super) async fn delete(&self, target: &Target<'_>) -> Result<(), String> {
+        let api = self.api(target)?;
+        request("delete", target, api.delete(target.name, &DeleteParams::default())).await
+    }
+
+    /// Everything of a kind, in all namespaces.
+    pub(super) async fn list(&self, kind: KnownKind) -> Result<Vec<DynamicObject>, String> {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind.api_resource());
+        let listed = tokio::time::timeout(REQUEST_TIMEOUT, api.list(&kube::api::ListParams::default())).await;
+        let list = listed
+            .map_err(|_| format!("listing {} took longer than {REQUEST_TIMEOUT:?}", kind.plural))?
+            .map_err(|error| format!("{} cannot be listed: {error}", kind.plural))?;
+        Ok(list.items)
+    }
+
+    fn api(&self, target: &Target<'_>) -> Result<Api<DynamicObject>, String> {
+        let kind = kinds::find(target.kind).ok_or_else(|| format!("unknown kind `{}`", target.kind))?;
+        let resource = kind.api_resource();
+        Ok(if kind.namespaced {
+            Api::namespaced_with(
+                self.client.clone(),
+                target.namespace.unwrap_or(DEFAULT_NAMESPACE),
+                &resource,
+            )
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        })
+    }
+}
+
+async fn request<T>(
+    verb: &str,
+    target: &Target<'_>,
+    response: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<(), String> {
+    let what = || format!("cannot {verb} {} {}", target.kind, target.name);
+    match tokio::time::timeout(REQUEST_TIMEOUT, response).await {
+        Err(_) => Err(format!("{}: no answer within {REQUEST_TIMEOUT:?}", what())),
+        Ok(Err(kube::Error::Api(status))) => Err(format!("{}: {} ({})", what(), status.message, status.code)),
+        Ok(Err(error)) => Err(format!("{}: {error}", what())),
+        Ok(Ok(_)) => Ok(()),
+    }
+}

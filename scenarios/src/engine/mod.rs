@@ -1,0 +1,42 @@
+//! Runs a scenario against a [`Testbed`]: carries out its steps, watches everything that happens meanwhile, judges it by the
+//! [invariants](crate::invariants), and records it for the [report](crate::report).
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`run`] | the steps of a scenario, one after the other, until the end or the first thing that is wrong |
+//! | [`observer`] | every event of the testbed, as it happens: the model, the invariants, the record |
+//! | [`world`] | the objects of the cluster, as of the last event |
+//! | [`secrets`] | values nobody may see, and where they turn up |
+//! | [`expectation`] | waiting until something is true |
+//! | [`cluster`] | writes of the scenario's user to the cluster |
+//! | [`steps`] | what each kind of step does |
+//! | [`time`] | scenario time in a world that may run faster |
+//!
+//! Nothing here polls: expectations are judged again when an object or a machine they are about has changed.
+
+mod cluster;
+mod expectation;
+mod failure;
+pub mod observer;
+mod run;
+mod secrets;
+mod steps;
+mod time;
+pub mod world;
+
+pub use run::run;
+pub use secrets::Secrets;
+
+/// Told about steps while they run, for progress bars.
+pub trait Progress: Send + Sync {
+    fn step_started(&self, scenario: &str, number: usize, of: usize, title: &str);
+    fn step_finished(&self, scenario: &str, number: usize, of: usize, passed: bool);
+}
+
+/// Nobody watches.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step_started(&self, _: &str, _: usize, _: usize, _: &str) {}
+    fn step_finished(&self, _: &str, _: usize, _: usize, _: bool) {}
+}

@@ -1,0 +1,158 @@
+//! S15: secret values stay where they belong.
+
+use super::{Breach, Invariant, Scene};
+use crate::engine::Secrets;
+use crate::engine::world::ObjectKey;
+use bmc_emulator::MachineTruth;
+use kube_emulator::{Commit, CommitEvent};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Stateless: the scene knows the secrets.
+pub struct Confidentiality;
+
+impl Invariant for Confidentiality {
+    fn name(&self) -> &'static str {
+        "no secret value outside Secrets"
+    }
+
+    fn commit(&mut self, commit: &Commit, scene: &Scene<'_>) -> Vec<Breach> {
+        if commit.event == CommitEvent::Deleted || holds_secrets(&commit.kind) {
+            return Vec::new();
+        }
+        let leak = leak(
+            &commit.object,
+            commit.previous.as_deref(),
+            &mut String::new(),
+            scene.secrets,
+        );
+        leak.into_iter()
+            .map(|leak| leak.breach(&ObjectKey::of(commit)))
+            .collect()
+    }
+
+    fn line(&mut self, line: &str, scene: &Scene<'_>) -> Vec<Breach> {
+        scene
+            .secrets
+            .find(line)
+            .into_iter()
+            .map(|origin| logged(origin, line, scene))
+            .collect()
+    }
+
+    /// Once more with all secrets known: a value may have been shown before it was stored in a Secret.
+    fn at_end(&mut self, scene: &Scene<'_>, _: &BTreeMap<String, MachineTruth>, lines: &[&str]) -> Vec<Breach> {
+        let objects = scene
+            .world
+            .all()
+            .filter(|(key, _)| !holds_secrets(&key.kind))
+            .filter_map(|(key, object)| Some(leak(object, None, &mut String::new(), scene.secrets)?.breach(&key)));
+        let logs = lines
+            .iter()
+            .filter_map(|line| Some(logged(scene.secrets.find(line)?, line, scene)));
+        objects.chain(logs).collect()
+    }
+}
+
+fn holds_secrets(kind: &str) -> bool {
+    matches!(kind, "Secret" | "BMCSecret")
+}
+
+fn logged(origin: &str, line: &str, scene: &Scene<'_>) -> Breach {
+    Breach::new(format!("{origin} was logged: {}", scene.secrets.redact(line)), [])
+}
+
+struct Leak {
+    origin: String,
+    pointer: String,
+}
+
+impl Leak {
+    fn breach(self, key: &ObjectKey) -> Breach {
+        Breach::new(
+            format!("{} stands in {} of {key}", self.origin, self.pointer),
+            [key.to_string()],
+        )
+    }
+}
+
+/// The first secret in a text of `object` that was not in `previous` already, so that a change costs what it changes.
+fn leak(object: &Value, previous: Option<&Value>, pointer: &mut String, secrets: &Secrets) -> Option<Leak> {
+    if previous == Some(object) {
+        return None;
+    }
+    let length = pointer.len();
+    let found = match object {
+        Value::String(text) => secrets.find(text).map(|origin| Leak {
+            origin: origin.to_owned(),
+            pointer: pointer.clone(),
+        }),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            pointer.truncate(length);
+            pointer.push_str(&format!("/{index}"));
+            leak(
+                item,
+                previous.and_then(|previous| previous.get(index)),
+                pointer,
+                secrets,
+            )
+        }),
+        // Field managers are names of fields, not values.
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| *key != "managedFields")
+            .find_map(|(key, item)| {
+                pointer.truncate(length);
+                pointer.push('/');
+                pointer.push_str(key);
+                leak(item, previous.and_then(|previous| previous.get(key)), pointer, secrets)
+            }),
+        _ => None,
+    };
+    pointer.truncate(length);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Stage, server};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn leaks_into_objects_and_logs() {
+        let mut stage = Stage::default();
+        stage.secrets.add("s3cr3t-pw!", "password of BMCSecret node-1");
+        let mut invariant = Confidentiality;
+        let mut put = |status| stage.put(&mut invariant, "Server", server("s1", "uuid-1", json!({}), status));
+        assert_eq!(put(json!({"conditions": [{"message": "401 for admin"}]})), []);
+        assert_eq!(
+            put(json!({"conditions": [{"message": "401 for admin:s3cr3t-pw!"}]}))[0].message,
+            "password of BMCSecret node-1 stands in /status/conditions/0/message of Server s1"
+        );
+        let scene = Scene {
+            world: &stage.world,
+            secrets: &stage.secrets,
+            truth: None,
+        };
+        let logged = Confidentiality.line("login as admin:s3cr3t-pw! failed", &scene);
+        assert_eq!(
+            logged[0].message,
+            "password of BMCSecret node-1 was logged: login as admin:█████ failed"
+        );
+        assert_eq!(
+            Confidentiality
+                .at_end(&scene, &BTreeMap::new(), &["fine", "s3cr3t-pw!"])
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_secret_may_hold_it() {
+        let mut stage = Stage::default();
+        stage.secrets.add("s3cr3t-pw!", "a test");
+        let object = json!({"metadata": {"name": "node-1"}, "stringData": {"password": "s3cr3t-pw!"}});
+        assert_eq!(stage.put(&mut Confidentiality, "BMCSecret", object), []);
+    }
+}

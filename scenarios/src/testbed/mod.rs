@@ -1,0 +1,108 @@
+//! One running world: an embedded cluster, a fleet of emulated machines, the boot server stand-in and the operator, wired together
+//! over their wire protocols. [`Testbed`] is what the engine may ask of any.
+
+use crate::edges::Clock;
+use crate::script::Capability;
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Namespace of the operator's own objects in every world.
+pub const MANAGER_NAMESPACE: &str = "metal-operator-system";
+
+/// Where images of a world come from; the boot server accepts no other registry.
+pub const IMAGE_REGISTRY: &str = "registry.example";
+
+/// What a scenario may ask of the world it runs in.
+#[async_trait]
+pub trait Testbed: Send + Sync {
+    /// A client with administrator rights.
+    fn kube(&self) -> kube::Client;
+    fn clock(&self) -> Clock;
+    fn capabilities(&self) -> BTreeSet<Capability>;
+    /// Scenario durations are divided by this; 1.0 in virtual time.
+    fn time_scale(&self) -> f64;
+    fn machines(&self) -> Vec<MachineInfo>;
+    /// The truth about a machine, which no API shows. `None` for an unknown machine and for real hardware.
+    fn inspect(&self, machine: &str) -> Option<bmc_emulator::MachineTruth>;
+    async fn inject(&self, machine: &str, fault: bmc_emulator::Fault) -> Result<(), TestbedError>;
+    async fn clear_faults(&self, machine: &str) -> Result<(), TestbedError>;
+    async fn machine_action(&self, machine: &str, action: bmc_emulator::AdminAction) -> Result<(), TestbedError>;
+    async fn operator(&self, action: OperatorAction) -> Result<(), TestbedError>;
+    /// `observer` is called for every event from now on, in order, on the thread that caused it.
+    fn observe(&self, observer: Arc<dyn Fn(&WorldEvent) + Send + Sync>);
+    /// Ends the run in an orderly way: the operator stops and closes its BMC sessions. The truth stays inspectable.
+    async fn finish(&self) -> Result<(), TestbedError>;
+}
+
+/// How to reach a machine's BMC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineInfo {
+    pub name: String,
+    pub system_uuid: String,
+    pub address: String,
+    pub port: u16,
+    pub mac: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    pub username: String,
+    pub password: Password,
+}
+
+/// A password that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Password(…)")
+    }
+}
+
+/// What can be done to the operator process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorAction {
+    /// It disappears between two instructions: nothing is finished, nothing is closed.
+    Crash,
+    /// SIGTERM: it stops reconciling, closes BMC sessions, gives up its lease.
+    Stop,
+    /// A new instance with empty caches.
+    Start,
+}
+
+/// Anything that happens in a world.
+#[derive(Clone, Debug)]
+pub enum WorldEvent {
+    Kube(kube_emulator::Commit),
+    Machine(bmc_emulator::MachineEvent),
+    /// One line of a log, as an administrator would read it.
+    Log {
+        line: String,
+    },
+    Operator(OperatorAction),
+}
+
+/// The testbed itself failed; the scenario proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum TestbedError {
+    #[error("there is no machine `{name}` in this fleet; its machines are {known}")]
+    UnknownMachine { name: String, known: String },
+    #[error("{what} is not possible here: {why}")]
+    Unsupported { what: String, why: String },
+    #[error("{what}")]
+    Failed {
+        what: String,
+        #[source]
+        source: crate::edges::BoxError,
+    },
+}
+
+impl TestbedError {
+    /// Wraps an error with what was being done.
+    pub fn failed(what: impl Into<String>, source: impl Into<crate::edges::BoxError>) -> Self {
+        Self::Failed {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The operator's deployed transport (reqwest, rustls) against BMCs of the emulator on real sockets.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bmc_emulator::serve::{ServeOptions, serve_fleet};
+use bmc_emulator::{Boot, Edges, Fault, Fleet, FleetSpec, GuestExit, GuestOs};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use operator::bmc::{BmcAccess, BmcError, BmcPool, Credentials, PoolSettings, ProtocolName, ReportedPower, Scheme};
+use operator::bmc_http;
+use operator::edges::{BoxError, HttpService};
+use operator::metrics::Metrics;
+use operator::options::{CertificatePolicy, ConfigError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+struct Nothing;
+
+impl GuestOs for Nothing {
+    fn boot(&self, _boot: Boot) -> BoxFuture<'static, GuestExit> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn fleet() -> Fleet {
+    let yaml = "machines: [{name: node-1, bmc: {address: 127.8.77.1, port: 0, username: root, password: canary}}]";
+    let epoch: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("timestamp");
+    let edges = Edges {
+        clock: Arc::new(move || epoch),
+        http: HttpService::new(tower::service_fn(async |_: Request<Bytes>| {
+            Err::<Response<Bytes>, BoxError>("nobody is there".into())
+        })),
+        guest: Arc::new(Nothing),
+        seed: 1,
+        time_scale: 1000.0,
+    };
+    Fleet::new(&FleetSpec::from_yaml(yaml, "fleet.yaml").expect("fleet file"), edges).expect("fleet")
+}
+
+fn pool(policy: CertificatePolicy, ca_file: Option<&Path>) -> BmcPool {
+    let http = bmc_http::service(policy, ca_file, Duration::from_secs(5)).expect("transport");
+    let settings = PoolSettings {
+        request_timeout: Duration::from_secs(10),
+        read_timeout: Duration::from_secs(10),
+        max_concurrent_requests: 2,
+        session_idle_timeout: Duration::from_secs(600),
+        auth_backoff: Duration::from_secs(60),
+        auth_backoff_max: Duration::from_secs(900),
+    };
+    BmcPool::new(http, Metrics::new(), settings)
+}
+
+#[tokio::test]
+async fn certificates_are_verified_as_the_options_say() {
+    // The process-wide provider, as main installs it; another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (fleet, stop, mut tasks) = (fleet(), CancellationToken::new(), JoinSet::new());
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| {})
+        .await
+        .expect("sockets");
+    let directory = tempfile::tempdir().expect("directory");
+    let ca_file = directory.path().join("ca.pem");
+    std::fs::write(&ca_file, &served.ca_pem).expect("CA file");
+    let access = BmcAccess {
+        protocol: ProtocolName::Redfish,
+        scheme: Scheme::Https,
+        host: served.bmcs[0].address.ip().to_string(),
+        port: served.bmcs[0].address.port(),
+        credentials: Credentials::new("root", "canary"),
+    };
+    let bmc = fleet.bmc("node-1").expect("machine");
+
+    for pool in [
+        pool(CertificatePolicy::Verify, Some(&ca_file)),
+        pool(CertificatePolicy::AcceptAny, None),
+    ] {
+        let client = pool.client(&access).await.expect("client");
+        let systems = client.systems().await.expect("systems");
+        assert_eq!(systems[0].power_state, ReportedPower::Off);
+        assert_eq!(bmc.inspect().sessions.len(), 1);
+        pool.close_all().await;
+        assert_eq!(bmc.inspect().sessions.len(), 0);
+    }
+
+    // A certificate that nobody vouches for: no credential is sent, nothing was done.
+    let strict = pool(CertificatePolicy::Verify, None);
+    let error = strict.client(&access).await.err().expect("an unknown authority");
+    assert!(matches!(error, BmcError::Unreachable { sent: false, .. }), "{error:?}");
+    assert_eq!(bmc.inspect().counters.logins_failed, 0);
+
+    // The connection breaks, or is refused: told apart from an answer, without secrets.
+    let lenient = pool(CertificatePolicy::AcceptAny, None);
+    let client = lenient.client(&access).await.expect("client");
+    bmc.inject(Fault::BmcUnreachable { duration: None }).expect("fault");
+    let error = client.systems().await.expect_err("unreachable");
+    assert!(matches!(error, BmcError::Unreachable { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("canary"));
+    bmc.clear_faults();
+    assert_eq!(client.systems().await.expect("systems").len(), 1);
+    lenient.close_all().await;
+
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    let refused = lenient.client(&access).await.err().expect("nobody listens");
+    assert!(
+        matches!(refused, BmcError::Unreachable { sent: false, .. }),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_ca_file_must_hold_a_certificate() {
+    let directory = tempfile::tempdir().expect("directory");
+    let empty = directory.path().join("empty.pem");
+    std::fs::write(&empty, "").expect("file");
+    for path in [empty.as_path(), Path::new("/nonexistent/ca.pem")] {
+        let error = bmc_http::service(CertificatePolicy::Verify, Some(path), Duration::from_secs(1)).err();
+        assert!(
+            matches!(
+                error,
+                Some(ConfigError::File {
+                    flag: "bmc-ca-file",
+                    ..
+                })
+            ),
+            "{error:?}"
+        );
+    }
+}
