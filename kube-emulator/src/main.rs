@@ -171,11 +171,12 @@ async fn install(emulator: &KubeEmulator, folder: &Path, token: &str) -> Result<
             path: path.clone(),
             message,
         };
-        let request = Request::post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions?fieldManager=kube-emulator")
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/yaml")
-            .body(Body::from(document))
-            .map_err(|error| refused(error.to_string()))?;
+        let request =
+            Request::post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions?fieldManager=kube-emulator")
+                .header("authorization", format!("Bearer {token}"))
+                .header("content-type", "application/yaml")
+                .body(Body::from(document))
+                .map_err(|error| refused(error.to_string()))?;
         let response = match emulator.router().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},

@@ -122,8 +122,15 @@ mod tests {
         set(&mut conditions, &Wish::no("Ready", "B", "two"), at(2));
         assert_eq!(conditions.len(), 1);
         assert_eq!(conditions[0].last_transition_time, Time(at(1)));
-        assert_eq!((conditions[0].reason.as_str(), conditions[0].message.as_str()), ("B", "two"));
-        set(&mut conditions, &Wish::yes("Ready", "C", "three").observing(Some(4)), at(3));
+        assert_eq!(
+            (conditions[0].reason.as_str(), conditions[0].message.as_str()),
+            ("B", "two")
+        );
+        set(
+            &mut conditions,
+            &Wish::yes("Ready", "C", "three").observing(Some(4)),
+            at(3),
+        );
         assert_eq!(conditions[0].last_transition_time, Time(at(3)));
         assert_eq!(conditions[0].observed_generation, Some(4));
         assert!(is_true(&conditions, "Ready"));

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::bmc::BmcPool;
-use crate::controllers::server_claim::Board;
 use crate::controllers::server::Settings;
+use crate::controllers::server_claim::Board;
 use crate::edges::{Clock, Seed};
 use crate::events::Recorder;
 use crate::freshness::OwnWrites;

@@ -19,7 +19,7 @@ use crate::events::Recorder;
 use crate::freshness::OwnWrites;
 use crate::health::Health;
 use crate::ignition::TemplateSource;
-use crate::leader_election::{self, ElectionError, LeaseConfig, Leadership};
+use crate::leader_election::{self, ElectionError, Leadership, LeaseConfig};
 use crate::mac_prefixes::MacPrefixes;
 use crate::metrics::{Metrics, ServerSample};
 use crate::options::{ConfigError, Options};
@@ -267,10 +267,28 @@ impl Operator {
         let few = options.bmc_max_concurrent_reconciles;
         let many = options.server_max_concurrent_reconciles;
         let claims = options.server_claim_max_concurrent_reconciles;
-        controller!("endpoint", endpoints, queues.endpoints, pacing(few, resync), endpoint::reconcile);
+        controller!(
+            "endpoint",
+            endpoints,
+            queues.endpoints,
+            pacing(few, resync),
+            endpoint::reconcile
+        );
         controller!("bmc", bmcs, queues.bmcs, pacing(few, bmc_resync), bmc::reconcile);
-        controller!("server", servers, queues.servers, pacing(many, resync), server::reconcile);
-        controller!("serverclaim", claims, queues.claims, pacing(claims, resync), server_claim::reconcile);
+        controller!(
+            "server",
+            servers,
+            queues.servers,
+            pacing(many, resync),
+            server::reconcile
+        );
+        controller!(
+            "serverclaim",
+            claims,
+            queues.claims,
+            pacing(claims, resync),
+            server_claim::reconcile
+        );
         controller!(
             "serverbootconfiguration",
             boot_configurations,
@@ -396,33 +414,41 @@ impl World {
     }
 
     /// Says who looks when what changes, and starts watching.
-    fn spawn(
-        mut self,
-        context: &Arc<Context>,
-        wakers: &Wakers,
-        stop: &CancellationToken,
-        tasks: &mut JoinSet<()>,
-    ) {
+    fn spawn(mut self, context: &Arc<Context>, wakers: &Wakers, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
         let (bmcs, own) = (context.caches.bmcs.clone(), wakers.clone());
         self.endpoints.on_change(move |change| {
             let name = change.object().name_any();
             own.endpoints.wake(&name);
-            let referencing = |bmc: &BMC| bmc.spec.endpoint_ref.as_ref().is_some_and(|endpoint| endpoint.name == name);
-            bmcs.all().iter().filter(|bmc| referencing(bmc)).for_each(|bmc| own.bmcs.wake_object(bmc));
+            let referencing = |bmc: &BMC| {
+                bmc.spec
+                    .endpoint_ref
+                    .as_ref()
+                    .is_some_and(|endpoint| endpoint.name == name)
+            };
+            bmcs.all()
+                .iter()
+                .filter(|bmc| referencing(bmc))
+                .for_each(|bmc| own.bmcs.wake_object(bmc));
         });
         let (bmcs, own) = (context.caches.bmcs.clone(), wakers.clone());
         self.secrets.on_change(move |change| {
             let name = change.object().name_any();
             own.endpoints.wake(&name);
             let referencing = |bmc: &BMC| bmc.spec.bmc_secret_ref.name == name;
-            bmcs.all().iter().filter(|bmc| referencing(bmc)).for_each(|bmc| own.bmcs.wake_object(bmc));
+            bmcs.all()
+                .iter()
+                .filter(|bmc| referencing(bmc))
+                .for_each(|bmc| own.bmcs.wake_object(bmc));
         });
         let (board, own) = (context.board.clone(), wakers.clone());
         self.bmcs.on_change(move |change| {
             let name = change.object().name_any();
             own.endpoints.wake(&name);
             own.bmcs.wake(&name);
-            board.servers_of(&name).iter().for_each(|server| own.servers.wake(server));
+            board
+                .servers_of(&name)
+                .iter()
+                .for_each(|server| own.servers.wake(server));
         });
         let (board, own) = (context.board.clone(), wakers.clone());
         self.servers.on_change(move |change| {
@@ -456,8 +482,10 @@ impl World {
             own.boot_configurations.wake_object(configuration);
             own.servers.wake(&configuration.spec.server_ref.name);
             // A claim's configuration is named as the claim.
-            own.claims
-                .wake_in(&configuration.namespace().unwrap_or_default(), &configuration.name_any());
+            own.claims.wake_in(
+                &configuration.namespace().unwrap_or_default(),
+                &configuration.name_any(),
+            );
         });
         tasks.spawn(self.endpoints.run(stop.clone()));
         tasks.spawn(self.bmcs.run(stop.clone()));

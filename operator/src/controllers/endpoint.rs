@@ -65,16 +65,21 @@ where
 }
 
 fn secret(name: &str, mac_address: &str, entry: &MacPrefix) -> Result<BMCSecret, Error> {
-    let credentials = entry.default_credentials.first().ok_or_else(|| Error::NoDefaultCredentials {
-        mac: mac_address.to_owned(),
-    })?;
+    let credentials = entry
+        .default_credentials
+        .first()
+        .ok_or_else(|| Error::NoDefaultCredentials {
+            mac: mac_address.to_owned(),
+        })?;
     let credentials = credentials.credentials();
     let data = [
         ("username", credentials.username.as_bytes().to_vec()),
         ("password", credentials.password.as_bytes().to_vec()),
     ];
-    let data: BTreeMap<String, ByteString> =
-        data.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value))).collect();
+    let data: BTreeMap<String, ByteString> = data
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), ByteString(value)))
+        .collect();
     Ok(BMCSecret::new(name, data))
 }
 

@@ -62,10 +62,18 @@ pub async fn issue(
     }
     let recorded = context.write_server_status(server, &status).await?;
     // The record is one of this moment; what follows must not outlive the lease under which it was made.
-    if !context.leadership.valid_for(context.options.bmc.bmc_request_timeout.get()) {
+    if !context
+        .leadership
+        .valid_for(context.options.bmc.bmc_request_timeout.get())
+    {
         tracing::warn!(server = %server.name_any(), operation = name, "not sent: the leader lease is about to end");
-        return note(context, &recorded, OperationState::Failed, Some("the leader lease was about to end".to_owned()))
-            .await;
+        return note(
+            context,
+            &recorded,
+            OperationState::Failed,
+            Some("the leader lease was about to end".to_owned()),
+        )
+        .await;
     }
     tracing::info!(server = %server.name_any(), operation = name, epoch, attempt, "sending BMC operation");
     match send(client, system, operation).await {
@@ -191,7 +199,15 @@ pub fn settle(server: &Server, system: &System, status: &mut ServerStatus, now: 
 
 fn boot_order_shows(server: &Server, system: &System) -> bool {
     let declared = crate::controllers::server::declared_boot_order(server);
-    let baseline = server.status.as_ref().map(|status| status.boot_order.as_slice()).unwrap_or_default();
-    let wanted = if declared.is_empty() { baseline } else { declared.as_slice() };
+    let baseline = server
+        .status
+        .as_ref()
+        .map(|status| status.boot_order.as_slice())
+        .unwrap_or_default();
+    let wanted = if declared.is_empty() {
+        baseline
+    } else {
+        declared.as_slice()
+    };
     system.boot.boot_order.as_deref() == Some(wanted)
 }

@@ -115,7 +115,12 @@ mod tests {
         let wait = |seconds| Verdict::Wait(Duration::from_secs(seconds));
         for (why, record, now, expected) in [
             ("nothing recorded", None, 1000, send(1)),
-            ("another operation", Some(record("ForceOff", 3, Issued, 2)), 1000, send(1)),
+            (
+                "another operation",
+                Some(record("ForceOff", 3, Issued, 2)),
+                1000,
+                send(1),
+            ),
             ("another epoch", Some(record("On", 2, Issued, 2)), 1000, send(1)),
             ("may be on its way", Some(record("On", 3, Issued, 1)), 1010, wait(5)),
             ("almost given up", Some(record("On", 3, Issued, 1)), 1118, wait(2)),

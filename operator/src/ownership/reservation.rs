@@ -210,7 +210,10 @@ mod tests {
             .annotations_mut()
             .insert(keys::OPERATION_ANNOTATION.into(), keys::operation::RETRY.into());
         let patch = Change::BeginCleanup.patch(&failed);
-        assert_eq!(patch["metadata"]["annotations"][keys::OPERATION_ANNOTATION], Value::Null);
+        assert_eq!(
+            patch["metadata"]["annotations"][keys::OPERATION_ANNOTATION],
+            Value::Null
+        );
         assert!(patch["metadata"]["annotations"].is_object());
     }
 }

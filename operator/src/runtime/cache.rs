@@ -42,7 +42,9 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
 
     /// A namespaced object.
     pub fn get_in(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
-        lock(&self.objects).get(&(namespace.to_owned(), name.to_owned())).cloned()
+        lock(&self.objects)
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .cloned()
     }
 
     /// All objects, by namespace and name.

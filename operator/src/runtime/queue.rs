@@ -130,7 +130,10 @@ pub async fn run<K, F, Fut, E>(
         let object = ObjectRef::from_obj(&*object).to_string();
         let count = failures.count(object.clone());
         let doublings = (count - 1).min(16);
-        let pause = pacing.first_pause.saturating_mul(1 << doublings).min(pacing.longest_pause);
+        let pause = pacing
+            .first_pause
+            .saturating_mul(1 << doublings)
+            .min(pacing.longest_pause);
         tracing::warn!(controller = name, object, %error, failures = count, ?pause, "reconcile failed");
         Action::requeue(pause)
     };

@@ -93,10 +93,11 @@ pub fn network(context: &Context, bmc: &BMC) -> Result<(Option<String>, String),
             kind: "Endpoint",
             name: name.clone(),
         })?;
-    let ip = endpoint.spec.ip.clone().ok_or(AccessError::NoAddress {
-        kind: "Endpoint",
-        name,
-    })?;
+    let ip = endpoint
+        .spec
+        .ip
+        .clone()
+        .ok_or(AccessError::NoAddress { kind: "Endpoint", name })?;
     Ok((endpoint.spec.mac_address.clone(), ip))
 }
 
@@ -107,14 +108,10 @@ fn access(
     host: String,
     secret: &str,
 ) -> Result<BmcAccess, AccessError> {
-    let secret = context
-        .caches
-        .secrets
-        .get(secret)
-        .ok_or_else(|| AccessError::Missing {
-            kind: "BMCSecret",
-            name: secret.to_owned(),
-        })?;
+    let secret = context.caches.secrets.get(secret).ok_or_else(|| AccessError::Missing {
+        kind: "BMCSecret",
+        name: secret.to_owned(),
+    })?;
     let scheme = match protocol.scheme.as_deref() {
         None | Some("") => context.options.default_scheme(),
         Some(scheme) => Scheme::parse(scheme).ok_or_else(|| AccessError::Scheme {

@@ -21,7 +21,10 @@ use crate::identity::SystemUuid;
 pub(super) async fn discover(context: &Context, bmc: &BMC, client: &BmcClient) -> Result<(), Error> {
     // A property that is null after a reset is there; a system without it cannot be booted by us at all (bugs.md #69).
     let systems = client.systems().await?;
-    let systems: Vec<System> = systems.into_iter().filter(|system| system.has_override_target).collect();
+    let systems: Vec<System> = systems
+        .into_iter()
+        .filter(|system| system.has_override_target)
+        .collect();
     let name = bmc.name_any();
     let mut taken: BTreeSet<String> = context.board.servers_of(&name).into_iter().collect();
     let mut first_error = None;
@@ -58,7 +61,12 @@ fn known(context: &Context, bmc: &str, uuid: &SystemUuid) -> Known {
         let Some(server) = context.caches.servers.get(&name) else {
             continue;
         };
-        if server.spec.bmc_ref.as_ref().is_some_and(|reference| reference.name == bmc) {
+        if server
+            .spec
+            .bmc_ref
+            .as_ref()
+            .is_some_and(|reference| reference.name == bmc)
+        {
             return Known::Here(Box::new(Server::clone(&server)));
         }
         elsewhere = Some(name);
@@ -130,6 +138,7 @@ async fn update(context: &Context, bmc: &BMC, server: &Server, system: &System) 
         patch["spec"] = json!({ "systemURI": system.uri.as_str() });
     }
     let api: Api<Server> = context.api();
-    api.patch(&server.name_any(), &parameters(), &Patch::Merge(patch)).await?;
+    api.patch(&server.name_any(), &parameters(), &Patch::Merge(patch))
+        .await?;
     Ok(())
 }

@@ -40,9 +40,7 @@ pub async fn reconcile(context: Arc<Context>, bmc: Arc<BMC>) -> Result<Action, E
     let resync = context.options.controllers.bmc_resync_interval.get();
     match pass(&context, BMC::clone(&bmc)).await {
         Ok(pause) => Ok(Action::requeue(pause.min(resync))),
-        Err(Error::Kube(error)) if is_conflict(&error) => {
-            Ok(Action::requeue(context.settings.resource.interval))
-        }
+        Err(Error::Kube(error)) if is_conflict(&error) => Ok(Action::requeue(context.settings.resource.interval)),
         Err(error) => Err(error),
     }
 }
@@ -117,9 +115,12 @@ async fn connect(context: &Context, bmc: &BMC) -> Result<(BmcClient, Manager), E
 /// By UUID where the object states one; else the first that looks like a BMC, in the order of resource names (section 9.4).
 fn choose(bmc: &BMC, managers: Vec<Manager>) -> Result<Manager, Error> {
     let chosen = match bmc.spec.bmc_uuid.as_deref().filter(|uuid| !uuid.is_empty()) {
-        Some(uuid) => managers
-            .into_iter()
-            .find(|manager| manager.uuid.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(uuid))),
+        Some(uuid) => managers.into_iter().find(|manager| {
+            manager
+                .uuid
+                .as_deref()
+                .is_some_and(|known| known.eq_ignore_ascii_case(uuid))
+        }),
         None => {
             let console = managers.iter().position(|manager| manager.has_graphical_console);
             managers.into_iter().nth(console.unwrap_or(0))
@@ -127,7 +128,10 @@ fn choose(bmc: &BMC, managers: Vec<Manager>) -> Result<Manager, Error> {
     };
     chosen.ok_or_else(|| {
         Error::Invalid(match &bmc.spec.bmc_uuid {
-            Some(uuid) => format!("no manager with UUID {uuid} answers at the address of BMC {}", bmc.name_any()),
+            Some(uuid) => format!(
+                "no manager with UUID {uuid} answers at the address of BMC {}",
+                bmc.name_any()
+            ),
             None => format!("BMC {} shows no manager", bmc.name_any()),
         })
     })

@@ -45,13 +45,7 @@ fn since(time: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// Whether and why to reset now. Pure.
-fn decide(
-    requested: bool,
-    status: &BMCStatus,
-    reachable: bool,
-    delay: Duration,
-    now: Timestamp,
-) -> Option<Reason> {
+fn decide(requested: bool, status: &BMCStatus, reachable: bool, delay: Duration, now: Timestamp) -> Option<Reason> {
     if conditions::is_true(&status.conditions, RESET) {
         return None;
     }
@@ -59,7 +53,8 @@ fn decide(
         return Some(Reason::User);
     }
     let ready = conditions::find(&status.conditions, READY)?;
-    let failing = ready.status == "False" && ["InternalServerError", "ConnectionFailed"].contains(&ready.reason.as_str());
+    let failing =
+        ready.status == "False" && ["InternalServerError", "ConnectionFailed"].contains(&ready.reason.as_str());
     let long = since(ready.last_transition_time.0, now) >= delay;
     (!delay.is_zero() && !reachable && failing && long).then_some(Reason::Failure)
 }
@@ -76,7 +71,10 @@ pub(super) async fn handle(
 ) -> Result<Option<Duration>, Error> {
     let options = &context.options.controllers;
     let annotation = crds::keys::OPERATION_ANNOTATION;
-    let requested = bmc.annotations().get(annotation).is_some_and(|value| value == GRACEFUL_RESTART);
+    let requested = bmc
+        .annotations()
+        .get(annotation)
+        .is_some_and(|value| value == GRACEFUL_RESTART);
     let old = bmc.status.clone().unwrap_or_default();
     let delay = options.bmc_failure_reset_delay.get();
     let Some(reason) = decide(requested, &old, connected.is_ok(), delay, context.now()) else {
@@ -130,7 +128,11 @@ async fn clear_request(context: &Context, bmc: &mut BMC) -> Result<(), Error> {
 /// The BMC answers again.
 pub(super) fn complete(status: &mut BMCStatus, now: Timestamp) {
     if conditions::is_true(&status.conditions, RESET) {
-        conditions::set(&mut status.conditions, &Wish::no(RESET, "ResetComplete", "BMC reset is complete"), now);
+        conditions::set(
+            &mut status.conditions,
+            &Wish::no(RESET, "ResetComplete", "BMC reset is complete"),
+            now,
+        );
     }
 }
 

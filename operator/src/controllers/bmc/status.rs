@@ -29,7 +29,10 @@ pub(super) fn write(status: &mut BMCStatus, manager: &Manager, network: Option<(
 
 fn is_mac_address(text: &str) -> bool {
     let octets: Vec<&str> = text.split([':', '-']).collect();
-    octets.len() == 6 && octets.iter().all(|octet| octet.len() == 2 && octet.bytes().all(|c| c.is_ascii_hexdigit()))
+    octets.len() == 6
+        && octets
+            .iter()
+            .all(|octet| octet.len() == 2 && octet.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

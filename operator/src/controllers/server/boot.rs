@@ -2,9 +2,7 @@
 //! configuration without its ignition, then the ServerBootConfiguration, then the Secrets become its own.
 
 use crds::kinds::server_boot_configuration::BootConfigurationState;
-use crds::{
-    LocalObjectReference, Server, ServerBootConfiguration, ServerBootConfigurationSpec, keys,
-};
+use crds::{LocalObjectReference, Server, ServerBootConfiguration, ServerBootConfigurationSpec, keys};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, DeleteParams, Patch, PostParams, Preconditions};
@@ -157,9 +155,9 @@ fn configuration(context: &Context, server: &Server, name: &str, epoch: i64) -> 
 async fn adopt(secrets: &Api<Secret>, name: &str, owner: &ServerBootConfiguration) -> Result<(), Error> {
     let reference = OwnerReference {
         block_owner_deletion: Some(true),
-        ..owner.controller_owner_ref(&()).ok_or_else(|| {
-            Error::Invalid(format!("boot configuration {} has no UID yet", owner.name_any()))
-        })?
+        ..owner
+            .controller_owner_ref(&())
+            .ok_or_else(|| Error::Invalid(format!("boot configuration {} has no UID yet", owner.name_any())))?
     };
     let secret = secrets.get(name).await?;
     if secret.owner_references().iter().any(|known| known.uid == reference.uid) {

@@ -43,7 +43,10 @@ pub enum Step {
     /// Write evidence of a cleanup.
     RecordCleanup(Box<CleanupStatus>),
     /// Write evidence of a cleanup that failed, `Error`, and say so in an event.
-    FailCleanup { cleanup: Box<CleanupStatus>, reason: String },
+    FailCleanup {
+        cleanup: Box<CleanupStatus>,
+        reason: String,
+    },
 }
 
 impl From<Step> for Decision {

@@ -21,7 +21,10 @@ const DELETION_BLOCKED: &str = "DeletionBlocked";
 
 pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<Duration, Error> {
     let resync = context.settings.resync;
-    let ours = server.finalizers().iter().any(|finalizer| finalizer == keys::finalizer::SERVER);
+    let ours = server
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == keys::finalizer::SERVER);
     if !ours {
         return Ok(resync);
     }
@@ -73,8 +76,7 @@ async fn turn_off(context: &Context, server: &mut Server) -> Result<Option<Durat
     let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
     let operation = Operation::Reset(ResetType::ForceOff);
     let name = operation.to_string();
-    if let pacing::Verdict::Send { attempt } =
-        pacing::next(&name, record, server.tenancy_epoch(), context.now(), &pace)
+    if let pacing::Verdict::Send { attempt } = pacing::next(&name, record, server.tenancy_epoch(), context.now(), &pace)
     {
         let uri = &bmc.system.uri;
         *server = intent::issue(context, &bmc.client, uri, server, &[], &operation, attempt).await?;

@@ -36,12 +36,20 @@ pub fn apply_task(drive: &mut DriveEvidence, task: &Result<TaskReport, BmcError>
             TaskState::Succeeded => erased(drive, now),
             TaskState::Failed => {
                 let said = report.messages.join("; ");
-                let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+                let said = if said.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {said}")
+                };
                 failed(drive, format!("SecureErase ended as {}{said}", report.reported), now);
             }
         },
         Err(error) if error.is_not_found() => {
-            failed(drive, "the SecureErase task disappeared without a result".to_owned(), now);
+            failed(
+                drive,
+                "the SecureErase task disappeared without a result".to_owned(),
+                now,
+            );
         }
         Err(_) => {}
     }
@@ -123,7 +131,12 @@ fn same_drive(drive: &DriveEvidence, seen: &CleanupDrive) -> bool {
             .map(|c| c.to_ascii_lowercase())
             .collect()
     };
-    let Some(serial) = drive.serial_number.as_deref().map(normal).filter(|serial| !serial.is_empty()) else {
+    let Some(serial) = drive
+        .serial_number
+        .as_deref()
+        .map(normal)
+        .filter(|serial| !serial.is_empty())
+    else {
         return false;
     };
     // Short serial numbers occur inside of long names by chance.
@@ -201,7 +214,10 @@ mod tests {
         let evidence = enumerate(&[drive("a", Some("S1"), true), absent, drive("b", Some(" "), false)]);
         assert_eq!(evidence.len(), 2);
         assert_eq!(evidence[0].method, EraseMethod::SecureErase);
-        assert_eq!((evidence[1].method, evidence[1].serial_number.as_deref()), (EraseMethod::Agent, None));
+        assert_eq!(
+            (evidence[1].method, evidence[1].serial_number.as_deref()),
+            (EraseMethod::Agent, None)
+        );
     }
 
     #[test]

@@ -50,7 +50,9 @@ pub async fn reconcile(context: Arc<Context>, server: Arc<Server>) -> Result<Act
     let resync = context.settings.resync;
     let soon = context.settings.resource.interval;
     let key = server_key(&server.name_any());
-    let view = context.own_writes.view(&key, server.resource_version().as_deref(), soon);
+    let view = context
+        .own_writes
+        .view(&key, server.resource_version().as_deref(), soon);
     let server = match view {
         View::Current => server,
         // The event of our own last write is on its way and brings us back.

@@ -106,7 +106,11 @@ async fn read(context: &Context, server: &mut Server) -> Result<Bmc, Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    let found = client.systems().await?.into_iter().find(|system| !uuid.is_empty() && system.uuid == uuid);
+    let found = client
+        .systems()
+        .await?
+        .into_iter()
+        .find(|system| !uuid.is_empty() && system.uuid == uuid);
     let system = found.ok_or_else(|| Error::SystemMissing {
         server: server.name_any(),
         uuid: uuid.to_string(),
@@ -213,7 +217,10 @@ async fn read_for_cleanup(bmc: &Bmc, server: &Server, needs: state::CleanupNeeds
     }
     if needs.tasks {
         let drives = server.status.iter().filter_map(|status| status.cleanup.as_ref());
-        for task in drives.flat_map(|cleanup| &cleanup.drives).filter_map(|drive| drive.task_uri.as_deref()) {
+        for task in drives
+            .flat_map(|cleanup| &cleanup.drives)
+            .filter_map(|drive| drive.task_uri.as_deref())
+        {
             let task = TaskUri::new(task);
             let report = bmc.client.task(&task).await;
             view.tasks.push((task, report));
@@ -242,8 +249,16 @@ fn boot_view(context: &Context, server: &Server) -> BootView {
     let of_this_epoch = boot::epoch_of(&configuration) == Some(server.tenancy_epoch());
     let reserved = server.status.as_ref().and_then(|status| status.state.as_ref()) == Some(&ServerState::Reserved);
     let of_the_holder = if reserved {
-        let claim = server.spec.server_claim_ref.as_ref().and_then(|claim| claim.uid.as_deref());
-        let owner = configuration.owner_references().iter().map(|owner| owner.uid.as_str()).next();
+        let claim = server
+            .spec
+            .server_claim_ref
+            .as_ref()
+            .and_then(|claim| claim.uid.as_deref());
+        let owner = configuration
+            .owner_references()
+            .iter()
+            .map(|owner| owner.uid.as_str())
+            .next();
         claim.is_some() && claim == owner
     } else {
         boot::is_own(&configuration)

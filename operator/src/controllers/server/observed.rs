@@ -82,7 +82,9 @@ pub enum BootView {
     Pending,
     Ready,
     /// The boot server refuses it.
-    Refused { message: String },
+    Refused {
+        message: String,
+    },
 }
 
 /// What cleanup asked to see.

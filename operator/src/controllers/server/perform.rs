@@ -35,7 +35,12 @@ pub(super) enum Next {
 ///
 /// # Errors
 /// See [`Error`].
-pub(super) async fn step(context: &Context, server: &mut Server, look: &Look, decision: Decision) -> Result<Next, Error> {
+pub(super) async fn step(
+    context: &Context,
+    server: &mut Server,
+    look: &Look,
+    decision: Decision,
+) -> Result<Next, Error> {
     let Decision { step, conditions } = decision;
     let mut status = server.status.clone().unwrap_or_default();
     let now = context.now();
@@ -210,7 +215,11 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
     let (Some(bmc), Some(ServerState::Available | ServerState::Reserved)) = (&look.bmc, state) else {
         return Ok(Next::Later(resync));
     };
-    let wanted = server.spec.indicator_led.as_ref().filter(|led| !led.as_str().is_empty());
+    let wanted = server
+        .spec
+        .indicator_led
+        .as_ref()
+        .filter(|led| !led.as_str().is_empty());
     if let Some(led) = wanted.and_then(|led| IndicatorLed::parse(led.as_str()))
         && bmc.system.indicator_led.as_deref() != wanted.map(crds::kinds::server::IndicatorLed::as_str)
     {

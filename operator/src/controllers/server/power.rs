@@ -94,7 +94,10 @@ pub fn send(observed: &Observed<'_>, operation: Operation, pace: &Pace) -> Decis
         Some(record)
             if record.operation == name && record.epoch == observed.epoch() && record.attempts >= EXPLAIN_AFTER =>
         {
-            let message = record.message.as_deref().unwrap_or("the BMC accepted it, without effect");
+            let message = record
+                .message
+                .as_deref()
+                .unwrap_or("the BMC accepted it, without effect");
             decision.because(Wish::no(
                 BMC_OPERATION,
                 "NoEffect",

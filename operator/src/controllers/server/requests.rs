@@ -54,9 +54,9 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     let status = server.status.clone().unwrap_or_default();
     let record = status.operation.filter(|record| record.operation == name);
     // On record and the request still there: sent by a process that did not live to remove it. Not sent twice (S8).
-    let sent = record.as_ref().is_some_and(|record| {
-        record.epoch == server.tenancy_epoch() && record.state == OperationState::Issued
-    });
+    let sent = record
+        .as_ref()
+        .is_some_and(|record| record.epoch == server.tenancy_epoch() && record.state == OperationState::Issued);
     if !sent {
         let Some(bmc) = &look.bmc else {
             return Ok(());

@@ -119,7 +119,11 @@ impl Board {
     /// The server whose reference carries the UID, or that may have been bound to it.
     pub fn server_of(&self, claim_uid: &str) -> Option<String> {
         let state = self.lock();
-        state.held.get(claim_uid).or_else(|| state.tried.get(claim_uid)).cloned()
+        state
+            .held
+            .get(claim_uid)
+            .or_else(|| state.tried.get(claim_uid))
+            .cloned()
     }
 
     /// Noted before the patch is sent: one whose answer is lost may have been taken.
@@ -167,7 +171,10 @@ impl State {
     /// Without those that this process may have bound already.
     fn really_free(&self) -> impl Iterator<Item = &Arc<Server>> {
         let tried: BTreeSet<&String> = self.tried.values().collect();
-        self.free.iter().filter(move |(name, _)| !tried.contains(name)).map(|(_, server)| server)
+        self.free
+            .iter()
+            .filter(move |(name, _)| !tried.contains(name))
+            .map(|(_, server)| server)
     }
 
     fn assigned(&self) -> Vec<(String, String)> {

@@ -1,6 +1,9 @@
 //! The boot configuration of a claim: named as the claim, owned by it, made for the epoch in which it holds its server.
 
-use crds::{LocalObjectReference, ObjectReference, Server, ServerBootConfiguration, ServerBootConfigurationSpec, ServerClaim, keys};
+use crds::{
+    LocalObjectReference, ObjectReference, Server, ServerBootConfiguration, ServerBootConfigurationSpec, ServerClaim,
+    keys,
+};
 use kube::api::{Api, Patch, PostParams};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
@@ -34,7 +37,10 @@ pub(super) async fn configure(context: &Context, claim: &ServerClaim, server: &S
             api.create(&PostParams::default(), &wanted).await?;
         }
         Some(found) => {
-            let owner = found.owner_references().iter().find(|owner| owner.controller == Some(true));
+            let owner = found
+                .owner_references()
+                .iter()
+                .find(|owner| owner.controller == Some(true));
             match owner {
                 Some(owner) if Some(&owner.uid) == claim.metadata.uid.as_ref() => {
                     update(&api, claim, server, &found, &wanted).await?;
@@ -76,7 +82,9 @@ fn wanted(claim: &ServerClaim, server: &Server) -> Result<ServerBootConfiguratio
     configuration.metadata.namespace = claim.namespace();
     configuration.metadata.owner_references = Some(vec![owner]);
     let epoch = server.tenancy_epoch().to_string();
-    configuration.annotations_mut().insert(keys::EPOCH_ANNOTATION.to_owned(), epoch);
+    configuration
+        .annotations_mut()
+        .insert(keys::EPOCH_ANNOTATION.to_owned(), epoch);
     Ok(configuration)
 }
 
@@ -87,7 +95,8 @@ async fn update(
     found: &ServerBootConfiguration,
     wanted: &ServerBootConfiguration,
 ) -> Result<(), Error> {
-    if is_configured(claim, server, found) || found.spec == wanted.spec && boot::epoch_of(found) == boot::epoch_of(wanted)
+    if is_configured(claim, server, found)
+        || found.spec == wanted.spec && boot::epoch_of(found) == boot::epoch_of(wanted)
     {
         return Ok(());
     }
@@ -102,6 +111,7 @@ async fn update(
             "ignitionSecretRef": wanted.spec.ignition_secret_ref,
         },
     });
-    api.patch(&found.name_any(), &parameters(), &Patch::Merge(patch)).await?;
+    api.patch(&found.name_any(), &parameters(), &Patch::Merge(patch))
+        .await?;
     Ok(())
 }

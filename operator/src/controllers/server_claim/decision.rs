@@ -102,12 +102,13 @@ pub fn is_configured(claim: &ServerClaim, server: &Server, configuration: &crds:
         && spec.image.as_deref() == Some(claim.spec.image.as_str())
         && spec.ignition_secret_ref == claim.spec.ignition_secret_ref
         && boot::epoch_of(configuration) == Some(server.tenancy_epoch())
-        && configuration.owner_references().iter().any(|owner| Some(&owner.uid) == claim.metadata.uid.as_ref())
-        && server
-            .spec
-            .boot_configuration_ref
-            .as_ref()
-            .is_some_and(|reference| Some(&reference.namespace) == claim.metadata.namespace.as_ref() && reference.name == claim.name_any())
+        && configuration
+            .owner_references()
+            .iter()
+            .any(|owner| Some(&owner.uid) == claim.metadata.uid.as_ref())
+        && server.spec.boot_configuration_ref.as_ref().is_some_and(|reference| {
+            Some(&reference.namespace) == claim.metadata.namespace.as_ref() && reference.name == claim.name_any()
+        })
 }
 
 #[cfg(test)]

@@ -47,7 +47,11 @@ pub async fn reconcile(context: Arc<Context>, claim: Arc<ServerClaim>) -> Result
     let claim = match context.own_writes.view(&key, claim.resource_version().as_deref(), soon) {
         View::Current => claim,
         View::Lagging => return Ok(Action::requeue(soon)),
-        View::Lost => match context.api_in::<ServerClaim>(&namespace).get_opt(&claim.name_any()).await? {
+        View::Lost => match context
+            .api_in::<ServerClaim>(&namespace)
+            .get_opt(&claim.name_any())
+            .await?
+        {
             Some(claim) => {
                 context.own_writes.wrote(&key, claim.resource_version().as_deref());
                 Arc::new(claim)
@@ -86,7 +90,11 @@ impl Pass<'_> {
         let soon = self.context.settings.resource.interval;
         let resync = self.context.settings.resync;
         let deleting = self.claim.metadata.deletion_timestamp.is_some();
-        let ours = self.claim.finalizers().iter().any(|finalizer| finalizer == keys::finalizer::SERVER_CLAIM);
+        let ours = self
+            .claim
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == keys::finalizer::SERVER_CLAIM);
         if deleting && !ours || !deleting && is_ignored(&self.claim) {
             return Ok(resync);
         }
@@ -150,7 +158,9 @@ impl Pass<'_> {
 
     /// Later writes of this pass build on what an earlier one returned.
     fn take(&mut self, claim: ServerClaim) {
-        self.context.own_writes.wrote(&self.key, claim.resource_version().as_deref());
+        self.context
+            .own_writes
+            .wrote(&self.key, claim.resource_version().as_deref());
         self.claim = claim;
     }
 
@@ -164,7 +174,12 @@ impl Pass<'_> {
     }
 
     fn server_name(&self) -> Option<String> {
-        let referenced = self.claim.spec.server_ref.as_ref().map(|reference| reference.name.clone());
+        let referenced = self
+            .claim
+            .spec
+            .server_ref
+            .as_ref()
+            .map(|reference| reference.name.clone());
         referenced.or_else(|| self.context.board.server_of(&self.uid()))
     }
 
@@ -228,7 +243,10 @@ impl Pass<'_> {
         let name = chosen.name_any();
         let soon = context.settings.resource.interval;
         let servers: Api<Server> = context.api();
-        let (server, claim) = (servers.get_opt(&name).await?, self.api.get_opt(&self.claim.name_any()).await?);
+        let (server, claim) = (
+            servers.get_opt(&name).await?,
+            self.api.get_opt(&self.claim.name_any()).await?,
+        );
         let (Some(server), Some(claim)) = (server, claim) else {
             return Ok(soon);
         };
@@ -236,7 +254,10 @@ impl Pass<'_> {
         if !same || selection::fits(&claim, &server).is_err() {
             return Ok(soon);
         }
-        if !context.leadership.valid_for(context.options.bmc.bmc_request_timeout.get()) {
+        if !context
+            .leadership
+            .valid_for(context.options.bmc.bmc_request_timeout.get())
+        {
             return Ok(soon);
         }
         let change = Change::Bind {
@@ -306,7 +327,11 @@ impl Pass<'_> {
     async fn unbound(&mut self, reason: &str, message: String) -> Result<(), Error> {
         let mut status = self.claim.status.clone().unwrap_or_default();
         status.phase = Some(ClaimPhase::Unbound);
-        conditions::set(&mut status.conditions, &Wish::no(BOUND, reason, message), self.context.now());
+        conditions::set(
+            &mut status.conditions,
+            &Wish::no(BOUND, reason, message),
+            self.context.now(),
+        );
         self.write_status(status).await
     }
 }

@@ -55,9 +55,18 @@ pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
     if server.spec.boot_configuration_ref.is_some() {
         return Err(Obstacle::DiscoveryNotOver);
     }
-    let tolerated = |taint| claim.spec.tolerations.iter().any(|toleration| toleration.tolerates(taint));
+    let tolerated = |taint| {
+        claim
+            .spec
+            .tolerations
+            .iter()
+            .any(|toleration| toleration.tolerates(taint))
+    };
     let taints = server.spec.taints.iter();
-    if taints.filter(|taint| taint.effect == TaintEffect::NoBind).any(|taint| !tolerated(taint)) {
+    if taints
+        .filter(|taint| taint.effect == TaintEffect::NoBind)
+        .any(|taint| !tolerated(taint))
+    {
         return Err(Obstacle::Tainted);
     }
     Ok(())
@@ -65,8 +74,16 @@ pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
 
 /// `serverRef` names the server; otherwise, or besides, `serverSelector` matches its labels; a claim with neither takes any.
 fn selects(claim: &ServerClaim, server: &Server) -> bool {
-    let named = claim.spec.server_ref.as_ref().is_none_or(|reference| reference.name == server.name_any());
-    let selected = claim.spec.server_selector.as_ref().is_none_or(|selector| matches(selector, server.labels()));
+    let named = claim
+        .spec
+        .server_ref
+        .as_ref()
+        .is_none_or(|reference| reference.name == server.name_any());
+    let selected = claim
+        .spec
+        .server_selector
+        .as_ref()
+        .is_none_or(|selector| matches(selector, server.labels()));
     named && selected
 }
 
@@ -279,7 +296,10 @@ mod tests {
         let servers: Vec<_> = ["a", "b", "c"].into_iter().map(|name| Arc::new(server(name))).collect();
         let mut picky = claim("picky", 1);
         picky.spec.server_ref = Some(LocalObjectReference::named("b"));
-        let claims: Vec<_> = [picky, claim("old", 2), claim("young", 3)].into_iter().map(Arc::new).collect();
+        let claims: Vec<_> = [picky, claim("old", 2), claim("young", 3)]
+            .into_iter()
+            .map(Arc::new)
+            .collect();
         let mut assigned = Vec::new();
         assign(claims.iter(), servers.iter(), |claim, server| {
             assigned.push((claim.name_any(), server.name_any()));

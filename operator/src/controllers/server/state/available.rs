@@ -48,7 +48,10 @@ mod tests {
         );
         let off = probing.power(ReportedPower::Off);
         assert_eq!(off.decide().step, Step::DiscardBoot);
-        assert_eq!(off.boot(BootView::Missing).decide().step, Step::Change(Change::EndDiscovery));
+        assert_eq!(
+            off.boot(BootView::Missing).decide().step,
+            Step::Change(Change::EndDiscovery)
+        );
         assert_eq!(world().decide().step, Step::Rest);
     }
 
@@ -58,7 +61,11 @@ mod tests {
             (World::held(), ServerState::Reserved),
             (World::residue(), ServerState::Cleanup),
         ] {
-            let step = world.in_state(ServerState::Available).power(ReportedPower::On).decide().step;
+            let step = world
+                .in_state(ServerState::Available)
+                .power(ReportedPower::On)
+                .decide()
+                .step;
             assert_eq!(step, Step::Enter(state));
         }
     }

@@ -252,7 +252,11 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
         }
         let operation = Operation::SecureErase(DriveUri::new(drive.id.as_str()));
         let name = operation.to_string();
-        let last = observed.status().operation.as_ref().filter(|last| last.operation == name);
+        let last = observed
+            .status()
+            .operation
+            .as_ref()
+            .filter(|last| last.operation == name);
         if last.is_some_and(|last| last.attempts >= EXPLAIN_AFTER && last.state == OperationState::Failed) {
             let message = last.and_then(|last| last.message.clone()).unwrap_or_default();
             for drive in updated.drives.iter_mut().filter(|other| other.id == drive.id) {
@@ -294,11 +298,7 @@ fn reset_bios(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decisi
             };
             Some(fail(observed, failed, "BIOSResetFailed", message))
         }
-        _ => Some(power::send(
-            observed,
-            Operation::ResetBios,
-            &observed.settings.resource,
-        )),
+        _ => Some(power::send(observed, Operation::ResetBios, &observed.settings.resource)),
     }
 }
 
@@ -313,7 +313,11 @@ fn wants_agent(cleanup: &CleanupStatus) -> bool {
 
 /// Step 3.
 fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
-    let report = observed.cleanup.report.as_ref().filter(|report| evidence::is_final(report));
+    let report = observed
+        .cleanup
+        .report
+        .as_ref()
+        .filter(|report| evidence::is_final(report));
     let Some(report) = report else {
         return network_boot::towards(observed, Purpose::Cleanup, CLEANUP);
     };
@@ -421,7 +425,9 @@ mod tests {
     const PULL: Operation = Operation::Reset(ResetType::ForceOff);
 
     fn world() -> World {
-        let mut world = World::releasing().in_state(ServerState::Cleanup).power(ReportedPower::Off);
+        let mut world = World::releasing()
+            .in_state(ServerState::Cleanup)
+            .power(ReportedPower::Off);
         world.status().boot_order = vec!["Boot0001".into(), "Boot0002".into()];
         world
     }
@@ -498,7 +504,10 @@ mod tests {
     fn begins_with_a_look_at_everything() {
         let decision = world().decide();
         let begun = recorded(&decision);
-        assert_eq!((begun.state, begun.epoch, begun.attempts), (CleanupState::Pending, 5, 1));
+        assert_eq!(
+            (begun.state, begun.epoch, begun.attempts),
+            (CleanupState::Pending, 5, 1)
+        );
         let mut pending = world().cleanup(|cleanup| cleanup.state = CleanupState::Pending);
         // Nothing read, nothing concluded.
         assert!(matches!(pending.decide().step, Step::Wait(_)));
@@ -564,7 +573,10 @@ mod tests {
         assert_eq!(world.decide().step, World::first(Operation::ResetBios));
         let accepted = world.clone().observed(&Operation::ResetBios, 1);
         assert_eq!(recorded(&accepted.decide()).bios_reset, Some(StepState::Pending));
-        assert_eq!(failure(&world.refused(&Operation::ResetBios, 3).decide()).0, "BIOSResetFailed");
+        assert_eq!(
+            failure(&world.refused(&Operation::ResetBios, 3).decide()).0,
+            "BIOSResetFailed"
+        );
     }
 
     #[test]
@@ -584,7 +596,11 @@ mod tests {
         );
         assert!(matches!(erasing.decide().step, Step::Wait(_)));
 
-        let mut done = reported(running.clone(), AgentState::Succeeded, &[("A", CleanupDriveState::Erased, "")]);
+        let mut done = reported(
+            running.clone(),
+            AgentState::Succeeded,
+            &[("A", CleanupDriveState::Erased, "")],
+        );
         assert!(matches!(done.decide().step, Step::Wait(_)), "BIOS not read yet");
         done.cleanup.bios = Some(Some(bios(false)));
         let decision = done.decide();
@@ -625,7 +641,10 @@ mod tests {
             World::first(PULL),
             "the agent has nothing more to do"
         );
-        assert_eq!(erased().armed().decide().step, World::first(Operation::ClearBootOverride));
+        assert_eq!(
+            erased().armed().decide().step,
+            World::first(Operation::ClearBootOverride)
+        );
         let mut altered = erased();
         altered.system.boot.boot_order = Some(vec!["Boot0002".into(), "Boot0001".into()]);
         let order = vec!["Boot0001".into(), "Boot0002".into()];
@@ -643,7 +662,10 @@ mod tests {
         });
         assert_eq!(done.decide().step, Step::Change(Change::Vacate));
         assert_eq!(done.clone().boot(BootView::Ready).decide().step, Step::DiscardBoot);
-        assert!(matches!(done.clone().power(ReportedPower::Unknown).decide().step, Step::Wait(_)));
+        assert!(matches!(
+            done.clone().power(ReportedPower::Unknown).decide().step,
+            Step::Wait(_)
+        ));
         let none = done.clone().cleanup(|cleanup| cleanup.drives.clear());
         assert_eq!(failure(&none.decide()).0, "IncompleteReport");
         // Evidence of an earlier epoch is none.
@@ -668,7 +690,10 @@ mod tests {
         let decision = late.decide();
         assert_eq!(
             failure(&decision),
-            ("CleanupTimeout", "cleanup did not finish within 3600s; not erased: Disk A")
+            (
+                "CleanupTimeout",
+                "cleanup did not finish within 3600s; not erased: Disk A"
+            )
         );
     }
 

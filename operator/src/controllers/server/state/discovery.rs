@@ -27,14 +27,20 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         return Decision::from(Step::RestartDiscovery).because(Wish::no(
             DISCOVERED,
             "DiscoveryTimeout",
-            format!("No probe registered within {}s", observed.settings.discovery_timeout.as_secs()),
+            format!(
+                "No probe registered within {}s",
+                observed.settings.discovery_timeout.as_secs()
+            ),
         ));
     }
     if !observed.has_own_boot_reference() {
         return Step::RestartDiscovery.into();
     }
     let decision = network_boot::towards(observed, Purpose::Discovery, DISCOVERED);
-    let left = observed.settings.discovery_timeout.saturating_sub(observed.time_in_state());
+    let left = observed
+        .settings
+        .discovery_timeout
+        .saturating_sub(observed.time_in_state());
     match decision.step {
         Step::Wait(time) => Decision {
             step: Step::Wait(time.min(left)),
@@ -64,7 +70,10 @@ mod tests {
     fn override_read_back_then_on_then_wait() {
         let on = Operation::Reset(ResetType::On);
         assert_eq!(world().decide().step, World::first(Operation::NetworkBoot));
-        assert!(matches!(world().sent(&Operation::NetworkBoot, 1).decide().step, Step::Wait(_)));
+        assert!(matches!(
+            world().sent(&Operation::NetworkBoot, 1).decide().step,
+            Step::Wait(_)
+        ));
         assert_eq!(world().armed().decide().step, World::first(on.clone()));
         // Sent, the override may be consumed at any moment: neither armed nor sent again.
         assert!(matches!(world().sent(&on, 1).decide().step, Step::Wait(_)));
@@ -75,7 +84,10 @@ mod tests {
         // The BMC accepted and did nothing.
         assert_eq!(
             world().armed().sent(&on, 1).later(121).decide().step,
-            Step::Send { operation: on, attempt: 2 }
+            Step::Send {
+                operation: on,
+                attempt: 2
+            }
         );
     }
 

@@ -89,14 +89,23 @@ mod tests {
         let ask = Operation::Reset(ResetType::GracefulShutdown);
         let force = Operation::Reset(ResetType::ForceOff);
         assert_eq!(running.decide().step, World::first(ask.clone()));
-        assert!(matches!(running.clone().sent(&ask, 1).later(60).decide().step, Step::Wait(_)));
-        assert_eq!(running.clone().sent(&ask, 1).later(130).decide().step, World::first(force));
+        assert!(matches!(
+            running.clone().sent(&ask, 1).later(60).decide().step,
+            Step::Wait(_)
+        ));
+        assert_eq!(
+            running.clone().sent(&ask, 1).later(130).decide().step,
+            World::first(force)
+        );
     }
 
     #[test]
     fn an_unreadable_bmc_changes_nothing() {
         assert!(matches!(world().unreadable().decide().step, Step::Wait(_)));
-        assert!(matches!(world().power(ReportedPower::Unknown).decide().step, Step::Wait(_)));
+        assert!(matches!(
+            world().power(ReportedPower::Unknown).decide().step,
+            Step::Wait(_)
+        ));
     }
 
     #[test]
@@ -121,13 +130,20 @@ mod tests {
         let decision = world.decide();
         assert!(matches!(decision.step, Step::Wait(_)));
         assert_eq!(decision.conditions[0].reason, "DiscoveryTimeout");
-        assert!(matches!(world.later(241).decide().step, Step::Change(Change::StartDiscovery { .. })));
+        assert!(matches!(
+            world.later(241).decide().step,
+            Step::Change(Change::StartDiscovery { .. })
+        ));
     }
 
     #[test]
     fn a_held_machine_is_never_discovered() {
         for world in [World::held(), World::releasing()] {
-            let step = world.in_state(ServerState::Initial).power(ReportedPower::On).decide().step;
+            let step = world
+                .in_state(ServerState::Initial)
+                .power(ReportedPower::On)
+                .decide()
+                .step;
             assert_eq!(step, Step::Enter(ServerState::Reserved));
         }
     }

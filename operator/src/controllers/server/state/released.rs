@@ -27,9 +27,13 @@ mod tests {
 
     #[test]
     fn waits_for_the_administrator_and_then_wipes() {
-        let retained = World::releasing().in_state(ServerState::Released).power(ReportedPower::Off);
+        let retained = World::releasing()
+            .in_state(ServerState::Released)
+            .power(ReportedPower::Off);
         assert_eq!(retained.decide().step, Step::Rest);
-        let cleared = World::residue().in_state(ServerState::Released).power(ReportedPower::Off);
+        let cleared = World::residue()
+            .in_state(ServerState::Released)
+            .power(ReportedPower::Off);
         assert_eq!(cleared.decide().step, Step::Enter(ServerState::Cleanup));
     }
 }

@@ -65,7 +65,12 @@ fn release(observed: &Observed<'_>) -> Decision {
         return decision;
     }
     decision.because(
-        Wish::no(WAITING_FOR_POWER_OFF, "PowerOffConfirmed", "BMC confirmed PowerState=Off").observing(generation),
+        Wish::no(
+            WAITING_FOR_POWER_OFF,
+            "PowerOffConfirmed",
+            "BMC confirmed PowerState=Off",
+        )
+        .observing(generation),
     )
 }
 
@@ -185,7 +190,10 @@ mod tests {
     fn a_provisioned_machine_is_never_imaged_again() {
         let booted = world().provisioning(Provisioning::Booted);
         assert_eq!(booted.decide().step, World::first(ON));
-        assert_eq!(booted.clone().armed().decide().step, World::first(Operation::ClearBootOverride));
+        assert_eq!(
+            booted.clone().armed().decide().step,
+            World::first(Operation::ClearBootOverride)
+        );
         assert_eq!(booted.power(ReportedPower::On).decide().step, Step::Rest);
         // It ran and stopped while nobody looked: the override is gone.
         let requested = world().provisioning(Provisioning::Requested);
@@ -206,7 +214,13 @@ mod tests {
         );
         // Accepted without effect: still armed, so it is sent again.
         let sent = requested.armed().sent(&ON, 1).later(121);
-        assert_eq!(sent.decide().step, Step::Send { operation: ON, attempt: 2 });
+        assert_eq!(
+            sent.decide().step,
+            Step::Send {
+                operation: ON,
+                attempt: 2
+            }
+        );
     }
 
     #[test]
@@ -221,7 +235,13 @@ mod tests {
         assert_eq!(off.decide().step, World::first(ASK));
         // Not forced, unless the administrator said so.
         let ignored = off.sent(&ASK, 1).later(130);
-        assert_eq!(ignored.decide().step, Step::Send { operation: ASK, attempt: 2 });
+        assert_eq!(
+            ignored.decide().step,
+            Step::Send {
+                operation: ASK,
+                attempt: 2
+            }
+        );
         assert_eq!(ignored.enforcing().decide().step, World::first(PULL));
         // Off wanted from the beginning: neither override nor power (W12).
         assert_eq!(world().claim_wants(Power::Off).decide().step, Step::Rest);
