@@ -1,0 +1,260 @@
+//! `metal-operator`: the deployed process. See the library for what it does; this is where the real clock, the operating
+//! system's randomness, sockets and signals come in.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use operator::edges::{Clock, Edges, Seed};
+use operator::serve::serve;
+use operator::{Operator, Options, bmc_http, logging};
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// How long answers under way may take after everything else has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// The kubelet sets it in every container; whoever has it runs in a cluster.
+const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
+
+fn main() -> ExitCode {
+    let options = match Options::from_arguments(std::env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            // Nothing can be done about a closed terminal.
+            let _ = error.print();
+            // The Go operator ends with 1 when a flag is missing or wrong.
+            return if error.use_stderr() {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    if let Err(error) = logging::install(&options) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    match start(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(error = format!("{error:#}"), "metal-operator failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: Options) -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("another TLS provider is installed"))?;
+    // One thread, as in a simulation: what was tested is what runs.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no async runtime")?
+        .block_on(run(options))
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let sockets = Sockets::of(&options)?;
+    let edges = edges(&options).await?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        identity = edges.identity,
+        "metal-operator starts"
+    );
+    let operator = Operator::new(options, edges)?;
+    // The servers outlive the work: while it drains, probes of the kubelet and agents get an answer.
+    let (stop, close) = (CancellationToken::new(), CancellationToken::new());
+    let mut servers = sockets.open(&operator, &close).await?;
+    let outcome = supervise(&operator, &mut signals, &mut servers, &stop).await;
+    close.cancel();
+    let answered = async { while servers.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_ANSWERS, answered).await.is_err() {
+        warn!("requests that were still being answered are dropped");
+    }
+    outcome
+}
+
+/// Runs the operator until it has ended, orderly after the first signal.
+async fn supervise(
+    operator: &Operator,
+    signals: &mut Signals,
+    servers: &mut JoinSet<()>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut work = std::pin::pin!(operator.run(stop.clone()));
+    let mut deaf = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut work => {
+                ended?;
+                if deaf {
+                    bail!("an HTTP server ended, so that nobody could reach this process");
+                }
+                info!("stopped: BMC sessions are closed, the lease is released");
+                return Ok(());
+            }
+            name = signals.next() => {
+                if stop.is_cancelled() {
+                    bail!("{name} while stopping: ended at once, BMC sessions and the lease are left to expire");
+                }
+                info!(signal = name, "stopping; another signal ends the process at once");
+                stop.cancel();
+            }
+            Some(_) = servers.join_next(), if !deaf => {
+                deaf = true;
+                stop.cancel();
+            }
+        }
+    }
+}
+
+/// The signals that end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// Where the process listens.
+struct Sockets {
+    registry: SocketAddr,
+    health: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+}
+
+impl Sockets {
+    fn of(options: &Options) -> anyhow::Result<Self> {
+        Ok(Self {
+            registry: SocketAddr::new(options.serving.bind_address, options.registry.registry_port),
+            health: options.health_probe_bind_address()?,
+            metrics: options.metrics_bind_address()?,
+        })
+    }
+
+    async fn open(&self, operator: &Operator, close: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
+        let wanted = [
+            ("registry", Some(self.registry), operator.registry_router()),
+            ("health", self.health, operator.health_router()),
+            ("metrics", self.metrics, operator.metrics_router()),
+        ];
+        let mut servers = JoinSet::new();
+        for (name, address, router) in wanted {
+            if let Some(address) = address {
+                serve(name, address, router, close.clone(), &mut servers).await?;
+            }
+        }
+        Ok(servers)
+    }
+}
+
+async fn edges(options: &Options) -> anyhow::Result<Edges> {
+    let config = kube_config(options.kubeconfig.as_deref()).await?;
+    Ok(Edges {
+        kube: kube::Client::try_from(config).context("cannot set up the Kubernetes client")?,
+        bmc_http: bmc_http::service(
+            options.certificate_policy(),
+            options.bmc.bmc_ca_file.as_deref(),
+            // Whoever takes longer to be connected to cannot be operated in time either.
+            options.bmc.bmc_request_timeout.get(),
+        )?,
+        clock: clock(),
+        seed: Seed::from_entropy(random()?),
+        identity: identity()?,
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the real clock enters")]
+fn clock() -> Clock {
+    Arc::new(jiff::Timestamp::now)
+}
+
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .context("the operating system gives no randomness")?;
+    Ok(bytes)
+}
+
+/// As client-go does it: where to look, and a suffix, because the next process of a pod must not take itself for this one.
+fn identity() -> anyhow::Result<String> {
+    let host = nix::unistd::gethostname().context("this machine has no name")?;
+    Ok(format!("{}_{}", host.to_string_lossy(), hex::encode(random::<8>()?)))
+}
+
+/// The given kubeconfig, else that of the pod, else the default one.
+async fn kube_config(given: Option<&Path>) -> anyhow::Result<kube::Config> {
+    let (kubeconfig, origin) = match given {
+        Some(paths) => (
+            read_kubeconfig(paths),
+            "--kubeconfig (environment KUBECONFIG) cannot be used",
+        ),
+        None if std::env::var_os(IN_CLUSTER).is_some() => {
+            return kube::Config::incluster().with_context(|| {
+                format!("{IN_CLUSTER} is set, but this is no pod with a service account; give --kubeconfig")
+            });
+        }
+        None => (
+            Kubeconfig::read().map_err(without_content),
+            "neither --kubeconfig (environment KUBECONFIG) is given nor is this a pod, and the default kubeconfig cannot \
+             be used",
+        ),
+    };
+    kube::Config::from_custom_kubeconfig(kubeconfig.context(origin)?, &KubeConfigOptions::default())
+        .await
+        .context(origin)
+}
+
+/// `KUBECONFIG` may name several files; the first one that says something wins.
+fn read_kubeconfig(paths: &Path) -> anyhow::Result<Kubeconfig> {
+    std::env::split_paths(paths).try_fold(Kubeconfig::default(), |merged, path| {
+        let next = Kubeconfig::read_from(&path)
+            .map_err(without_content)
+            .with_context(|| path.display().to_string())?;
+        Ok(merged.merge(next)?)
+    })
+}
+
+/// What the YAML parser says quotes the file, and what it quotes may be the administrator's key.
+fn without_content(error: KubeconfigError) -> anyhow::Error {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(place) => anyhow!(
+                "line {}, column {} is not as in a kubeconfig",
+                place.line(),
+                place.column()
+            ),
+            None => anyhow!("not a kubeconfig"),
+        },
+        KubeconfigError::ReadConfig(error, _) => error.into(),
+        other => other.into(),
+    }
+}
