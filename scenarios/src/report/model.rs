@@ -331,6 +331,23 @@ impl ScenarioReport {
             .map(|server| server.name.as_str())
             .collect()
     }
+
+    /// Whether it is the violations that made it fail: then they say what the details of the failure say, and more.
+    pub fn fails_by_violation(&self) -> bool {
+        let Outcome::Failed(failure) = &self.outcome else {
+            return false;
+        };
+        self.violations
+            .iter()
+            .any(|violation| failure.details.contains(&violation.message))
+    }
+
+    /// The violations that name `server`, its machine, or a claim it served.
+    pub fn violations_of<'a>(&'a self, server: &'a ServerTimeline) -> impl Iterator<Item = &'a Violation> {
+        self.violations
+            .iter()
+            .filter(|violation| server.is_named_by(&violation.objects.iter().map(String::as_str).collect()))
+    }
 }
 
 impl ServerTimeline {
