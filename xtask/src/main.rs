@@ -1,1 +1,44 @@
-fn main() {}
+//! `cargo xtask`: the one entry point of this repository. Every command is a plain function behind typed arguments.
+
+mod commands;
+mod repository;
+
+use clap::{Parser, Subcommand};
+use commands::{generated, sim};
+use repository::Repository;
+use std::process::ExitCode;
+
+/// Bare-metal servers, operated and proven without a rack of hardware.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 120)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Sim(sim::Arguments),
+    Crds(generated::CrdsArguments),
+}
+
+/// Errors are what kept a command from doing its work; a command that found something wrong says so itself and fails.
+fn main() -> miette::Result<ExitCode> {
+    let command = CommandLine::parse().command;
+    let repository = Repository::find()?;
+    match command {
+        Command::Sim(arguments) => sim::run(&repository, &arguments),
+        Command::Crds(arguments) => generated::crds(&repository, &arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask sim`: builds the simulator and hands everything over to it.
+//!
+//! The simulator is a process of its own: it replaces the clock and the randomness of the C library (docs/determinism.md), which no
+//! other program may. It is built in the release profile, because thousands of servers are simulated.
+
+use crate::repository::Repository;
+use miette::{Context, IntoDiagnostic};
+use std::ffi::OsString;
+use std::process::{Command, ExitCode, ExitStatus};
+
+const EXAMPLES: &str = "\
+Arguments of the simulator:
+  --seed N       everything that is random follows from it
+  --servers N    the parameter `servers` of scenarios that have it
+  --report DIR   write report.html, JSON and JUnit XML
+  --trace FILE   write the trace, line by line, to compare two runs
+  SCENARIO…      names of scenarios (scenarios/scripts); default: all
+  -- --help      all there are, told by the simulator itself
+
+Examples:
+  cargo xtask sim --seed 1
+  cargo xtask sim --seed 7 --servers 100 life-cycle
+  cargo xtask sim --seed 7 --trace target/trace.txt operator-crash-in-every-state";
+
+/// Run the scenarios in one thread under virtual time, from one seed
+///
+/// Hours pass in seconds. The same seed gives the same trace on any machine; its hash is printed last.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Handed to the simulator as they are.
+    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
+    eprintln!("building the simulator (release profile; the first time takes minutes)");
+    if !cargo(repository, &["build"], &[])?.success() {
+        miette::bail!(
+            help = "what the compiler says is above; nothing was simulated",
+            "the simulator does not build"
+        );
+    }
+    let status = cargo(repository, &["run", "--quiet"], &arguments.arguments)?;
+    // It has said itself what is wrong. Killed by a signal, it has no code.
+    Ok(match status.code() {
+        Some(0) => ExitCode::SUCCESS,
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        None => miette::bail!("the simulator was ended by a signal: {status}"),
+    })
+}
+
+fn cargo(repository: &Repository, command: &[&str], arguments: &[OsString]) -> miette::Result<ExitStatus> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(command)
+        .args(["--release", "--package", "scenarios", "--bin", "sim", "--manifest-path"])
+        .arg(repository.path("Cargo.toml"));
+    if !arguments.is_empty() {
+        cargo.arg("--").args(arguments);
+    }
+    cargo.status().into_diagnostic().wrap_err("cargo cannot be started")
+}
