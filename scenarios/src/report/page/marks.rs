@@ -29,8 +29,8 @@ pub(super) fn word(kind: MarkerKind) -> &'static str {
         MarkerKind::Stop => "operator stop",
         MarkerKind::Start => "operator start",
         MarkerKind::Boot => "boot",
-        MarkerKind::Write => "drive written",
-        MarkerKind::Erase => "drive erased",
+        MarkerKind::Write => "drive write",
+        MarkerKind::Erase => "drive erasure",
         MarkerKind::Event => "warning",
         MarkerKind::Operation => "reset",
     }

@@ -4,13 +4,17 @@
 //! | module | subject |
 //! |---|---|
 //! | `view` | what the templates show: verdict, order, texts |
-//! | `timeline` | where spans and markers are on the time axis |
+//! | `timeline` | what happened in a scenario, on its time axis |
+//! | `row` | a server in a timeline |
 //! | `axis` | positions and ticks |
+//! | `blocks` | spans, their classes and what they say |
 //! | `marks` | markers that would lie on each other become one |
 //! | `story` | the timeline of a server as a list, for whoever reads instead of looks |
 
 mod axis;
+mod blocks;
 mod marks;
+mod row;
 mod story;
 mod timeline;
 mod view;

@@ -5,7 +5,7 @@ for (const controls of document.querySelectorAll(".script")) controls.hidden = f
 
 // A link into something closed opens it.
 function reveal() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = document.getElementById(location.hash.slice(1));
   if (!target) return;
   for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
   target.scrollIntoView();
@@ -46,6 +46,33 @@ for (const timeline of document.querySelectorAll(".timeline")) {
     event.preventDefault();
     zoom(timeline, event.deltaY < 0 ? 1.25 : 0.8, event.clientX - timeline.getBoundingClientRect().left);
   }, { passive: false });
+}
+
+// A line under the pointer says which moment it is at.
+function moment(millis) {
+  const pad = (number, digits) => String(Math.floor(number)).padStart(digits, "0");
+  const hours = Math.floor(millis / 3_600_000);
+  const minutes = (millis / 60_000) % 60;
+  const head = hours ? `${hours}:${pad(minutes, 2)}` : pad(minutes, 1);
+  return `${head}:${pad((millis / 1000) % 60, 2)}.${pad(millis % 1000, 3)}`;
+}
+for (const canvas of document.querySelectorAll(".canvas")) {
+  const track = canvas.querySelector(".lines .track");
+  const cursor = document.createElement("i");
+  const label = document.createElement("b");
+  cursor.className = "cursor";
+  cursor.append(label);
+  canvas.addEventListener("pointermove", (event) => {
+    const { left, width } = track.getBoundingClientRect();
+    const share = (event.clientX - left) / width;
+    const names = canvas.parentElement.getBoundingClientRect().left + (left - canvas.getBoundingClientRect().left);
+    if (share > 1 || event.clientX < names) return cursor.remove();
+    cursor.style.left = `${share * 100}%`;
+    cursor.classList.toggle("left", share > 0.9);
+    label.textContent = moment(share * canvas.dataset.end);
+    track.append(cursor);
+  });
+  canvas.addEventListener("pointerleave", () => cursor.remove());
 }
 
 // Tooltips at once, where the browser would let one wait. The title moves aside meanwhile, lest both be shown.

@@ -1,10 +1,10 @@
-//! What happened to every server, as positions on the time axis.
+//! What happened in a scenario, as positions on the time axis: servers that something is wrong with first, a crowd of others folded.
 
-use super::axis::{Axis, Percent, Tick};
-use super::marks::{Mark, is_alert, marks, word};
-use super::story::{self, Line};
-use crate::report::model::{Marker, MarkerKind, Millis, ScenarioReport, ServerTimeline, StepOutcome};
-use crate::report::words::{length, moment};
+use super::axis::{Axis, Tick};
+use super::blocks::{Block, state_class};
+use super::marks::{Mark, marks, word};
+use super::row::Row;
+use crate::report::model::{MarkerKind, Millis, ScenarioReport, ServerTimeline};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -17,10 +17,13 @@ const DRAWN: usize = 250;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct TimelineView {
+    /// Length of the axis.
+    end: Millis,
     ticks: Vec<Tick>,
-    /// What concerns all servers, drawn across all lanes.
+    /// What must not be overlooked on any lane, drawn across all of them.
     lines: Vec<Mark>,
-    operator: Vec<Mark>,
+    /// What concerns all servers.
+    everywhere: Vec<Mark>,
     steps: Vec<Block>,
     in_sight: Vec<Row>,
     folded: Vec<Row>,
@@ -31,69 +34,39 @@ pub(super) struct TimelineView {
     states: Vec<(&'static str, String)>,
 }
 
-/// A server.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Row {
-    id: String,
-    name: String,
-    machine: Option<String>,
-    /// Something is wrong with it.
-    concerned: bool,
-    open: bool,
-    alerts: Vec<Mark>,
-    states: Vec<Block>,
-    lanes: Vec<Lane>,
-    doings: Vec<Mark>,
-    story: Vec<Line>,
-}
-
-/// Spans of one subject.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Lane {
-    name: &'static str,
-    blocks: Vec<Block>,
-}
-
-/// A span.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Block {
-    left: Percent,
-    width: Percent,
-    class: &'static str,
-    label: String,
-    tip: String,
-}
-
 impl TimelineView {
     /// The timelines of `scenario`. `id` is unique on the page.
     pub(super) fn new(scenario: &ScenarioReport, id: &str) -> Self {
-        let axis = Axis::until(end(scenario));
+        let end = end(scenario);
+        let axis = Axis::until(end);
         let concerned = scenario.concerned_servers();
-        let (mut first, mut rest): (Vec<_>, Vec<_>) = scenario
-            .servers
-            .iter()
-            .partition(|server| concerned.contains(server.name.as_str()));
-        let drawn: usize = DRAWN.max(first.len());
-        let left_out = scenario.servers.len().saturating_sub(drawn);
-        rest.truncate(drawn - first.len());
-        let room = IN_SIGHT.saturating_sub(first.len()).min(rest.len());
+        let is_concerned = |server: &&ServerTimeline| concerned.contains(server.name.as_str());
+        let (mut in_sight, mut rest): (Vec<_>, Vec<_>) = scenario.servers.iter().partition(is_concerned);
+        let drawn = DRAWN.max(in_sight.len());
+        rest.truncate(drawn - in_sight.len());
+        let room = IN_SIGHT.saturating_sub(in_sight.len()).min(rest.len());
         // A fold of one or two rows would only hide them.
         let room = if rest.len() - room <= 2 { rest.len() } else { room };
         let folded = rest.split_off(room);
-        first.append(&mut rest);
-        let open = scenario.servers.len() <= OPEN;
-        let row = |server: &&ServerTimeline| {
-            let concerned = concerned.contains(server.name.as_str());
-            row(axis, scenario, server, concerned, open || concerned, id)
+        in_sight.append(&mut rest);
+        let row = |server: &ServerTimeline| {
+            let mut row = Row::new(axis, scenario, server, id);
+            row.concerned = is_concerned(&server);
+            row.open = row.concerned || scenario.servers.len() <= OPEN;
+            row
         };
+        let steps = scenario.steps.iter().enumerate();
         Self {
+            end,
             ticks: axis.ticks(),
             lines: marks(axis, scenario.markers.iter().filter(|marker| is_line(marker.kind))),
-            operator: marks(axis, &scenario.markers),
-            steps: steps(axis, scenario),
-            in_sight: first.iter().map(row).collect(),
-            folded: folded.iter().map(row).collect(),
-            left_out,
+            everywhere: marks(axis, &scenario.markers),
+            steps: steps
+                .filter_map(|(index, step)| Block::of_step(axis, index + 1, step))
+                .collect(),
+            in_sight: in_sight.into_iter().map(row).collect(),
+            folded: folded.into_iter().map(row).collect(),
+            left_out: scenario.servers.len().saturating_sub(drawn),
             kinds: kinds(scenario),
             states: states(scenario),
         }
@@ -114,159 +87,6 @@ fn end(scenario: &ScenarioReport) -> Millis {
 
 fn is_line(kind: MarkerKind) -> bool {
     matches!(kind, MarkerKind::Violation | MarkerKind::Crash)
-}
-
-fn row(axis: Axis, scenario: &ScenarioReport, server: &ServerTimeline, concerned: bool, open: bool, id: &str) -> Row {
-    let mut alerts: Vec<Marker> = server
-        .markers
-        .iter()
-        .filter(|marker| is_alert(marker.kind))
-        .cloned()
-        .collect();
-    alerts.extend(scenario.violations_of(server).map(|violation| Marker {
-        at: violation.at,
-        kind: MarkerKind::Violation,
-        text: format!("{}: {}", violation.invariant, violation.message),
-    }));
-    alerts.sort_by_key(|marker| marker.at);
-    let doings = server.markers.iter().filter(|marker| !is_alert(marker.kind));
-    Row {
-        id: format!("{id}-{}", server.name),
-        name: server.name.clone(),
-        machine: server.machine.clone().filter(|machine| *machine != server.name),
-        concerned,
-        open,
-        states: server
-            .states
-            .iter()
-            .map(|span| {
-                let reason = span
-                    .reason
-                    .as_ref()
-                    .map(|reason| format!("\n{reason}"))
-                    .unwrap_or_default();
-                block(
-                    axis,
-                    (span.from, span.to),
-                    state_class(&span.state),
-                    &span.state,
-                    &reason,
-                )
-            })
-            .collect(),
-        lanes: lanes(axis, server),
-        doings: marks(axis, doings),
-        story: story::tell(server, &alerts),
-        alerts: marks(axis, &alerts),
-    }
-}
-
-fn lanes(axis: Axis, server: &ServerTimeline) -> Vec<Lane> {
-    let claims = server.claims.iter().map(|span| {
-        let epoch = span
-            .epoch
-            .map(|epoch| format!("\ntenancy epoch {epoch}"))
-            .unwrap_or_default();
-        block(axis, (span.from, span.to), "claim", &span.claim, &epoch)
-    });
-    let power = server
-        .power
-        .iter()
-        .map(|span| block(axis, (span.from, span.to), power_class(&span.state), &span.state, ""));
-    let guests = server.guests.iter().map(|span| {
-        let ended = span
-            .ended
-            .as_ref()
-            .map(|why| format!("\nended: {why}"))
-            .unwrap_or_default();
-        block(
-            axis,
-            (span.from, span.to),
-            guest_class(&span.guest),
-            &span.guest,
-            &ended,
-        )
-    });
-    let lanes = [
-        ("claim", claims.collect::<Vec<_>>()),
-        ("power", power.collect()),
-        ("runs", guests.collect()),
-    ];
-    lanes
-        .into_iter()
-        .filter(|(_, blocks)| !blocks.is_empty())
-        .map(|(name, blocks)| Lane { name, blocks })
-        .collect()
-}
-
-fn steps(axis: Axis, scenario: &ScenarioReport) -> Vec<Block> {
-    scenario
-        .steps
-        .iter()
-        .enumerate()
-        .filter_map(|(index, step)| {
-            let (from, Millis(lasted)) = (step.started?, step.duration?);
-            let class = match step.outcome {
-                StepOutcome::Passed => "passed",
-                StepOutcome::Failed { .. } => "failed",
-                StepOutcome::NotReached => return None,
-            };
-            let tip = format!("\n{}: {}", step.kind, step.title);
-            let number = (index + 1).to_string();
-            Some(block(
-                axis,
-                (from, Millis(from.0.saturating_add(lasted))),
-                class,
-                &number,
-                &tip,
-            ))
-        })
-        .collect()
-}
-
-fn block(axis: Axis, (from, to): (Millis, Millis), class: &'static str, label: &str, more: &str) -> Block {
-    let (left, right) = (axis.place(from), axis.place(to));
-    let lasted = length(Millis(to.0.saturating_sub(from.0)));
-    Block {
-        left,
-        // Subtracting brings back the digits that rounding took away.
-        width: Percent(((right.0 - left.0) * 100.0).round() / 100.0),
-        class,
-        label: label.to_owned(),
-        tip: format!("{label}\n{} – {} ({lasted}){more}", moment(from), moment(to)),
-    }
-}
-
-/// A class of the style sheet; one for everything it does not know.
-fn state_class(state: &str) -> &'static str {
-    match state {
-        "Initial" => "initial",
-        "Discovery" => "discovery",
-        "Available" => "available",
-        "Reserved" => "reserved",
-        "Cleanup" => "cleanup",
-        "Released" => "released",
-        "Error" => "error",
-        "Parked" => "parked",
-        _ => "unknown",
-    }
-}
-
-fn power_class(state: &str) -> &'static str {
-    match state {
-        "On" => "on",
-        "Off" => "off",
-        _ => "changing",
-    }
-}
-
-/// What came over the network is ours (probe, wipe agent, installer) or asked for by the tenant; what is on a drive is the tenant's.
-fn guest_class(guest: &str) -> &'static str {
-    match guest.split_once(':').map_or(guest, |(device, _)| device) {
-        "network" => "network",
-        "drive" => "drive",
-        _ => "guest",
-    }
 }
 
 fn kinds(scenario: &ScenarioReport) -> Vec<(String, &'static str)> {

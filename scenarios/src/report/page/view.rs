@@ -237,6 +237,13 @@ mod tests {
     }
 
     #[test]
+    fn findings_are_told_once() {
+        let told = |scenario: ScenarioReport| ScenarioView::new(0, &scenario, false).findings.len();
+        assert_eq!(told(sample::late()), 3);
+        assert_eq!(told(sample::failed()), 0, "the violation says them");
+    }
+
+    #[test]
     fn a_report_of_one_scenario_shows_it() {
         let mut run = sample::small();
         run.scenarios = vec![sample::passed()];

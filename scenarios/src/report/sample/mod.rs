@@ -194,6 +194,70 @@ fn broken() -> ScenarioReport {
     }
 }
 
+/// Fails by an expectation that was not met in time, among servers that are fine.
+pub(super) fn late() -> ScenarioReport {
+    let end = minutes(150);
+    let mut servers: Vec<_> = (1..=9)
+        .map(|number| {
+            let mut machine = Machine::new(&format!("node-{number}"));
+            machine.discovered(minutes(number));
+            if number != 7 {
+                machine.claimed(minutes(18 + number), &format!("default/db-{number}"), 1);
+                machine.wiped(minutes(80 + 3 * number));
+            }
+            machine.finish(end)
+        })
+        .collect();
+    servers[6].markers.extend((0..12).map(|attempt| Marker {
+        at: minutes(20 + attempt * 10),
+        kind: MarkerKind::Fault,
+        text: format!("fault at PATCH /redfish/v1/Systems/System.1 (attempt {})", attempt + 1),
+    }));
+    let what = "ServerClaim default/db-7";
+    ScenarioReport {
+        description: "Nine servers, nine claims, and a BMC that refuses every change. Its claim must get another server or say why not.".to_owned(),
+        outcome: Outcome::Failed(Failure {
+            message: format!("{what} was not as expected within 2 h"),
+            at: end,
+            step: Some("every claim is bound, or says why not".to_owned()),
+            file: "scenarios/scripts/nine-servers-nine-claims.yaml".to_owned(),
+            line: Some(27),
+            details: vec![
+                "object.status.phase == 'Bound' || object.status.conditions.exists(c, c.type == 'Bound' && c.reason != '')".to_owned(),
+                "  object.status.phase is \"Unbound\"".to_owned(),
+                "  object.status.conditions is []".to_owned(),
+            ],
+            objects: vec![
+                ObjectDump {
+                    object: what.to_owned(),
+                    yaml: "kind: ServerClaim\nmetadata:\n  name: db-7\n  namespace: default\nstatus:\n  phase: Unbound\n  conditions: []\n".to_owned(),
+                },
+                ObjectDump {
+                    object: "Server node-7-system-0".to_owned(),
+                    yaml: "kind: Server\nmetadata:\n  name: node-7-system-0\nstatus:\n  state: Available\n".to_owned(),
+                },
+            ],
+        }),
+        duration: end,
+        steps: vec![
+            step("register all", 0, StepOutcome::Passed, Some((minutes(0), minutes(20)))),
+            step(
+                "every claim is bound, or says why not",
+                1,
+                StepOutcome::Failed {
+                    message: format!("{what} was not as expected within 2 h"),
+                },
+                Some((minutes(30), end)),
+            ),
+        ],
+        servers,
+        log_tail: (0..40)
+            .map(|line| format!("2:29:{:02}.000  WARN bind: node-7-system-0: 503 Service Unavailable, again in 10 m", line + 20))
+            .collect(),
+        ..scenario("nine-servers-nine-claims")
+    }
+}
+
 /// Many servers with claims that come and go, faults and crashes.
 fn fleet(servers: u64) -> ScenarioReport {
     let end = minutes(600);
@@ -238,7 +302,7 @@ fn fleet(servers: u64) -> ScenarioReport {
 #[test]
 fn hundreds_of_servers_make_a_page_that_can_be_opened() {
     let mut report = small();
-    report.scenarios.push(fleet(300));
+    report.scenarios.extend([late(), fleet(300)]);
     let page = super::page::render(&report).expect("rendered");
     assert!(page.len() < 16_000_000, "{} bytes", page.len());
     if let Some(dir) = std::env::var_os("SAMPLE_REPORT") {
