@@ -7,7 +7,7 @@ mod template;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -25,6 +25,9 @@ use crate::identity;
 use crate::machine::hardware::Hardware;
 use crate::machine::{Machine, Moment, Out};
 use crate::redfish::delivery::{self, Delivery};
+
+/// Where addresses are counted from if a fleet does not say.
+const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 8, 0, 1);
 
 /// All machines of a run. Cheap to clone.
 #[derive(Clone)]
@@ -73,7 +76,7 @@ impl Fleet {
         let mut endpoints = BTreeMap::new();
         for machine in template::expand(spec)? {
             let index = bmcs.len();
-            let endpoint = endpoint(&machine, index, shared.edges.seed);
+            let endpoint = endpoint(&machine, spec.first_address, index, shared.edges.seed);
             if by_name.insert(machine.name.clone(), index).is_some() {
                 return Err(FleetError::DuplicateName(machine.name));
             }
@@ -247,13 +250,13 @@ fn new_bmc(
     Ok(Bmc::new(index, endpoint, Arc::clone(shared), machine))
 }
 
-fn endpoint(spec: &MachineSpec, index: usize, seed: u64) -> BmcEndpoint {
+fn endpoint(spec: &MachineSpec, first_address: Option<Ipv4Addr>, index: usize, seed: u64) -> BmcEndpoint {
     let bmc = &spec.bmc;
     BmcEndpoint {
         address: bmc
             .address
             .clone()
-            .unwrap_or_else(|| default_address(index).to_string()),
+            .unwrap_or_else(|| default_address(first_address, index).to_string()),
         port: bmc.port,
         mac_address: bmc
             .mac_address
@@ -264,11 +267,12 @@ fn endpoint(spec: &MachineSpec, index: usize, seed: u64) -> BmcEndpoint {
     }
 }
 
-/// 127.8.0.1, 127.8.0.2, … without the addresses that end in 0 or 255.
-fn default_address(index: usize) -> IpAddr {
-    let octet = |value: usize| u8::try_from(value).unwrap_or(u8::MAX);
-    let (block, host) = (index / 254, index % 254);
-    IpAddr::from([127, octet(8 + block / 256), octet(block % 256), octet(host + 1)])
+/// Counts up from the first address, without the addresses that end in 0 or 255.
+fn default_address(first: Option<Ipv4Addr>, index: usize) -> Ipv4Addr {
+    let first = first.unwrap_or(FIRST_ADDRESS).to_bits();
+    let (block, host) = (first >> 8, (first & 0xff).max(1) - 1);
+    let index = host + u32::try_from(index).unwrap_or(u32::MAX - host);
+    Ipv4Addr::from_bits(((block + index / 254) << 8) | (index % 254 + 1))
 }
 
 #[cfg(test)]
@@ -277,9 +281,15 @@ mod tests {
 
     #[test]
     fn default_addresses_are_distinct_hosts() {
-        let all: std::collections::BTreeSet<IpAddr> = (0..10_000).map(default_address).collect();
+        let all: std::collections::BTreeSet<Ipv4Addr> = (0..10_000).map(|index| default_address(None, index)).collect();
         assert_eq!(all.len(), 10_000);
-        assert_eq!(default_address(0).to_string(), "127.8.0.1");
-        assert_eq!(default_address(254).to_string(), "127.8.1.1");
+        for (first, index, expected) in [
+            (None, 0, "127.8.0.1"),
+            (None, 254, "127.8.1.1"),
+            (Some([127, 20, 3, 200]), 0, "127.20.3.200"),
+            (Some([127, 20, 3, 254]), 1, "127.20.4.1"),
+        ] {
+            assert_eq!(default_address(first.map(Ipv4Addr::from), index).to_string(), expected);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a fleet file says. Everything has a default, so that `machines: [{name: a}]` is a complete fleet.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ use crate::secret::Secret;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FleetSpec {
     pub machines: Vec<MachineSpec>,
+    /// BMCs without an address of their own get this one and those that follow. Default: 127.8.0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_address: Option<Ipv4Addr>,
 }
 
 /// One machine, or with `count` a template for many. In a template every text may contain `{index}`, which becomes
@@ -200,7 +203,7 @@ pub struct BootSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct BmcSpec {
-    /// Address or host name. Default: an address of its own in 127/8, counted up from 127.8.0.1.
+    /// Address or host name. Default: an address of its own, counted up from `firstAddress` of the fleet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     pub port: u16,

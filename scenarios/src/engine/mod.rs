@@ -24,8 +24,9 @@ mod steps;
 mod time;
 pub mod world;
 
-pub use run::run;
+pub use run::{not_run, play_steps, run};
 pub use secrets::Secrets;
+pub(crate) use steps::with_causes;
 
 /// Told about steps while they run, for progress bars.
 pub trait Progress: Send + Sync {

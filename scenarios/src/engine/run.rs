@@ -31,13 +31,8 @@ pub async fn run(scenario: &Scenario, testbed: Arc<dyn Testbed>, progress: &dyn 
     let lacks = scenario.lacks(&capabilities);
     if !lacks.is_empty() {
         let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
-        return ScenarioReport {
-            outcome: Outcome::Skipped {
-                because: format!("this world lacks {}", lacks.join(", ")),
-            },
-            steps: scenario.steps.iter().map(not_reached).collect(),
-            ..blank(scenario, clock())
-        };
+        let because = format!("this world lacks {}", lacks.join(", "));
+        return not_run(scenario, clock(), Outcome::Skipped { because });
     }
 
     let started_at = clock();
@@ -77,6 +72,35 @@ pub async fn run(scenario: &Scenario, testbed: Arc<dyn Testbed>, progress: &dyn 
         .collect();
     observer.judge_end(&truths);
     story.conclude(started_at)
+}
+
+/// Carries out the steps of `scenario` in a world that is not to be judged and goes on afterwards.
+///
+/// # Errors
+/// Which step failed, and why.
+pub async fn play_steps(scenario: &Scenario, testbed: Arc<dyn Testbed>) -> Result<(), String> {
+    let observer = Observer::attach(&testbed);
+    let pace = Pace {
+        scale: testbed.time_scale(),
+        is_virtual: testbed.capabilities().contains(&Capability::VirtualTime),
+    };
+    let mut steps = Steps::new(&testbed, &observer, pace);
+    for step in &scenario.steps {
+        steps
+            .run(step)
+            .await
+            .map_err(|failure| format!("{}: {}", step.title, failure.message))?;
+    }
+    Ok(())
+}
+
+/// The report of a scenario of which not one step was tried.
+pub fn not_run(scenario: &Scenario, at: Timestamp, outcome: Outcome) -> ScenarioReport {
+    ScenarioReport {
+        outcome,
+        steps: scenario.steps.iter().map(not_reached).collect(),
+        ..blank(scenario, at)
+    }
 }
 
 /// What has been told so far.

@@ -325,7 +325,7 @@ fn testbed(error: TestbedError) -> StepFailure {
 }
 
 /// An error and what caused it, on one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -21,3 +21,4 @@ mod write;
 pub use model::*;
 pub use recorder::{Recorded, Recorder};
 pub use write::{WriteError, WrittenFiles, write};
+pub use words::{length, moment};

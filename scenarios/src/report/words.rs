@@ -3,7 +3,7 @@
 use super::model::Millis;
 
 /// A length: `350 ms`, `4.2 s`, `12 m 30 s`, `2 h 05 m`, `3 d 02 h`.
-pub(super) fn length(time: Millis) -> String {
+pub fn length(time: Millis) -> String {
     let Millis(millis) = time;
     let seconds = (millis + 500) / 1000;
     match millis {
@@ -21,7 +21,7 @@ pub(super) fn length(time: Millis) -> String {
 }
 
 /// A moment, exactly: `0:04.200`, `12:30.000`, `2:05:00.000`.
-pub(super) fn moment(time: Millis) -> String {
+pub fn moment(time: Millis) -> String {
     let Millis(millis) = time;
     let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
     let rest = millis % 1000;
@@ -33,7 +33,7 @@ pub(super) fn moment(time: Millis) -> String {
 }
 
 /// `1 server`, `2 servers`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 {
         format!("1 {noun}")
     } else {

@@ -1,11 +1,30 @@
 //! One running world: an embedded cluster, a fleet of emulated machines, the boot server stand-in and the operator, wired together
 //! over their wire protocols. [`Testbed`] is what the engine may ask of any.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `world` | builds a world and answers the engine |
+//! | `wire` | how its parts reach each other: sockets or memory |
+//! | `operator_process` | the operator, crashed, stopped and started |
+//! | `flags` | the operator's command line in a world of some speed |
+//! | `hub` | every event of a world, in order |
+//! | [`log_lines`] | log lines as events |
+//! | `slot` | an address whose owner comes and goes |
+
+mod flags;
+mod hub;
+pub mod log_lines;
+mod operator_process;
+mod slot;
+pub(crate) mod wire;
+pub(crate) mod world;
+
+pub use hub::Observer;
 
 use crate::edges::Clock;
 use crate::script::Capability;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Namespace of the operator's own objects in every world.
 pub const MANAGER_NAMESPACE: &str = "metal-operator-system";
@@ -30,7 +49,7 @@ pub trait Testbed: Send + Sync {
     async fn machine_action(&self, machine: &str, action: bmc_emulator::AdminAction) -> Result<(), TestbedError>;
     async fn operator(&self, action: OperatorAction) -> Result<(), TestbedError>;
     /// `observer` is called for every event from now on, in order, on the thread that caused it.
-    fn observe(&self, observer: Arc<dyn Fn(&WorldEvent) + Send + Sync>);
+    fn observe(&self, observer: Observer);
     /// Ends the run in an orderly way: the operator stops and closes its BMC sessions. The truth stays inspectable.
     async fn finish(&self) -> Result<(), TestbedError>;
 }

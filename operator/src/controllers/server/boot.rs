@@ -18,9 +18,6 @@ use crate::ignition::{BootSecretsRequest, boot_secrets, is_made_for};
 use crate::ownership::reservation::Change;
 use crate::registry::Purpose;
 
-/// bcrypt cost of the password in the ignition (contract section 8.3).
-const PASSWORD_HASH_COST: u32 = 10;
-
 /// The epoch that a boot configuration was made for.
 pub fn epoch_of(configuration: &ServerBootConfiguration) -> Option<i64> {
     configuration.annotations().get(keys::EPOCH_ANNOTATION)?.parse().ok()
@@ -115,7 +112,7 @@ async fn make_secrets(
             image: &context.options.probe_image,
             registry_url: &context.registry_url,
             token: &token,
-            password_hash_cost: PASSWORD_HASH_COST,
+            password_hash_cost: context.options.password_hash_cost,
             owner: None,
         },
         &context.seed,

@@ -1,0 +1,240 @@
+//! Runs scenarios, each in a world of its own on one thread.
+
+use crate::edges::{Clock, system_clock, virtual_clock};
+use crate::engine::{self, Progress};
+use crate::report::{Millis, Outcome, ScenarioReport};
+use crate::script::Scenario;
+use crate::testbed::log_lines::LogLines;
+pub use crate::testbed::log_lines::Logs;
+use crate::testbed::wire::Wire;
+use crate::testbed::wire::memory::MemoryWire;
+use crate::testbed::wire::sockets::{Addresses, SocketWire};
+use crate::testbed::world::{Foundation, World};
+use crate::testbed::{MachineInfo, TestbedError};
+use crate::trace::Trace;
+use jiff::Timestamp;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is worth recording of a run: the operator's decisions, not the chatter of its libraries.
+pub const DEFAULT_LOG_FILTER: &str = "warn,operator=info,scenarios=info,probe=info,kube_emulator=info,bmc_emulator=info";
+
+/// Every simulation begins at 2030-01-01T00:00:00Z.
+pub const EPOCH: Timestamp = Timestamp::constant(1_893_456_000, 0);
+
+/// How a scenario is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Root of all randomness that is the world's own.
+    pub seed: u64,
+    /// Hardware, and the operator's patience with it, is this many times as fast as in reality. 1 in virtual time.
+    pub time_scale: f64,
+    /// Which log lines are recorded.
+    pub log_filter: String,
+    pub logs: Logs,
+}
+
+/// Runs `scenario` on loopback sockets in real time, on this thread.
+pub fn in_real_time(scenario: &Scenario, settings: &Settings, progress: &dyn Progress) -> ScenarioReport {
+    let start = tokio::time::Instant::now();
+    let outcome = with_directory(|directory| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| TestbedError::failed("there is no runtime", error))?;
+        let log_lines = LogLines::new(settings.logs);
+        let _guard = subscribe(&log_lines, settings, system_clock())?;
+        runtime.block_on(async {
+            let foundation = foundation(settings, system_clock(), directory, log_lines, random_token()?);
+            let wire = SocketWire::new(&foundation.admin_token, Addresses::OwnBlock, directory);
+            let world = World::start(scenario, foundation, wire).await?;
+            Ok(play(scenario, world, progress).await)
+        })
+    });
+    let mut report = outcome.unwrap_or_else(|error| broken(scenario, system_clock()(), &error));
+    report.seed = settings.seed;
+    report.wall_time = Some(Millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)));
+    report
+}
+
+/// Runs `scenario` in memory and in virtual time, on this thread. Everything that happens goes to the trace that `trace` makes.
+///
+/// The same seed gives the same trace only where the process belongs to the simulation alone, as in the binary `sim`. `directory`
+/// is for files the operator reads.
+pub fn in_virtual_time(
+    scenario: &Scenario,
+    settings: &Settings,
+    directory: &Path,
+    progress: &dyn Progress,
+    trace: impl FnOnce(Clock) -> Arc<Trace>,
+) -> ScenarioReport {
+    let outcome = (|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|error| TestbedError::failed("there is no runtime", error))?;
+        let _entered = runtime.enter();
+        let clock = virtual_clock(EPOCH);
+        let log_lines = LogLines::new(settings.logs);
+        let _guard = subscribe(&log_lines, settings, clock.clone())?;
+        let trace = trace(clock.clone());
+        runtime.block_on(async {
+            let token = format!("simulation-{}", settings.seed);
+            let mut foundation = foundation(settings, clock, directory, log_lines, token);
+            foundation.is_virtual = true;
+            foundation.first_observer = Some(Arc::new(move |event| trace.event(event)));
+            let wire = MemoryWire::new(settings.seed, &foundation.admin_token);
+            let world = World::start(scenario, foundation, wire).await?;
+            Ok(play(scenario, world, progress).await)
+        })
+    })();
+    let mut report = outcome.unwrap_or_else(|error: TestbedError| broken(scenario, EPOCH, &error));
+    report.seed = settings.seed;
+    report
+}
+
+/// A world that stands.
+pub struct Standing {
+    pub kubeconfig: String,
+    /// Signs the certificates of the BMCs.
+    pub bmc_ca_pem: String,
+    pub machines: Vec<MachineInfo>,
+    /// The emulator's admin API, and the bearer token it asks for.
+    pub admin_url: String,
+    pub admin_token: String,
+    pub registry_url: String,
+    pub boot_url: String,
+    pub metrics_url: String,
+}
+
+/// A world that stays until Ctrl-C, with the BMCs at their well-known addresses: calls `ready` once everything serves, then plays
+/// the steps of `scenario`.
+///
+/// # Errors
+/// The world cannot be built, or a step failed.
+pub fn until_interrupted(
+    scenario: &Scenario,
+    settings: &Settings,
+    ready: &mut dyn FnMut(&Standing),
+) -> Result<(), TestbedError> {
+    with_directory(|directory| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| TestbedError::failed("there is no runtime", error))?;
+        let log_lines = LogLines::new(settings.logs);
+        let _guard = subscribe(&log_lines, settings, system_clock())?;
+        runtime.block_on(stand(scenario, settings, directory, log_lines, ready))
+    })
+}
+
+async fn stand(
+    scenario: &Scenario,
+    settings: &Settings,
+    directory: &Path,
+    log_lines: LogLines,
+    ready: &mut dyn FnMut(&Standing),
+) -> Result<(), TestbedError> {
+    let (token, admin_token) = (random_token()?, random_token()?);
+    let foundation = foundation(settings, system_clock(), directory, log_lines, token);
+    let wire = SocketWire::new(&foundation.admin_token, Addresses::AsStated, directory);
+    let world = Arc::new(World::start(scenario, foundation, wire).await?);
+    let standing = {
+        let mut wire = world.wire.lock().await;
+        let admin_url = wire.publish("admin", world.fleet.admin_router(&admin_token)).await?;
+        Standing {
+            kubeconfig: wire.kubeconfig(),
+            bmc_ca_pem: wire.bmc_ca_pem(),
+            machines: crate::testbed::Testbed::machines(world.as_ref()),
+            admin_url,
+            admin_token,
+            registry_url: world.urls.registry.clone(),
+            boot_url: world.urls.boot.clone(),
+            metrics_url: world.urls.metrics.clone(),
+        }
+    };
+    ready(&standing);
+    let played = engine::play_steps(scenario, world.clone());
+    let outcome = tokio::select! {
+        biased;
+        () = interrupted() => Ok(()),
+        outcome = played => match outcome {
+            Ok(()) => { interrupted().await; Ok(()) }
+            Err(why) => Err(TestbedError::failed("the testbed could not be filled", why)),
+        },
+    };
+    let finished = crate::testbed::Testbed::finish(world.as_ref()).await;
+    world.close().await;
+    outcome.and(finished)
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without signals there is nothing to wait for but the end of the process.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn play<W: Wire + 'static>(scenario: &Scenario, world: World<W>, progress: &dyn Progress) -> ScenarioReport {
+    let world = Arc::new(world);
+    let report = engine::run(scenario, world.clone(), progress).await;
+    world.close().await;
+    report
+}
+
+fn foundation(
+    settings: &Settings,
+    clock: Clock,
+    directory: &Path,
+    log_lines: LogLines,
+    admin_token: String,
+) -> Foundation {
+    Foundation {
+        seed: settings.seed,
+        time_scale: settings.time_scale,
+        clock,
+        is_virtual: false,
+        admin_token,
+        directory: directory.to_owned(),
+        log_lines,
+        first_observer: None,
+    }
+}
+
+fn subscribe(
+    log_lines: &LogLines,
+    settings: &Settings,
+    clock: Clock,
+) -> Result<tracing::subscriber::DefaultGuard, TestbedError> {
+    let subscriber = log_lines
+        .subscriber(&settings.log_filter, clock)
+        .map_err(|error| TestbedError::failed("log lines cannot be recorded", error))?;
+    Ok(tracing::subscriber::set_default(subscriber))
+}
+
+fn with_directory<T>(run: impl FnOnce(&Path) -> Result<T, TestbedError>) -> Result<T, TestbedError> {
+    let directory = tempfile::tempdir()
+        .map_err(|error| TestbedError::failed("there is no place for temporary files; set TMPDIR", error))?;
+    run(directory.path())
+}
+
+/// 32 hexadecimal digits nobody can guess.
+fn random_token() -> Result<String, TestbedError> {
+    let mut bytes = [0; 16];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .map_err(|_| TestbedError::failed("there is no token", "the operating system gives no randomness"))?;
+    Ok(uuid::Uuid::from_bytes(bytes).simple().to_string())
+}
+
+fn broken(scenario: &Scenario, at: Timestamp, error: &TestbedError) -> ScenarioReport {
+    engine::not_run(
+        scenario,
+        at,
+        Outcome::Broken {
+            why: engine::with_causes(error),
+        },
+    )
+}

@@ -1,0 +1,89 @@
+//! Everything in one thread: function calls with latencies from the seed.
+
+use super::{BmcFace, Wire};
+use crate::edges::HttpService;
+use crate::net::{Latency, Network, kube_client};
+use crate::testbed::TestbedError;
+use async_trait::async_trait;
+use axum::Router;
+use bmc_emulator::{Fleet, FleetSpec};
+use kube_emulator::KubeEmulator;
+use std::ops::RangeInclusive;
+
+/// One way, in microseconds: a data centre's API server, a service next door, a BMC's small CPU.
+const API_SERVER: RangeInclusive<u64> = 500..=3_000;
+const SERVICE: RangeInclusive<u64> = 200..=2_000;
+const BMC: RangeInclusive<u64> = 5_000..=40_000;
+
+/// The network of one simulated world.
+pub(crate) struct MemoryWire {
+    seed: u64,
+    token: String,
+    network: Network,
+    cluster: Option<KubeEmulator>,
+}
+
+impl MemoryWire {
+    pub(crate) fn new(seed: u64, token: &str) -> Self {
+        Self {
+            seed,
+            token: token.to_owned(),
+            network: Network::default(),
+            cluster: None,
+        }
+    }
+}
+
+#[async_trait]
+impl Wire for MemoryWire {
+    async fn publish_cluster(&mut self, cluster: &KubeEmulator) -> Result<(), TestbedError> {
+        self.cluster = Some(cluster.clone());
+        Ok(())
+    }
+
+    fn kube(&self, user: &str) -> Result<kube::Client, TestbedError> {
+        let cluster = self
+            .cluster
+            .as_ref()
+            .ok_or_else(|| TestbedError::failed("there is no client", "the cluster is not published yet"))?;
+        let latency = Latency::new(self.seed, &format!("kube/{user}"), API_SERVER);
+        Ok(kube_client(cluster.router(), &self.token, latency))
+    }
+
+    async fn publish(&mut self, name: &'static str, router: Router) -> Result<String, TestbedError> {
+        let authority = format!("{name}.testbed:80");
+        let latency = Latency::new(self.seed, &authority, SERVICE);
+        self.network.listen(&authority, router, latency);
+        Ok(format!("http://{name}.testbed"))
+    }
+
+    fn http(&self) -> Result<HttpService, TestbedError> {
+        Ok(self.network.http())
+    }
+
+    async fn publish_fleet(&mut self, fleet: &Fleet) -> Result<(), TestbedError> {
+        // One stream for all of them: ten thousand generators would cost more than the machines do.
+        let latency = Latency::new(self.seed, "bmc", BMC);
+        for bmc in fleet.bmcs() {
+            let endpoint = bmc.endpoint();
+            let authority = format!("{}:{}", endpoint.address, endpoint.port);
+            self.network.listen(&authority, bmc.router(), latency.clone());
+        }
+        Ok(())
+    }
+
+    fn place(&self, _: &mut FleetSpec) {}
+
+    fn bmc_face(&self) -> BmcFace<'_> {
+        BmcFace {
+            scheme: "http",
+            ca_file: None,
+        }
+    }
+
+    fn bmc_http(&self) -> Result<HttpService, TestbedError> {
+        Ok(self.network.http())
+    }
+
+    async fn close(&mut self) {}
+}

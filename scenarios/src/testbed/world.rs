@@ -1,0 +1,337 @@
+//! One running world: cluster, machines, boot server and operator, wired together.
+
+use super::flags::{self, Surroundings};
+use super::hub::{Hub, Observer};
+use super::log_lines::LogLines;
+use super::operator_process::{Faces, OperatorProcess};
+use super::wire::Wire;
+use super::{IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Password, Testbed, TestbedError, WorldEvent};
+use crate::boot_server::{self, BootServer};
+use crate::edges::Clock;
+use crate::guest::Guests;
+use crate::script::{Capability, Scenario};
+use ::operator::edges::Seed;
+use async_trait::async_trait;
+use bmc_emulator::{AdminAction, Bmc, Fault, Fleet, FleetSpec, MachineTruth};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::PostParams;
+use kube_emulator::KubeEmulator;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Watches that lag further behind than this are told to list again.
+const WATCH_HISTORY: usize = 10_000;
+
+/// What a world is built from besides its scenario.
+pub(crate) struct Foundation {
+    pub seed: u64,
+    pub time_scale: f64,
+    pub clock: Clock,
+    pub is_virtual: bool,
+    /// The token that may do everything in the cluster.
+    pub admin_token: String,
+    /// For files the operator reads.
+    pub directory: PathBuf,
+    pub log_lines: LogLines,
+    /// Sees everything from the very first event on.
+    pub first_observer: Option<Observer>,
+}
+
+/// URLs of a world.
+#[derive(Clone, Debug)]
+pub(crate) struct Urls {
+    pub boot: String,
+    pub registry: String,
+    pub metrics: String,
+}
+
+/// A world in which a scenario runs.
+pub(crate) struct World<W> {
+    pub(super) wire: Mutex<W>,
+    pub(super) fleet: Fleet,
+    pub(super) urls: Urls,
+    hub: Arc<Hub>,
+    clock: Clock,
+    time_scale: f64,
+    is_virtual: bool,
+    machines: Vec<MachineInfo>,
+    user: kube::Client,
+    operator: Mutex<OperatorProcess>,
+    stop: CancellationToken,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl<W: Wire> World<W> {
+    /// Starts everything; the operator last.
+    pub(crate) async fn start(scenario: &Scenario, foundation: Foundation, mut wire: W) -> Result<Self, TestbedError> {
+        let Foundation {
+            seed,
+            time_scale,
+            clock,
+            ..
+        } = foundation;
+        let (hub, stop, mut tasks) = (Arc::new(Hub::default()), CancellationToken::new(), JoinSet::new());
+        if let Some(observer) = foundation.first_observer {
+            hub.observe(observer);
+        }
+        foundation.log_lines.connect(&hub);
+
+        let cluster = KubeEmulator::new(kube_emulator::Settings {
+            clock: clock.clone(),
+            seed,
+            admin_token: foundation.admin_token,
+            watch_history: WATCH_HISTORY,
+        });
+        let of_commits = hub.clone();
+        cluster.observe(Arc::new(move |commit| of_commits.tell(WorldEvent::Kube(commit.clone()))));
+        let (controllers, until) = (cluster.clone(), stop.clone());
+        tasks.spawn(async move { controllers.run_controllers(until).await });
+        wire.publish_cluster(&cluster).await?;
+        let user = wire.kube("user")?;
+        install(&user).await?;
+
+        let faces = Faces::default();
+        let registry_url = wire.publish("registry", faces.registry.router()).await?;
+        let metrics = wire.publish("metrics", faces.metrics.router()).await?;
+        wire.publish("health", faces.health.router()).await?;
+        let boot = boot_server(&mut wire, &clock, &stop, &mut tasks).await?;
+
+        let fleet = fleet(scenario, &boot, seed, time_scale, &clock, &wire)?;
+        let of_machines = hub.clone();
+        fleet.observe(Arc::new(move |event| of_machines.tell(WorldEvent::Machine(event.clone()))));
+        wire.publish_fleet(&fleet).await?;
+        let (running, until) = (fleet.clone(), stop.clone());
+        tasks.spawn(async move { running.run(until).await });
+
+        let mac_prefixes = mac_prefixes(scenario, &foundation.directory)?;
+        let face = wire.bmc_face();
+        let surroundings = Surroundings {
+            time_scale,
+            registry_url: &registry_url,
+            bmc_scheme: face.scheme,
+            bmc_ca_file: face.ca_file,
+            mac_prefixes_file: mac_prefixes.as_deref(),
+        };
+        let edges = ::operator::Edges {
+            kube: wire.kube("operator")?,
+            bmc_http: wire.bmc_http()?,
+            clock: clock.clone(),
+            seed: Seed::from(seed),
+            identity: "metal-operator".to_owned(),
+        };
+        let mut operator = OperatorProcess::new(flags::arguments(&surroundings, &scenario.operator), edges, faces);
+        operator.start()?;
+        let machines = fleet.bmcs().iter().map(|bmc| machine(bmc, face.scheme)).collect();
+        Ok(Self {
+            urls: Urls {
+                boot,
+                registry: registry_url,
+                metrics,
+            },
+            wire: Mutex::new(wire),
+            fleet,
+            hub,
+            clock,
+            time_scale,
+            is_virtual: foundation.is_virtual,
+            machines,
+            user,
+            operator: Mutex::new(operator),
+            stop,
+            tasks: Mutex::new(tasks),
+        })
+    }
+
+    /// Ends what [`Testbed::finish`] leaves inspectable.
+    pub(crate) async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.lock().await.shutdown().await;
+        self.wire.lock().await.close().await;
+    }
+
+    fn bmc(&self, machine: &str) -> Result<Bmc, TestbedError> {
+        self.fleet.bmc(machine).ok_or_else(|| {
+            let known: Vec<&str> = self.machines.iter().map(|machine| machine.name.as_str()).collect();
+            TestbedError::UnknownMachine {
+                name: machine.to_owned(),
+                known: known.join(", "),
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl<W: Wire + 'static> Testbed for World<W> {
+    fn kube(&self) -> kube::Client {
+        self.user.clone()
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    fn capabilities(&self) -> BTreeSet<Capability> {
+        let mut all = BTreeSet::from([
+            Capability::Power,
+            Capability::NetworkBoot,
+            Capability::Erase,
+            Capability::Inspect,
+            Capability::Faults,
+            Capability::OperatorControl,
+        ]);
+        if self.is_virtual {
+            all.insert(Capability::VirtualTime);
+        }
+        all
+    }
+
+    fn time_scale(&self) -> f64 {
+        self.time_scale
+    }
+
+    fn machines(&self) -> Vec<MachineInfo> {
+        self.machines.clone()
+    }
+
+    fn inspect(&self, machine: &str) -> Option<MachineTruth> {
+        self.fleet.bmc(machine).map(|bmc| bmc.inspect())
+    }
+
+    async fn inject(&self, machine: &str, fault: Fault) -> Result<(), TestbedError> {
+        let injected = self.bmc(machine)?.inject(fault);
+        injected
+            .map(|_| ())
+            .map_err(|error| TestbedError::failed(format!("the fault cannot be injected into {machine}"), error))
+    }
+
+    async fn clear_faults(&self, machine: &str) -> Result<(), TestbedError> {
+        self.bmc(machine)?.clear_faults();
+        Ok(())
+    }
+
+    async fn machine_action(&self, machine: &str, action: AdminAction) -> Result<(), TestbedError> {
+        self.bmc(machine)?
+            .apply(action)
+            .map_err(|error| TestbedError::failed(format!("the action is not possible on {machine}"), error))
+    }
+
+    async fn operator(&self, action: OperatorAction) -> Result<(), TestbedError> {
+        let mut operator = self.operator.lock().await;
+        if action == OperatorAction::Crash {
+            // What a crashed process still does is nobody's event: it is told first.
+            self.hub.tell(WorldEvent::Operator(action));
+            return operator.act(action).await;
+        }
+        operator.act(action).await?;
+        self.hub.tell(WorldEvent::Operator(action));
+        Ok(())
+    }
+
+    fn observe(&self, observer: Observer) {
+        self.hub.observe(observer);
+    }
+
+    async fn finish(&self) -> Result<(), TestbedError> {
+        let mut operator = self.operator.lock().await;
+        // A scenario may leave it stopped or crashed.
+        if operator.is_running() { operator.stop().await } else { Ok(()) }
+    }
+}
+
+/// What an administrator does before the operator comes: kinds and its namespace.
+async fn install(client: &kube::Client) -> Result<(), TestbedError> {
+    let failed = |what: &str, error: kube::Error| TestbedError::failed(format!("{what} cannot be created"), error);
+    let crds = Api::all(client.clone());
+    for crd in crds::manifest::all() {
+        let name = crd.metadata.name.clone().unwrap_or_default();
+        crds.create(&PostParams::default(), &crd)
+            .await
+            .map_err(|error| failed(&name, error))?;
+    }
+    let namespace = Namespace {
+        metadata: ObjectMeta {
+            name: Some(MANAGER_NAMESPACE.to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..Namespace::default()
+    };
+    Api::all(client.clone())
+        .create(&PostParams::default(), &namespace)
+        .await
+        .map_err(|error| failed(MANAGER_NAMESPACE, error))?;
+    Ok(())
+}
+
+async fn boot_server<W: Wire>(
+    wire: &mut W,
+    clock: &Clock,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<String, TestbedError> {
+    // Its own URL stands in what it serves, so the address comes first.
+    let slot = super::slot::Slot::default();
+    let url = wire.publish("boot", slot.router()).await?;
+    let settings = boot_server::Settings {
+        service_url: url.clone(),
+        allowed_registries: vec![IMAGE_REGISTRY.to_owned()],
+    };
+    let server = BootServer::new(wire.kube("boot-server")?, settings, clock.clone());
+    slot.set(Some(server.router()));
+    let until = stop.clone();
+    tasks.spawn(async move { server.run(until).await });
+    Ok(url)
+}
+
+fn fleet<W: Wire>(
+    scenario: &Scenario,
+    boot_url: &str,
+    seed: u64,
+    time_scale: f64,
+    clock: &Clock,
+    wire: &W,
+) -> Result<Fleet, TestbedError> {
+    let mut spec: FleetSpec = scenario.fleet.clone();
+    wire.place(&mut spec);
+    for machine in &mut spec.machines {
+        machine.boot.server_url.get_or_insert_with(|| boot_url.to_owned());
+    }
+    let http = wire.http()?;
+    let edges = bmc_emulator::Edges {
+        clock: clock.clone(),
+        guest: Arc::new(Guests::new(http.clone(), clock.clone())),
+        http,
+        seed,
+        time_scale,
+    };
+    Fleet::new(&spec, edges).map_err(|error| TestbedError::failed("the fleet cannot be built", error))
+}
+
+fn mac_prefixes(scenario: &Scenario, directory: &Path) -> Result<Option<PathBuf>, TestbedError> {
+    let Some(text) = scenario.operator.mac_prefix_file() else {
+        return Ok(None);
+    };
+    let path = directory.join("mac-prefixes.yaml");
+    std::fs::write(&path, text)
+        .map_err(|error| TestbedError::failed(format!("{} cannot be written", path.display()), error))?;
+    Ok(Some(path))
+}
+
+fn machine(bmc: &Bmc, scheme: &str) -> MachineInfo {
+    let endpoint = bmc.endpoint();
+    MachineInfo {
+        name: bmc.name().to_owned(),
+        system_uuid: bmc.system_uuid().to_string(),
+        address: endpoint.address,
+        port: endpoint.port,
+        mac: endpoint.mac_address,
+        scheme: scheme.to_owned(),
+        username: endpoint.username,
+        password: Password(endpoint.password.expose().to_owned()),
+    }
+}
