@@ -53,9 +53,9 @@ pub(crate) struct Urls {
 
 /// A world in which a scenario runs.
 pub(crate) struct World<W> {
-    pub(super) wire: Mutex<W>,
-    pub(super) fleet: Fleet,
-    pub(super) urls: Urls,
+    pub(crate) wire: Mutex<W>,
+    pub(crate) fleet: Fleet,
+    pub(crate) urls: Urls,
     hub: Arc<Hub>,
     clock: Clock,
     time_scale: f64,
