@@ -17,7 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What is worth recording of a run: the operator's decisions, not the chatter of its libraries.
-pub const DEFAULT_LOG_FILTER: &str = "warn,operator=info,scenarios=info,probe=info,kube_emulator=info,bmc_emulator=info";
+pub const DEFAULT_LOG_FILTER: &str =
+    "warn,operator=info,scenarios=info,probe=info,kube_emulator=info,bmc_emulator=info";
 
 /// Every simulation begins at 2030-01-01T00:00:00Z.
 pub const EPOCH: Timestamp = Timestamp::constant(1_893_456_000, 0);

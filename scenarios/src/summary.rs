@@ -39,7 +39,11 @@ fn failed(text: &mut String, failure: &Failure) {
         Some(line) => format!("{}:{line}", failure.file),
         None => failure.file.clone(),
     };
-    line(text, 0, &format!("{place}: {} (at {})", failure.message, moment(failure.at)));
+    line(
+        text,
+        0,
+        &format!("{place}: {} (at {})", failure.message, moment(failure.at)),
+    );
     if let Some(step) = &failure.step {
         line(text, 2, &format!("in step: {step}"));
     }
@@ -48,7 +52,11 @@ fn failed(text: &mut String, failure: &Failure) {
     }
     let names: Vec<&str> = failure.objects.iter().map(|dump| dump.object.as_str()).collect();
     if !names.is_empty() {
-        line(text, 2, &format!("about {}; their contents are in the report", names.join(", ")));
+        line(
+            text,
+            2,
+            &format!("about {}; their contents are in the report", names.join(", ")),
+        );
     }
 }
 
@@ -61,7 +69,11 @@ fn line(text: &mut String, indent: usize, content: &str) {
 
 /// How many steps passed, of how many.
 pub fn steps(report: &ScenarioReport) -> (usize, usize) {
-    let passed = report.steps.iter().filter(|step| step.outcome == StepOutcome::Passed).count();
+    let passed = report
+        .steps
+        .iter()
+        .filter(|step| step.outcome == StepOutcome::Passed)
+        .count();
     (passed, report.steps.len())
 }
 
@@ -82,7 +94,9 @@ mod tests {
                 step: Some("all are offered".to_owned()),
                 file: "demo.yaml".to_owned(),
                 line: Some(12),
-                details: vec!["object.status.state == 'Available' is false:\n  object.status.state = 'Error'".to_owned()],
+                details: vec![
+                    "object.status.state == 'Available' is false:\n  object.status.state = 'Error'".to_owned(),
+                ],
                 objects: Vec::new(),
             }),
             seed: 1,

@@ -108,7 +108,10 @@ fn fold(value: &Value, state: u64) -> u64 {
             None => bytes(bytes(state, b"n"), number.to_string().as_bytes()),
         },
         Value::String(text) => bytes(bytes(state, text.as_bytes()), b"\""),
-        Value::Array(items) => bytes(items.iter().fold(bytes(state, b"["), |state, item| fold(item, state)), b"]"),
+        Value::Array(items) => bytes(
+            items.iter().fold(bytes(state, b"["), |state, item| fold(item, state)),
+            b"]",
+        ),
         Value::Object(fields) => {
             let all = fields.iter().fold(bytes(state, b"{"), |state, (key, value)| {
                 fold(value, bytes(bytes(state, key.as_bytes()), b":"))

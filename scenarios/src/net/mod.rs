@@ -95,7 +95,11 @@ impl Network {
         };
         host.latency.travel().await;
         let request = request.map(Body::from);
-        let response = host.router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let response = host
+            .router
+            .oneshot(request)
+            .await
+            .unwrap_or_else(|never| match never {});
         let (parts, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
         host.latency.travel().await;
@@ -134,15 +138,28 @@ mod tests {
         let network = Network::default();
         let router = Router::new().route("/hello", get(|| async { "world" })).route(
             "/drop",
-            get(|| async { axum::response::Response::builder().extension(ConnectionDropped).body(Body::empty()).expect("plain") }),
+            get(|| async {
+                axum::response::Response::builder()
+                    .extension(ConnectionDropped)
+                    .body(Body::empty())
+                    .expect("plain")
+            }),
         );
         network.listen("host:80", router, Latency::new(1, "test", 1000..=2000));
         let http = network.http();
         let start = tokio::time::Instant::now();
-        let answer = http.clone().oneshot(request("http://host/hello")).await.expect("an answer");
+        let answer = http
+            .clone()
+            .oneshot(request("http://host/hello"))
+            .await
+            .expect("an answer");
         assert_eq!(answer.body(), "world");
         assert!((2..=5).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
-        let refused = http.clone().oneshot(request("http://host:81/hello")).await.expect_err("nobody");
+        let refused = http
+            .clone()
+            .oneshot(request("http://host:81/hello"))
+            .await
+            .expect_err("nobody");
         assert!(refused.is::<ConnectionRefused>(), "{refused}");
         let closed = http.oneshot(request("http://host:80/drop")).await.expect_err("dropped");
         assert!(closed.is::<ConnectionClosed>(), "{closed}");

@@ -25,7 +25,7 @@ pub const ALL: [KnownKind; 12] = [
     known("Secret", "", "v1", "secrets", true),
     known("ConfigMap", "", "v1", "configmaps", true),
     known("Namespace", "", "v1", "namespaces", false),
-    known("Event", "events.k8s.io", "v1", "events", true),
+    known("Event", "", "v1", "events", true),
     known("Lease", "coordination.k8s.io", "v1", "leases", true),
 ];
 

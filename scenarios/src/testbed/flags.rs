@@ -68,11 +68,18 @@ pub(super) fn arguments(world: &Surroundings<'_>, spec: &OperatorSpec) -> Vec<St
             flags.insert(name.to_owned(), value.to_owned());
         }
     }
-    flags.into_iter().map(|(name, value)| format!("--{name}={value}")).collect()
+    flags
+        .into_iter()
+        .map(|(name, value)| format!("--{name}={value}"))
+        .collect()
 }
 
 fn scaled(name: &str, duration: Duration, time_scale: f64) -> Duration {
-    let shortest = if name.ends_with("-timeout") { SHORTEST_LIMIT } else { SHORTEST };
+    let shortest = if name.ends_with("-timeout") {
+        SHORTEST_LIMIT
+    } else {
+        SHORTEST
+    };
     duration.div_f64(time_scale).max(shortest.min(duration))
 }
 
@@ -98,7 +105,8 @@ mod tests {
 
     #[test]
     fn hardware_times_are_those_of_the_operator() {
-        let options = Options::from_arguments(arguments(&world(1.0), &OperatorSpec::default())).expect("good arguments");
+        let options =
+            Options::from_arguments(arguments(&world(1.0), &OperatorSpec::default())).expect("good arguments");
         let with_ours = arguments(&world(1.0), &OperatorSpec::default()).into_iter().chain(
             HARDWARE_TIMES
                 .iter()
@@ -115,7 +123,12 @@ mod tests {
             ..OperatorSpec::default()
         };
         let arguments = arguments(&world(100.0), &spec);
-        let of = |name: &str| arguments.iter().filter(|argument| argument.starts_with(name)).collect::<Vec<_>>();
+        let of = |name: &str| {
+            arguments
+                .iter()
+                .filter(|argument| argument.starts_with(name))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("--power-polling-interval="), ["--power-polling-interval=100ms"]);
         assert_eq!(of("--resource-polling-interval="), ["--resource-polling-interval=50ms"]);
         assert_eq!(of("--cleanup-timeout="), ["--cleanup-timeout=36000ms"]);

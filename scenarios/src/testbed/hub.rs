@@ -69,11 +69,15 @@ mod tests {
             lock(&of_seen).push(format!("<{line}"));
             if line == "first" {
                 let hub = of_hub.upgrade().expect("alive");
-                hub.tell(WorldEvent::Log { line: "second".to_owned() });
+                hub.tell(WorldEvent::Log {
+                    line: "second".to_owned(),
+                });
             }
             lock(&of_seen).push(format!("{line}>"));
         }));
-        hub.tell(WorldEvent::Log { line: "first".to_owned() });
+        hub.tell(WorldEvent::Log {
+            line: "first".to_owned(),
+        });
         assert_eq!(*lock(&seen), ["<first", "first>", "<second", "second>"]);
     }
 }

@@ -49,7 +49,8 @@ impl OperatorProcess {
         if self.running.is_some() {
             return Err(impossible("starting the operator", "it is running already"));
         }
-        let failed = |error: &dyn std::fmt::Display| TestbedError::failed("the operator cannot be started", error.to_string());
+        let failed =
+            |error: &dyn std::fmt::Display| TestbedError::failed("the operator cannot be started", error.to_string());
         let options = Options::from_arguments(&self.arguments).map_err(|error| failed(&error))?;
         self.instances += 1;
         let edges = Edges {

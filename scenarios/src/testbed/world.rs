@@ -5,7 +5,9 @@ use super::hub::{Hub, Observer};
 use super::log_lines::LogLines;
 use super::operator_process::{Faces, OperatorProcess};
 use super::wire::Wire;
-use super::{IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Password, Testbed, TestbedError, WorldEvent};
+use super::{
+    IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Password, Testbed, TestbedError, WorldEvent,
+};
 use crate::boot_server::{self, BootServer};
 use crate::edges::Clock;
 use crate::guest::Guests;
@@ -89,7 +91,9 @@ impl<W: Wire> World<W> {
             watch_history: WATCH_HISTORY,
         });
         let of_commits = hub.clone();
-        cluster.observe(Arc::new(move |commit| of_commits.tell(WorldEvent::Kube(commit.clone()))));
+        cluster.observe(Arc::new(move |commit| {
+            of_commits.tell(WorldEvent::Kube(commit.clone()))
+        }));
         let (controllers, until) = (cluster.clone(), stop.clone());
         tasks.spawn(async move { controllers.run_controllers(until).await });
         wire.publish_cluster(&cluster).await?;
@@ -104,7 +108,9 @@ impl<W: Wire> World<W> {
 
         let fleet = fleet(scenario, &boot, seed, time_scale, &clock, &wire)?;
         let of_machines = hub.clone();
-        fleet.observe(Arc::new(move |event| of_machines.tell(WorldEvent::Machine(event.clone()))));
+        fleet.observe(Arc::new(move |event| {
+            of_machines.tell(WorldEvent::Machine(event.clone()))
+        }));
         wire.publish_fleet(&fleet).await?;
         let (running, until) = (fleet.clone(), stop.clone());
         tasks.spawn(async move { running.run(until).await });
@@ -240,7 +246,11 @@ impl<W: Wire + 'static> Testbed for World<W> {
     async fn finish(&self) -> Result<(), TestbedError> {
         let mut operator = self.operator.lock().await;
         // A scenario may leave it stopped or crashed.
-        if operator.is_running() { operator.stop().await } else { Ok(()) }
+        if operator.is_running() {
+            operator.stop().await
+        } else {
+            Ok(())
+        }
     }
 }
 

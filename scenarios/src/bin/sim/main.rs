@@ -25,7 +25,12 @@ const STACK: usize = 64 << 20;
 
 /// Runs scenarios in one thread under virtual time. The same seed gives the same trace, on any machine.
 #[derive(Parser)]
-#[command(version, about, name = "sim", after_help = "Examples:\n  sim --seed 7\n  sim life-cycle --seed 1 --servers 1000\n  sim drive-fails-to-erase --trace trace.txt --verbose")]
+#[command(
+    version,
+    about,
+    name = "sim",
+    after_help = "Examples:\n  sim --seed 7\n  sim life-cycle --seed 1 --servers 1000\n  sim drive-fails-to-erase --trace trace.txt --verbose"
+)]
 struct CommandLine {
     /// Scenarios by name; all of them if none is named.
     scenarios: Vec<String>,
@@ -223,7 +228,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long people waited; nothing in the simulation sees it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long people waited; nothing in the simulation sees it"
+)]
 fn now() -> Instant {
     Instant::now()
 }

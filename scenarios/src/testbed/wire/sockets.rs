@@ -75,7 +75,8 @@ impl SocketWire {
 #[async_trait]
 impl Wire for SocketWire {
     async fn publish_cluster(&mut self, cluster: &KubeEmulator) -> Result<(), TestbedError> {
-        let failed = |error: &dyn std::fmt::Display| TestbedError::failed("the cluster cannot be served", error.to_string());
+        let failed =
+            |error: &dyn std::fmt::Display| TestbedError::failed("the cluster cannot be served", error.to_string());
         let served = serve_https(cluster, ANYWHERE, self.stop.clone(), &mut self.tasks)
             .await
             .map_err(|error| failed(&error))?;
@@ -89,7 +90,10 @@ impl Wire for SocketWire {
 
     fn kube(&self, user: &str) -> Result<kube::Client, TestbedError> {
         let failed = |why: String| TestbedError::failed(format!("the {user} cannot connect to the cluster"), why);
-        let (_, config) = self.cluster.as_ref().ok_or_else(|| failed("it is not served yet".to_owned()))?;
+        let (_, config) = self
+            .cluster
+            .as_ref()
+            .ok_or_else(|| failed("it is not served yet".to_owned()))?;
         kube::Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))
     }
 
