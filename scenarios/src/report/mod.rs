@@ -20,5 +20,5 @@ mod write;
 
 pub use model::*;
 pub use recorder::{Recorded, Recorder};
-pub use write::{WriteError, WrittenFiles, write};
 pub use words::{length, moment};
+pub use write::{WriteError, WrittenFiles, write};
