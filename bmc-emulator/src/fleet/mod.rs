@@ -2,6 +2,7 @@
 
 pub mod duration;
 mod error;
+mod file;
 pub mod spec;
 mod template;
 

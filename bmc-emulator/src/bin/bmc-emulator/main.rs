@@ -47,6 +47,6 @@ async fn main() -> ExitCode {
 }
 
 fn print_schema() -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&schemars::schema_for!(FleetSpec))?);
+    println!("{}", serde_json::to_string_pretty(&FleetSpec::json_schema())?);
     Ok(())
 }
