@@ -212,7 +212,7 @@ fn identity() -> anyhow::Result<String> {
 
 /// The given kubeconfig, else that of the pod, else the default one.
 async fn kube_config(given: Option<&Path>) -> anyhow::Result<kube::Config> {
-    let (kubeconfig, origin) = match given {
+    let (kubeconfig, origin) = match given.filter(|paths| !paths.as_os_str().is_empty()) {
         Some(paths) => (
             read_kubeconfig(paths),
             "--kubeconfig (environment KUBECONFIG) cannot be used",

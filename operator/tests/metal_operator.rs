@@ -110,6 +110,7 @@ async fn a_service_account_is_missed_by_name() {
     let (code, _, err) = ended(
         metal_operator()
             .args(REQUIRED)
+            .env("KUBECONFIG", "")
             .env("KUBERNETES_SERVICE_HOST", "127.0.0.1")
             .env("KUBERNETES_SERVICE_PORT", "1"),
     )

@@ -10,6 +10,7 @@ mod groups;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 
 pub use derived::CertificatePolicy;
@@ -51,7 +52,8 @@ pub enum LogFormat {
 )]
 pub struct Options {
     /// Kubeconfig file; without it the in-cluster configuration, else the default kubeconfig.
-    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    // An empty variable means none, as for kubectl; clap's own parser of paths would refuse it.
+    #[arg(long, env = "KUBECONFIG", value_parser = OsStringValueParser::new().map(PathBuf::from), value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 
     /// Image of the probe agent, put into the discovery ignition as {{.Image}}.
