@@ -5,6 +5,9 @@ use crate::report::model::{Millis, Mode, Outcome, RunReport, ScenarioReport, Sta
 use crate::report::words::count;
 use serde::Serialize;
 
+/// Where nothing went wrong, scenarios of so many servers are open from the start; else only what went wrong is.
+const OPEN: usize = 12;
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct RunView {
     /// `2 of 5 scenarios failed`.
@@ -42,11 +45,12 @@ struct ScenarioView {
 
 impl RunView {
     pub(super) fn new(run: &RunReport) -> Self {
+        let good = run.scenarios.iter().all(|scenario| scenario.outcome.is_good());
         let mut scenarios: Vec<ScenarioView> = run
             .scenarios
             .iter()
             .enumerate()
-            .map(|(index, scenario)| ScenarioView::new(index, scenario, run.scenarios.len() == 1))
+            .map(|(index, scenario)| ScenarioView::new(index, scenario, good))
             .collect();
         scenarios.sort_by_key(|view| gravity(&run.scenarios[view.index].outcome));
         let number = |name| {
@@ -66,7 +70,7 @@ impl RunView {
         .collect();
         Self {
             verdict: verdict(run),
-            good: run.scenarios.iter().all(|scenario| scenario.outcome.is_good()),
+            good,
             outcomes,
             scenario_time: Millis(
                 run.scenarios
@@ -85,7 +89,7 @@ impl RunView {
 }
 
 impl ScenarioView {
-    fn new(index: usize, scenario: &ScenarioReport, alone: bool) -> Self {
+    fn new(index: usize, scenario: &ScenarioReport, calm: bool) -> Self {
         let id = format!("s{}", index + 1);
         let (why, place) = match &scenario.outcome {
             Outcome::Passed => (None, None),
@@ -99,7 +103,7 @@ impl ScenarioView {
         Self {
             index,
             outcome: class(&scenario.outcome),
-            open: alone || !scenario.outcome.is_good(),
+            open: !scenario.outcome.is_good() || (calm && scenario.servers.len() <= OPEN),
             why,
             findings: findings(scenario),
             passed_steps: scenario
@@ -244,9 +248,17 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_one_scenario_shows_it() {
-        let mut run = sample::small();
-        run.scenarios = vec![sample::passed()];
-        assert!(RunView::new(&run).scenarios[0].open);
+    fn what_went_wrong_is_open_and_without_it_everything_small() {
+        let open = |scenarios: Vec<ScenarioReport>| {
+            let mut run = sample::small();
+            run.scenarios = scenarios;
+            let views = RunView::new(&run).scenarios;
+            views.iter().map(|view| view.open).collect::<Vec<_>>()
+        };
+        assert_eq!(open(vec![sample::passed()]), [true]);
+        assert_eq!(open(vec![sample::passed(), sample::failed()]), [true, false]);
+        let mut large = sample::passed();
+        large.servers = vec![large.servers[0].clone(); OPEN + 1];
+        assert_eq!(open(vec![large, sample::passed()]), [false, true]);
     }
 }
