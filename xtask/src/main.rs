@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{generated, sim};
+use commands::{e2e, generated, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -18,8 +18,11 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    E2e(e2e::Arguments),
+    Up(up::Arguments),
     Sim(sim::Arguments),
     Crds(generated::CrdsArguments),
+    Schemas(generated::SchemasArguments),
 }
 
 /// Errors are what kept a command from doing its work; a command that found something wrong says so itself and fails.
@@ -27,8 +30,11 @@ fn main() -> miette::Result<ExitCode> {
     let command = CommandLine::parse().command;
     let repository = Repository::find()?;
     match command {
+        Command::E2e(arguments) => e2e::run(&repository, arguments),
+        Command::Up(arguments) => up::run(&repository, &arguments),
         Command::Sim(arguments) => sim::run(&repository, &arguments),
         Command::Crds(arguments) => generated::crds(&repository, &arguments),
+        Command::Schemas(arguments) => generated::schemas(&repository, &arguments),
     }
 }
 

@@ -10,11 +10,11 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 const EXAMPLES: &str = "\
 Arguments of the simulator:
+  SCENARIO…      names of scenarios; default: all
   --seed N       everything that is random follows from it
   --servers N    the parameter `servers` of scenarios that have it
-  --report DIR   write report.html, JSON and JUnit XML
+  --report DIR   write index.html, report.json and junit.xml there
   --trace FILE   write the trace, line by line, to compare two runs
-  SCENARIO…      names of scenarios (scenarios/scripts); default: all
   -- --help      all there are, told by the simulator itself
 
 Examples:
@@ -41,7 +41,13 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
             "the simulator does not build"
         );
     }
-    let status = cargo(repository, &["run", "--quiet"], &arguments.arguments)?;
+    let mut handed_over = arguments.arguments.clone();
+    let names_scripts = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--scripts"));
+    if !handed_over.iter().any(names_scripts) {
+        // The simulator looks for them where it is started, which may be a folder below.
+        handed_over.extend(["--scripts".into(), repository.path("scenarios/scripts").into()]);
+    }
+    let status = cargo(repository, &["run", "--quiet"], &handed_over)?;
     // It has said itself what is wrong. Killed by a signal, it has no code.
     Ok(match status.code() {
         Some(0) => ExitCode::SUCCESS,
