@@ -15,8 +15,17 @@ impl Repository {
         let here = std::env::current_dir()
             .into_diagnostic()
             .wrap_err("the current directory cannot be determined")?;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-        let root = root.expect("the manifest of xtask is in a folder of the repository");
+        // Told by cargo at run time: checkouts that share a target directory also share the binary, and a root that was compiled
+        // in would let commands write into another checkout than the one they were started in.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| {
+            miette::miette!(
+                help = "run it as `cargo xtask`",
+                "cargo did not say where the repository is"
+            )
+        })?;
+        let root = Path::new(&manifest)
+            .parent()
+            .ok_or_else(|| miette::miette!("{} is in no repository", Path::new(&manifest).display()))?;
         Ok(Self {
             root: seen_from(&here, root),
         })

@@ -92,7 +92,7 @@ impl Generated {
     fn check_or_write(&self, check: bool) -> miette::Result<ExitCode> {
         let drift = self.drift()?;
         if drift.is_empty() {
-            println!("{} generated files are up to date", self.files.len());
+            println!("generated files are up to date: {}", self.files.len());
             return Ok(ExitCode::SUCCESS);
         }
         if check {
