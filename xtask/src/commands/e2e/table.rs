@@ -1,6 +1,6 @@
 //! What is shown when all scenarios have ended.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 use scenarios::report::{Outcome, RunReport, ScenarioReport, length};
 use scenarios::summary;
@@ -26,7 +26,7 @@ pub(super) fn print(report: &RunReport) {
 fn table(reports: &[ScenarioReport]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .load_preset(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(
             ["scenario", "outcome", "steps", "scenario time", "wall time", "servers"]

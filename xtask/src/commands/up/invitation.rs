@@ -32,9 +32,9 @@ Take a server, and give it back: Available, Reserved, Cleanup, Available.
         "
 The operator
 
-  curl {metrics}                         # Prometheus metrics
-  {registry}   probes and wipe agents report there
-  {boot}   machines fetch their boot scripts there",
+  curl {metrics}/metrics         # Prometheus
+  {registry}                     # probes and wipe agents report there
+  {boot}                     # machines fetch their boot scripts there",
         metrics = standing.metrics_url,
         registry = standing.registry_url,
         boot = standing.boot_url,
