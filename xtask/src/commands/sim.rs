@@ -28,14 +28,19 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
+    /// Build it in the dev profile: ready sooner where only `cargo xtask` was built before, but several times slower. Comes first.
+    #[arg(long)]
+    dev: bool,
     /// Handed to the simulator as they are.
     #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
 
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
-    eprintln!("building the simulator (release profile; the first time takes minutes)");
-    if !cargo(repository, &["build"], &[])?.success() {
+    let profile = if arguments.dev { "dev" } else { "release" };
+    eprintln!("building the simulator ({profile} profile; the first time takes minutes)");
+    let cargo = |command: &[&str], handed_over: &[OsString]| cargo(repository, command, profile, handed_over);
+    if !cargo(&["build"], &[])?.success() {
         miette::bail!(
             help = "what the compiler says is above; nothing was simulated",
             "the simulator does not build"
@@ -47,7 +52,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
         // The simulator looks for them where it is started, which may be a folder below.
         handed_over.extend(["--scripts".into(), repository.path("scenarios/scripts").into()]);
     }
-    let status = cargo(repository, &["run", "--quiet"], &handed_over)?;
+    let status = cargo(&["run", "--quiet"], &handed_over)?;
     // It has said itself what is wrong. Killed by a signal, it has no code.
     Ok(match status.code() {
         Some(0) => ExitCode::SUCCESS,
@@ -56,11 +61,24 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     })
 }
 
-fn cargo(repository: &Repository, command: &[&str], arguments: &[OsString]) -> miette::Result<ExitStatus> {
+fn cargo(
+    repository: &Repository,
+    command: &[&str],
+    profile: &str,
+    arguments: &[OsString],
+) -> miette::Result<ExitStatus> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(command)
-        .args(["--release", "--package", "scenarios", "--bin", "sim", "--manifest-path"])
+        .args([
+            "--profile",
+            profile,
+            "--package",
+            "scenarios",
+            "--bin",
+            "sim",
+            "--manifest-path",
+        ])
         .arg(repository.path("Cargo.toml"));
     if !arguments.is_empty() {
         cargo.arg("--").args(arguments);

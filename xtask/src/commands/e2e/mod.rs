@@ -49,10 +49,10 @@ pub(crate) struct Arguments {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     assignments: Vec<Assignment>,
     /// Machines, and the durations of scenarios, are this many times as fast as in reality.
-    #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = super::time_scale)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 120.0, value_parser = super::time_scale)]
     time_scale: f64,
     /// How many scenarios run at the same time.
-    #[arg(long, value_name = "N", default_value = "4")]
+    #[arg(long, value_name = "N", default_value = "8")]
     jobs: NonZeroUsize,
     /// Identities of machines, names and tokens follow from it.
     #[arg(long, value_name = "N", default_value_t = 1)]
