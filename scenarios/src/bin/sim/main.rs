@@ -20,6 +20,10 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// JSON documents are built and dropped all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Deep futures need room, and a thread of its own begins with no state of any library.
 const STACK: usize = 64 << 20;
 
