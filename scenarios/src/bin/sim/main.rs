@@ -178,7 +178,7 @@ fn simulate(scenario: Scenario, arguments: &CommandLine, directory: &Path) -> mi
     let thread = std::thread::Builder::new().stack_size(STACK);
     let running = thread
         .spawn(move || {
-            shim::own_entropy(settings.seed);
+            let _simulation = shim::Simulation::begin(settings.seed);
             hash_seed::seed_thread(settings.seed);
             runner::in_virtual_time(&scenario, &settings, &directory, &Silent, |clock| {
                 shim::own_clock();

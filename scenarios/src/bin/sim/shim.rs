@@ -18,9 +18,23 @@ thread_local! {
 /// Monotonic time at the start of a simulation, in seconds. Not zero: durations are subtracted from it.
 const MONOTONIC_START: i64 = 1_000_000;
 
-/// From now on this thread's entropy comes from `seed`. To be called first thing on a fresh thread.
-pub(crate) fn own_entropy(seed: u64) {
-    ENTROPY.set(Some(seed));
+/// The simulation of this thread. Afterwards the thread ends with the kernel's clock and entropy: what is asked for while its state is
+/// taken down (by the allocator, say) is no part of the simulation.
+pub(crate) struct Simulation(());
+
+impl Simulation {
+    /// From now on this thread's entropy comes from `seed`. To be called first thing on a fresh thread.
+    pub(crate) fn begin(seed: u64) -> Self {
+        ENTROPY.set(Some(seed));
+        Self(())
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        ENTROPY.set(None);
+        START.set(None);
+    }
 }
 
 /// From now on this thread's clocks follow tokio's. To be called inside the paused runtime.
