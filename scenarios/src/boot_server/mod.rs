@@ -5,11 +5,11 @@
 //! |---|---|
 //! | [`image`] | OCI image references and the registry allow list |
 //! | [`butane`] | Butane YAML → Ignition JSON |
-//! | [`validation`] | pure: ServerBootConfiguration + Secret → Ready or Error |
-//! | [`resolution`] | which configuration a machine may boot *now*: index, live reads, fencing |
-//! | [`script`] | the iPXE script |
-//! | [`controller`] | writes the verdict to `status` |
-//! | [`routes`] | `/ipxe/<uuid>` and `/ignition/<uuid>` |
+//! | `validation` | pure: ServerBootConfiguration + Secret → Ready or Error |
+//! | `resolution` | which configuration a machine may boot *now*: index, live reads, fencing |
+//! | `script` | the iPXE script |
+//! | `controller` | writes the verdict to `status` |
+//! | `routes` | `/ipxe/<uuid>` and `/ignition/<uuid>` |
 //!
 //! Better than the original on purpose: a configuration is found through the `bootConfigurationRef` of the Server that
 //! carries the UUID, read live and checked against the tenancy epoch, so that a stale cache or a leftover object never

@@ -1,4 +1,4 @@
-//! Runs a scenario against a [`Testbed`]: carries out its steps, watches everything that happens meanwhile, judges it by the
+//! Runs a scenario against a [`Testbed`](crate::testbed::Testbed): carries out its steps, watches everything that happens meanwhile, judges it by the
 //! [invariants](crate::invariants), and records it for the [report](crate::report).
 //!
 //! | module | subject |
@@ -6,11 +6,11 @@
 //! | [`run`] | the steps of a scenario, one after the other, until the end or the first thing that is wrong |
 //! | [`observer`] | every event of the testbed, as it happens: the model, the invariants, the record |
 //! | [`world`] | the objects of the cluster, as of the last event |
-//! | [`secrets`] | values nobody may see, and where they turn up |
-//! | [`expectation`] | waiting until something is true |
-//! | [`cluster`] | writes of the scenario's user to the cluster |
-//! | [`steps`] | what each kind of step does |
-//! | [`time`] | scenario time in a world that may run faster |
+//! | `secrets` | values nobody may see, and where they turn up |
+//! | `expectation` | waiting until something is true |
+//! | `cluster` | writes of the scenario's user to the cluster |
+//! | `steps` | what each kind of step does |
+//! | `time` | scenario time in a world that may run faster |
 //!
 //! Nothing here polls: expectations are judged again when an object or a machine they are about has changed.
 

@@ -5,10 +5,10 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`ignition`] | reading an Ignition document as its first boot would |
-//! | [`unit`] | the part of systemd units that decides what is started |
-//! | [`agents`] | runs an agent as its unit says |
-//! | [`host`] | an emulated machine as the agents see it |
+//! | `ignition` | reading an Ignition document as its first boot would |
+//! | `unit` | the part of systemd units that decides what is started |
+//! | `agents` | runs an agent as its unit says |
+//! | `host` | an emulated machine as the agents see it |
 //! | [`tenant`] | a tenant's workload, and the label that tells whose data is on a drive |
 
 mod agents;
