@@ -72,7 +72,11 @@ async fn reconcile(configuration: Arc<ServerBootConfiguration>, shared: Arc<Shar
     let verdict = inspect(&shared, &configuration).await?;
     let mut status = configuration.status.clone().unwrap_or_default();
     if apply(&mut status, verdict.as_ref().map(|_| ()), (shared.clock)()) {
-        write_status(&shared, &configuration, &status).await?;
+        match write_status(&shared, &configuration, &status).await {
+            // Another writer was first, which is no news to anybody; its event brings this back, too.
+            Err(kube::Error::Api(status)) if status.is_conflict() => return Ok(Action::requeue(RETRY_DELAY)),
+            outcome => outcome?,
+        }
         match verdict {
             Ok(bootable) => info!(configuration = %configuration.name_any(), image = %bootable.image, "ready to boot"),
             Err(error) => warn!(configuration = %configuration.name_any(), %error, "cannot be booted"),

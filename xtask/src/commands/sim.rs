@@ -6,6 +6,7 @@
 use crate::repository::Repository;
 use miette::{Context, IntoDiagnostic};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 const EXAMPLES: &str = "\
@@ -39,20 +40,23 @@ pub(crate) struct Arguments {
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
     let profile = if arguments.dev { "dev" } else { "release" };
     eprintln!("building the simulator ({profile} profile; the first time takes minutes)");
-    let cargo = |command: &[&str], handed_over: &[OsString]| cargo(repository, command, profile, handed_over);
-    if !cargo(&["build"], &[])?.success() {
+    if !build(repository, profile)?.success() {
         miette::bail!(
             help = "what the compiler says is above; nothing was simulated",
             "the simulator does not build"
         );
     }
-    let mut handed_over = arguments.arguments.clone();
+    let mut simulator = Command::new(executable(arguments.dev)?);
+    simulator.args(&arguments.arguments);
     let names_scripts = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--scripts"));
-    if !handed_over.iter().any(names_scripts) {
+    if !arguments.arguments.iter().any(names_scripts) {
         // The simulator looks for them where it is started, which may be a folder below.
-        handed_over.extend(["--scripts".into(), repository.path("scenarios/scripts").into()]);
+        simulator.arg("--scripts").arg(repository.path("scenarios/scripts"));
     }
-    let status = cargo(&["run", "--quiet"], &handed_over)?;
+    let status = simulator
+        .status()
+        .into_diagnostic()
+        .wrap_err("the simulator cannot be started")?;
     // It has said itself what is wrong. Killed by a signal, it has no code.
     Ok(match status.code() {
         Some(0) => ExitCode::SUCCESS,
@@ -61,27 +65,44 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     })
 }
 
-fn cargo(
-    repository: &Repository,
-    command: &[&str],
-    profile: &str,
-    arguments: &[OsString],
-) -> miette::Result<ExitStatus> {
+/// Together with this program: cargo would choose other features for the simulator alone, and compile every dependency again.
+fn build(repository: &Repository, profile: &str) -> miette::Result<ExitStatus> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What the outer cargo tells this program about itself; ring's build script would take it for a reason to build again.
+    for (name, _) in std::env::vars_os() {
+        let is_ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_ours) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
-        .args(command)
         .args([
+            "build",
             "--profile",
             profile,
+            "--package",
+            "xtask",
             "--package",
             "scenarios",
             "--bin",
             "sim",
-            "--manifest-path",
         ])
-        .arg(repository.path("Cargo.toml"));
-    if !arguments.is_empty() {
-        cargo.arg("--").args(arguments);
-    }
-    cargo.status().into_diagnostic().wrap_err("cargo cannot be started")
+        .arg("--manifest-path")
+        .arg(repository.path("Cargo.toml"))
+        .status()
+        .into_diagnostic()
+        .wrap_err("cargo cannot be started")
+}
+
+/// Beside this program, or in the folder of the release profile next to its own.
+fn executable(dev: bool) -> miette::Result<PathBuf> {
+    let own = std::env::current_exe()
+        .into_diagnostic()
+        .wrap_err("this program does not know where it is")?;
+    let name = format!("sim{}", std::env::consts::EXE_SUFFIX);
+    Ok(if dev {
+        own.with_file_name(name)
+    } else {
+        own.with_file_name("..").join("release").join(name)
+    })
 }

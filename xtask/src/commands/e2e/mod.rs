@@ -93,7 +93,7 @@ pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Resu
         scenarios: reports,
     };
 
-    table::print(&report);
+    table::print(&report, arguments.scripts.as_deref());
     if let Some(directory) = &arguments.report {
         let written = scenarios::report::write(directory, &report).into_diagnostic()?;
         println!("report: {}", written.page.display());

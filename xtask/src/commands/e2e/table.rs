@@ -5,8 +5,9 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use scenarios::report::{Outcome, RunReport, ScenarioReport, length};
 use scenarios::summary;
 use std::collections::BTreeMap;
+use std::path::Path;
 
-pub(super) fn print(report: &RunReport) {
+pub(super) fn print(report: &RunReport, scripts: Option<&Path>) {
     println!("{}", table(&report.scenarios));
     for scenario in &report.scenarios {
         if let Outcome::Skipped { because } = &scenario.outcome {
@@ -18,7 +19,7 @@ pub(super) fn print(report: &RunReport) {
         for line in summary::explain(scenario).lines() {
             println!("  {line}");
         }
-        println!("  again: {}", again(scenario, report.time_scale));
+        println!("  again: {}", again(scenario, scripts, report.time_scale));
     }
     println!("\n{}", conclusion(report));
 }
@@ -86,11 +87,14 @@ fn conclusion(report: &RunReport) -> String {
 }
 
 /// What runs a scenario again as it was run.
-fn again(scenario: &ScenarioReport, time_scale: f64) -> String {
+fn again(scenario: &ScenarioReport, scripts: Option<&Path>, time_scale: f64) -> String {
     let mut command = format!(
         "cargo xtask e2e {} --seed {} --time-scale {time_scale} --verbose",
         scenario.name, scenario.seed
     );
+    if let Some(scripts) = scripts {
+        command.push_str(&format!(" --scripts {}", scripts.display()));
+    }
     for (name, value) in &scenario.parameters {
         command.push_str(&format!(" --set {name}={value}"));
     }
