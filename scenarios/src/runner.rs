@@ -2,7 +2,7 @@
 
 use crate::edges::{Clock, system_clock, virtual_clock};
 use crate::engine::{self, Progress};
-use crate::report::{Millis, Outcome, ScenarioReport};
+use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
 use crate::testbed::log_lines::LogLines;
 pub use crate::testbed::log_lines::Logs;
@@ -10,7 +10,7 @@ use crate::testbed::wire::Wire;
 use crate::testbed::wire::memory::MemoryWire;
 use crate::testbed::wire::sockets::{Addresses, SocketWire};
 use crate::testbed::world::{Foundation, World};
-use crate::testbed::{MachineInfo, TestbedError};
+use crate::testbed::{MachineInfo, Testbed as _, TestbedError};
 use crate::trace::Trace;
 use jiff::Timestamp;
 use std::path::Path;
@@ -38,23 +38,14 @@ pub struct Settings {
 /// Runs `scenario` on loopback sockets in real time, on this thread.
 pub fn in_real_time(scenario: &Scenario, settings: &Settings, progress: &dyn Progress) -> ScenarioReport {
     let start = tokio::time::Instant::now();
-    let outcome = with_directory(|directory| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| TestbedError::failed("there is no runtime", error))?;
-        let log_lines = LogLines::new(settings.logs);
-        let _guard = subscribe(&log_lines, settings, system_clock())?;
-        runtime.block_on(async {
-            let foundation = foundation(settings, system_clock(), directory, log_lines, random_token()?);
-            let wire = SocketWire::new(&foundation.admin_token, Addresses::OwnBlock, directory);
-            let world = World::start(scenario, foundation, wire).await?;
-            Ok(play(scenario, world, progress).await)
-        })
+    let outcome = over_sockets(settings, async |foundation| {
+        let wire = SocketWire::new(&foundation.admin_token, Addresses::OwnBlock, &foundation.directory);
+        let world = World::start(scenario, foundation, wire).await?;
+        Ok(play(scenario, world, progress).await)
     });
     let mut report = outcome.unwrap_or_else(|error| broken(scenario, system_clock()(), &error));
     report.seed = settings.seed;
-    report.wall_time = Some(Millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)));
+    report.wall_time = Some(start.elapsed().into());
     report
 }
 
@@ -119,27 +110,16 @@ pub fn until_interrupted(
     settings: &Settings,
     ready: &mut dyn FnMut(&Standing),
 ) -> Result<(), TestbedError> {
-    with_directory(|directory| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| TestbedError::failed("there is no runtime", error))?;
-        let log_lines = LogLines::new(settings.logs);
-        let _guard = subscribe(&log_lines, settings, system_clock())?;
-        runtime.block_on(stand(scenario, settings, directory, log_lines, ready))
-    })
+    over_sockets(settings, async |foundation| stand(scenario, foundation, ready).await)
 }
 
 async fn stand(
     scenario: &Scenario,
-    settings: &Settings,
-    directory: &Path,
-    log_lines: LogLines,
+    foundation: Foundation,
     ready: &mut dyn FnMut(&Standing),
 ) -> Result<(), TestbedError> {
-    let (token, admin_token) = (random_token()?, random_token()?);
-    let foundation = foundation(settings, system_clock(), directory, log_lines, token);
-    let wire = SocketWire::new(&foundation.admin_token, Addresses::AsStated, directory);
+    let admin_token = random_token()?;
+    let wire = SocketWire::new(&foundation.admin_token, Addresses::AsStated, &foundation.directory);
     let world = Arc::new(World::start(scenario, foundation, wire).await?);
     let standing = {
         let mut wire = world.wire.lock().await;
@@ -147,7 +127,7 @@ async fn stand(
         Standing {
             kubeconfig: wire.kubeconfig(),
             bmc_ca_pem: wire.bmc_ca_pem(),
-            machines: crate::testbed::Testbed::machines(world.as_ref()),
+            machines: world.machines(),
             admin_url,
             admin_token,
             registry_url: world.urls.registry.clone(),
@@ -165,7 +145,7 @@ async fn stand(
             Err(why) => Err(TestbedError::failed("the testbed could not be filled", why)),
         },
     };
-    let finished = crate::testbed::Testbed::finish(world.as_ref()).await;
+    let finished = world.finish().await;
     world.close().await;
     outcome.and(finished)
 }
@@ -214,10 +194,21 @@ fn subscribe(
     Ok(tracing::subscriber::set_default(subscriber))
 }
 
-fn with_directory<T>(run: impl FnOnce(&Path) -> Result<T, TestbedError>) -> Result<T, TestbedError> {
+/// What a world in real time stands on: a runtime on this thread, a directory and log lines of its own.
+fn over_sockets<T>(
+    settings: &Settings,
+    run: impl AsyncFnOnce(Foundation) -> Result<T, TestbedError>,
+) -> Result<T, TestbedError> {
     let directory = tempfile::tempdir()
         .map_err(|error| TestbedError::failed("there is no place for temporary files; set TMPDIR", error))?;
-    run(directory.path())
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| TestbedError::failed("there is no runtime", error))?;
+    let log_lines = LogLines::new(settings.logs);
+    let _guard = subscribe(&log_lines, settings, system_clock())?;
+    let foundation = foundation(settings, system_clock(), directory.path(), log_lines, random_token()?);
+    runtime.block_on(run(foundation))
 }
 
 /// 32 hexadecimal digits nobody can guess.

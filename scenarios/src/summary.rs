@@ -1,6 +1,6 @@
 //! Why a scenario did not pass, in a few lines for a terminal.
 
-use crate::report::{Failure, Outcome, ScenarioReport, StepOutcome, moment};
+use crate::report::{Failure, Outcome, ScenarioReport, moment};
 use std::fmt::Write as _;
 
 /// Lines of the log at the end of an explanation.
@@ -35,14 +35,10 @@ pub fn explain(report: &ScenarioReport) -> String {
 }
 
 fn failed(text: &mut String, failure: &Failure) {
-    let place = match failure.line {
-        Some(line) => format!("{}:{line}", failure.file),
-        None => failure.file.clone(),
-    };
     line(
         text,
         0,
-        &format!("{place}: {} (at {})", failure.message, moment(failure.at)),
+        &format!("{}: {} (at {})", failure.place(), failure.message, moment(failure.at)),
     );
     if let Some(step) = &failure.step {
         line(text, 2, &format!("in step: {step}"));
@@ -65,16 +61,6 @@ fn line(text: &mut String, indent: usize, content: &str) {
     for content in content.lines() {
         let _ = writeln!(text, "{:indent$}{content}", "");
     }
-}
-
-/// How many steps passed, of how many.
-pub fn steps(report: &ScenarioReport) -> (usize, usize) {
-    let passed = report
-        .steps
-        .iter()
-        .filter(|step| step.outcome == StepOutcome::Passed)
-        .count();
-    (passed, report.steps.len())
 }
 
 #[cfg(test)]

@@ -80,12 +80,7 @@ impl Trace {
     /// 16 hexadecimal digits over all lines so far.
     pub fn hash(&self) -> String {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.hash.clone().finalize()[..8]
-            .iter()
-            .fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hex::encode(&state.hash.clone().finalize()[..8])
     }
 }
 

@@ -87,10 +87,7 @@ fn description(scenario: &ScenarioReport, failure: &Failure) -> String {
         lines.push(format!("step: {step}"));
     }
     lines.push(format!("at: {} of scenario time", moment(failure.at)));
-    lines.push(match failure.line {
-        Some(line) => format!("script: {}:{line}", failure.file),
-        None => format!("script: {}", failure.file),
-    });
+    lines.push(format!("script: {}", failure.place()));
     for violation in &scenario.violations {
         lines.push(format!(
             "violated at {}: {}: {} (noticed at {})",

@@ -7,11 +7,18 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Milliseconds of scenario time: since the start of the scenario, or as a length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
+
+impl From<Duration> for Millis {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+}
 
 /// One run of one or more scenarios.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +131,16 @@ pub struct Failure {
     pub details: Vec<String>,
     /// The objects it is about, as they were at that moment.
     pub objects: Vec<ObjectDump>,
+}
+
+impl Failure {
+    /// `script.yaml:12`, as editors and terminals understand it.
+    pub fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
+        }
+    }
 }
 
 /// An object as a reader wants to see it.
@@ -330,6 +347,12 @@ impl ScenarioReport {
             .filter(|server| server.is_named_by(&objects))
             .map(|server| server.name.as_str())
             .collect()
+    }
+
+    /// How many steps passed.
+    pub fn passed_steps(&self) -> usize {
+        let passed = |step: &&StepReport| step.outcome == StepOutcome::Passed;
+        self.steps.iter().filter(passed).count()
     }
 
     /// Whether it is the violations that made it fail: then they say what the details of the failure say, and more.

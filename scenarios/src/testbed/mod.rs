@@ -68,6 +68,23 @@ pub struct MachineInfo {
     pub password: Password,
 }
 
+impl MachineInfo {
+    /// What an emulated BMC says of itself, behind `scheme`.
+    pub fn of(bmc: &bmc_emulator::Bmc, scheme: &str) -> Self {
+        let endpoint = bmc.endpoint();
+        Self {
+            name: bmc.name().to_owned(),
+            system_uuid: bmc.system_uuid().to_string(),
+            address: endpoint.address,
+            port: endpoint.port,
+            mac: endpoint.mac_address,
+            scheme: scheme.to_owned(),
+            username: endpoint.username,
+            password: Password(endpoint.password.expose().to_owned()),
+        }
+    }
+}
+
 /// A password that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(pub String);

@@ -4,7 +4,7 @@ use super::slot::Slot;
 use super::{OperatorAction, TestbedError};
 use ::operator::{Edges, Operator, Options};
 use std::time::Duration;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Longer than any request to a BMC may take, and closing sessions after it.
@@ -14,7 +14,6 @@ const ORDERLY_STOP: Duration = Duration::from_secs(90);
 #[derive(Clone, Default)]
 pub(super) struct Faces {
     pub registry: Slot,
-    pub health: Slot,
     pub metrics: Slot,
 }
 
@@ -29,12 +28,12 @@ pub(super) struct OperatorProcess {
 
 struct Instance {
     stop: CancellationToken,
-    abort: AbortHandle,
-    tasks: JoinSet<()>,
+    /// One task, which owns everything the operator spawns.
+    task: JoinSet<()>,
 }
 
 impl OperatorProcess {
-    /// `edges.seed` and `edges.identity` are those of the first instance; every later one differs.
+    /// Instances differ in the number behind `edges.identity`; their seed is the same.
     pub(super) fn new(arguments: Vec<String>, edges: Edges, faces: Faces) -> Self {
         Self {
             arguments,
@@ -59,31 +58,29 @@ impl OperatorProcess {
         };
         let operator = Operator::new(options, edges).map_err(|error| failed(&error))?;
         self.faces.registry.set(Some(operator.registry_router()));
-        self.faces.health.set(Some(operator.health_router()));
         self.faces.metrics.set(Some(operator.metrics_router()));
         let stop = CancellationToken::new();
         let token = stop.clone();
-        let mut tasks = JoinSet::new();
-        let abort = tasks.spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             if let Err(error) = operator.run(token).await {
                 tracing::error!(%error, "the operator ended by itself");
             }
         });
-        self.running = Some(Instance { stop, abort, tasks });
+        self.running = Some(Instance { stop, task });
         Ok(())
     }
 
     pub(super) async fn crash(&mut self) -> Result<(), TestbedError> {
         let mut instance = self.take("crashing")?;
-        instance.abort.abort();
-        while instance.tasks.join_next().await.is_some() {}
+        instance.task.shutdown().await;
         Ok(())
     }
 
     pub(super) async fn stop(&mut self) -> Result<(), TestbedError> {
         let mut instance = self.take("stopping")?;
         instance.stop.cancel();
-        let ended = tokio::time::timeout(ORDERLY_STOP, instance.tasks.join_next()).await;
+        let ended = tokio::time::timeout(ORDERLY_STOP, instance.task.join_next()).await;
         ended.map(|_| ()).map_err(|_| {
             TestbedError::failed(
                 "the operator did not stop",
@@ -109,7 +106,7 @@ impl OperatorProcess {
             .running
             .take()
             .ok_or_else(|| impossible(&format!("{doing} the operator"), "it is not running"))?;
-        for face in [&self.faces.registry, &self.faces.health, &self.faces.metrics] {
+        for face in [&self.faces.registry, &self.faces.metrics] {
             face.set(None);
         }
         Ok(instance)

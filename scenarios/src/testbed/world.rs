@@ -5,9 +5,7 @@ use super::hub::{Hub, Observer};
 use super::log_lines::LogLines;
 use super::operator_process::{Faces, OperatorProcess};
 use super::wire::Wire;
-use super::{
-    IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Password, Testbed, TestbedError, WorldEvent,
-};
+use super::{IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent};
 use crate::boot_server::{self, BootServer};
 use crate::edges::Clock;
 use crate::guest::Guests;
@@ -103,7 +101,6 @@ impl<W: Wire> World<W> {
         let faces = Faces::default();
         let registry_url = wire.publish("registry", faces.registry.router()).await?;
         let metrics = wire.publish("metrics", faces.metrics.router()).await?;
-        wire.publish("health", faces.health.router()).await?;
         let boot = boot_server(&mut wire, &clock, &stop, &mut tasks).await?;
 
         let fleet = fleet(scenario, &boot, seed, time_scale, &clock, &wire)?;
@@ -133,7 +130,11 @@ impl<W: Wire> World<W> {
         };
         let mut operator = OperatorProcess::new(flags::arguments(&surroundings, &scenario.operator), edges, faces);
         operator.start()?;
-        let machines = fleet.bmcs().iter().map(|bmc| machine(bmc, face.scheme)).collect();
+        let machines = fleet
+            .bmcs()
+            .iter()
+            .map(|bmc| MachineInfo::of(bmc, face.scheme))
+            .collect();
         Ok(Self {
             urls: Urls {
                 boot,
@@ -330,18 +331,4 @@ fn mac_prefixes(scenario: &Scenario, directory: &Path) -> Result<Option<PathBuf>
     std::fs::write(&path, text)
         .map_err(|error| TestbedError::failed(format!("{} cannot be written", path.display()), error))?;
     Ok(Some(path))
-}
-
-fn machine(bmc: &Bmc, scheme: &str) -> MachineInfo {
-    let endpoint = bmc.endpoint();
-    MachineInfo {
-        name: bmc.name().to_owned(),
-        system_uuid: bmc.system_uuid().to_string(),
-        address: endpoint.address,
-        port: endpoint.port,
-        mac: endpoint.mac_address,
-        scheme: scheme.to_owned(),
-        username: endpoint.username,
-        password: Password(endpoint.password.expose().to_owned()),
-    }
 }

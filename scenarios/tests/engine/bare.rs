@@ -8,7 +8,7 @@ use kube::api::{Api, PostParams};
 use kube_emulator::{KubeEmulator, Settings};
 use scenarios::edges::{Clock, virtual_clock};
 use scenarios::script::Capability;
-use scenarios::testbed::{MachineInfo, OperatorAction, Password, Testbed, TestbedError, WorldEvent};
+use scenarios::testbed::{MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -114,20 +114,8 @@ impl Testbed for Bare {
     fn machines(&self) -> Vec<MachineInfo> {
         self.fleet
             .bmcs()
-            .into_iter()
-            .map(|bmc| {
-                let endpoint = bmc.endpoint();
-                MachineInfo {
-                    name: bmc.name().to_owned(),
-                    system_uuid: bmc.system_uuid().to_string(),
-                    address: endpoint.address,
-                    port: endpoint.port,
-                    mac: endpoint.mac_address,
-                    scheme: "http".to_owned(),
-                    username: endpoint.username,
-                    password: Password(endpoint.password.expose().to_owned()),
-                }
-            })
+            .iter()
+            .map(|bmc| MachineInfo::of(bmc, "http"))
             .collect()
     }
 

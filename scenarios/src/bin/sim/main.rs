@@ -97,14 +97,14 @@ fn run(arguments: &CommandLine) -> miette::Result<bool> {
         }
         reports.push(outcome.report);
     }
-    let wall = millis(start);
+    let wall = Millis::from(start.elapsed());
     let virtual_time = Millis(reports.iter().map(|report| report.duration.0).sum());
     let good = reports.iter().all(|report| report.outcome.is_good());
     println!();
     println!("virtual time  {}", length(virtual_time));
     println!("wall time     {}", length(wall));
     println!("trace lines   {lines}");
-    println!("trace hash    {}", hex(&all.finalize()[..8]));
+    println!("trace hash    {}", hex::encode(&all.finalize()[..8]));
     if let Some(directory) = &arguments.report {
         let run = RunReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -192,7 +192,7 @@ fn simulate(scenario: Scenario, arguments: &CommandLine, directory: &Path) -> mi
     let mut report = running
         .join()
         .map_err(|_| miette!("the simulation panicked; the message stands above"))?;
-    report.wall_time = Some(millis(start));
+    report.wall_time = Some(start.elapsed().into());
     let trace = trace.lock().unwrap_or_else(PoisonError::into_inner).take();
     let (hash, lines) = trace.map(|trace| (trace.hash(), trace.lines())).unwrap_or_default();
     Ok(Simulated { report, hash, lines })
@@ -200,7 +200,7 @@ fn simulate(scenario: Scenario, arguments: &CommandLine, directory: &Path) -> mi
 
 fn row(simulated: &Simulated) -> String {
     let Simulated { report, hash, .. } = simulated;
-    let (passed, of) = summary::steps(report);
+    let (passed, of) = (report.passed_steps(), report.steps.len());
     let outcome = match report.outcome {
         Outcome::Passed => "passed",
         Outcome::Failed(_) => "FAILED",
@@ -228,18 +228,10 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("         {line}\n")).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "how long people waited; nothing in the simulation sees it"
 )]
 fn now() -> Instant {
     Instant::now()
-}
-
-fn millis(start: Instant) -> Millis {
-    Millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
 }

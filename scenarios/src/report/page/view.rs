@@ -1,7 +1,7 @@
 //! What the templates show besides the report itself: the verdict, the order of the scenarios, texts.
 
 use super::timeline::TimelineView;
-use crate::report::model::{Millis, Mode, Outcome, RunReport, ScenarioReport, Statistics, StepOutcome};
+use crate::report::model::{Millis, Mode, Outcome, RunReport, ScenarioReport, Statistics};
 use crate::report::words::count;
 use serde::Serialize;
 
@@ -93,10 +93,7 @@ impl ScenarioView {
         let id = format!("s{}", index + 1);
         let (why, place) = match &scenario.outcome {
             Outcome::Passed => (None, None),
-            Outcome::Failed(failure) => {
-                let line = failure.line.map(|line| format!(":{line}")).unwrap_or_default();
-                (Some(failure.message.clone()), Some(format!("{}{line}", failure.file)))
-            }
+            Outcome::Failed(failure) => (Some(failure.message.clone()), Some(failure.place())),
             Outcome::Skipped { because } => (Some(because.clone()), None),
             Outcome::Broken { why } => (Some(why.clone()), None),
         };
@@ -106,11 +103,7 @@ impl ScenarioView {
             open: !scenario.outcome.is_good() || (calm && scenario.servers.len() <= OPEN),
             why,
             findings: findings(scenario),
-            passed_steps: scenario
-                .steps
-                .iter()
-                .filter(|step| step.outcome == StepOutcome::Passed)
-                .count(),
+            passed_steps: scenario.passed_steps(),
             place,
             timeline: TimelineView::new(scenario, &id),
             statistics: statistics(&scenario.statistics),

@@ -112,7 +112,7 @@ impl Wire for SocketWire {
     }
 
     fn http(&self) -> Result<HttpService, TestbedError> {
-        plain_http(None)
+        transport(None)
     }
 
     async fn publish_fleet(&mut self, fleet: &Fleet) -> Result<(), TestbedError> {
@@ -140,7 +140,7 @@ impl Wire for SocketWire {
     }
 
     fn bmc_http(&self) -> Result<HttpService, TestbedError> {
-        plain_http(self.bmc_face().ca_file)
+        transport(self.bmc_face().ca_file)
     }
 
     async fn close(&mut self) {
@@ -151,7 +151,7 @@ impl Wire for SocketWire {
 }
 
 /// The deployed transport, for machines as well.
-fn plain_http(ca_file: Option<&Path>) -> Result<HttpService, TestbedError> {
+fn transport(ca_file: Option<&Path>) -> Result<HttpService, TestbedError> {
     bmc_http::service(CertificatePolicy::Verify, ca_file, CONNECT_TIMEOUT)
         .map_err(|error| TestbedError::failed("there is no HTTP client", error))
 }

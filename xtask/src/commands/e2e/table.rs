@@ -34,11 +34,10 @@ fn table(reports: &[ScenarioReport]) -> Table {
                 .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
         );
     for report in reports {
-        let (passed, steps) = summary::steps(report);
         table.add_row([
             Cell::new(&report.name),
             Cell::new(report.outcome.name().to_lowercase()).fg(colour(&report.outcome)),
-            Cell::new(format!("{passed}/{steps}")),
+            Cell::new(format!("{}/{}", report.passed_steps(), report.steps.len())),
             Cell::new(length(report.duration)),
             Cell::new(report.wall_time.map(length).unwrap_or_default()),
             Cell::new(report.servers.len()),
