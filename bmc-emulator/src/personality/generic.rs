@@ -100,5 +100,5 @@ pub(crate) static GENERIC: Personality = Personality {
         refuses_no_change: false,
     },
     success: SuccessStyle::NoContent,
-    starting_percent: 0,
+    starting_percent: 20,
 };

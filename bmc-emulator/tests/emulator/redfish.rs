@@ -405,7 +405,7 @@ async fn events_reach_subscribers() {
 #[tokio::test(start_paused = true)]
 async fn a_bmc_reset_takes_the_bmc_away_and_its_sessions_with_it() {
     let run = Run::new(FLEET);
-    for (name, manager, starting) in [("generic", "BMC", 0), ("dell", "iDRAC.Embedded.1", 54)] {
+    for (name, manager, starting) in [("generic", "BMC", 18), ("dell", "iDRAC.Embedded.1", 54)] {
         let client = run.client(name);
         let credentials = json!({ "UserName": "admin", "Password": "password" });
         client.post("/redfish/v1/SessionService/Sessions", credentials).await;
