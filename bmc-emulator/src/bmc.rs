@@ -80,18 +80,15 @@ impl Bmc {
     /// If the fault names a drive that does not exist, or could never fire.
     pub fn inject(&self, fault: Fault) -> Result<FaultId, FaultError> {
         self.with(|machine, moment| {
-            if let Fault::DriveEraseFails { drive, .. } = &fault
+            if let Some(drive) = fault.drive()
                 && machine.drive(drive).is_none()
             {
                 return Err(FaultError::UnknownDrive(drive.clone()));
             }
-            let lasts = match &fault {
-                Fault::BmcUnreachable { duration } => *duration,
-                _ => None,
-            };
+            let lasts = fault.lasts();
             let id = machine.faults.inject(fault)?;
             if let Some(duration) = lasts {
-                machine.expire_fault(id, moment.now + machine.scaled(duration.0));
+                machine.expire_fault(id, moment.now + machine.scaled(duration));
             }
             Ok(id)
         })
@@ -99,11 +96,18 @@ impl Bmc {
 
     /// Whether the fault still existed.
     pub fn remove_fault(&self, id: FaultId) -> bool {
-        self.with(|machine, _| machine.faults.remove(id))
+        self.with(|machine, moment| {
+            let existed = machine.faults.remove(id);
+            machine.release_erasures(moment);
+            existed
+        })
     }
 
     pub fn clear_faults(&self) {
-        self.with(|machine, _| machine.faults.clear());
+        self.with(|machine, moment| {
+            machine.faults.clear();
+            machine.release_erasures(moment);
+        });
     }
 
     /// Does to the machine what someone standing in front of it could do.

@@ -40,8 +40,15 @@ pub enum MachineEventKind {
     BootFailed {
         reason: String,
     },
+    /// An operating system was loaded from this boot device and runs.
     GuestStarted {
         source: String,
+    },
+    /// The guest has said what it is; see [`crate::InBand::identify`].
+    GuestIdentified {
+        source: String,
+        kind: String,
+        label: String,
     },
     /// The guest ended by itself or was cut off.
     GuestStopped {
@@ -56,6 +63,11 @@ pub enum MachineEventKind {
         in_band: bool,
     },
     DriveErased {
+        drive: String,
+        in_band: bool,
+    },
+    /// An erasure has reported success, and everything is still on the drive.
+    DriveEraseLied {
         drive: String,
         in_band: bool,
     },

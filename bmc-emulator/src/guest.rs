@@ -12,6 +12,7 @@ use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::fleet::spec::{NeighborSpec, ProcessorSpec};
 use crate::machine::drive::{DriveContent, DriveError, DriveName};
+use crate::machine::guest::GuestIdentity;
 use crate::machine::power::Input;
 
 /// The operating systems of the emulated world, provided by whoever runs the fleet.
@@ -159,7 +160,10 @@ impl InBand {
                     ips: nic.ips.clone(),
                     speed_mbps: nic.speed_mbps,
                     carrier: nic.link_up,
-                    neighbor: nic.neighbor.clone().filter(|_| nic.link_up),
+                    neighbor: nic
+                        .neighbor
+                        .clone()
+                        .filter(|_| nic.link_up && !machine.faults.silence_neighbors()),
                 })
                 .collect()
         })
@@ -218,13 +222,7 @@ impl InBand {
         let generation = self.generation;
         let duration = self.bmc.with(|machine, moment| {
             machine.guest_drive(generation, drive)?;
-            machine.event(
-                moment.wall,
-                MachineEventKind::DriveEraseStarted {
-                    drive: drive.0.clone(),
-                    in_band: true,
-                },
-            );
+            machine.erase_started(drive, true, moment.wall);
             Ok(machine.timing.secure_erase)
         })?;
         tokio::time::sleep(duration).await;
@@ -232,6 +230,21 @@ impl InBand {
             machine.guest_drive(generation, drive)?;
             machine.finish_erase(drive, true, moment.wall)
         })
+    }
+
+    /// Says what this guest is, for those who watch the machine from outside of the emulated world. No face of the
+    /// machine shows it. The words are up to whoever provides the guests.
+    pub fn identify(&self, kind: impl Into<String>, label: impl Into<String>) {
+        let identity = GuestIdentity {
+            kind: kind.into(),
+            label: label.into(),
+        };
+        let generation = self.generation;
+        self.bmc.with(|machine, moment| {
+            if machine.generation == generation {
+                machine.guest_identified(identity, moment);
+            }
+        });
     }
 
     /// Switches the machine off, as `poweroff` does. The calling guest is cut off by it.

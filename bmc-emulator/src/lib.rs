@@ -41,6 +41,7 @@ pub use self::fleet::{Fleet, FleetError};
 pub use self::guest::{Boot, BootSource, GuestExit, GuestOs, InBand, InBandDrive, InBandNic};
 pub use self::machine::boot::{BootDevice, BootOverride, BootTarget, OverrideEnabled, OverrideMode};
 pub use self::machine::drive::{DriveContent, DriveError, DriveName};
+pub use self::machine::guest::GuestIdentity;
 pub use self::machine::power::{PowerState, ResetType};
 pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth};
 pub use self::personality::PersonalityName;

@@ -7,6 +7,8 @@
 mod glob;
 mod table;
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +74,85 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remaining: Option<u32>,
     },
+    /// Nobody can log in, because other clients left their sessions open: a BMC has room for few, and keeps each until
+    /// it times out. Open sessions and Basic authentication keep working.
+    SessionTableFull {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<u32>,
+        /// How long the others keep the table full (machine time).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
+    /// The BMC's clock has lost its time, as with an empty battery and no time server: it counts from 1970-01-01 since
+    /// the BMC was started. Whatever the BMC dates is wrong; timers and the events of observers are not.
+    ClockReset {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
+    /// Erasing the drive takes its time, reports success, and the data is still there, out of band and in band: firmware
+    /// that acknowledges a command it does not implement. Only who reads the drive can tell.
+    DriveEraseLies {
+        drive: DriveName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<u32>,
+    },
+    /// Tasks of the BMC that take long stay Running at 99 percent, as when a controller has forgotten the job that the
+    /// BMC waits for. They end as usual once the fault is gone.
+    TaskNeverEnds {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
+    /// POST does not come to its end, as with a memory module that fails its training: the power is On and nothing
+    /// boots, whatever the boot settings. The next reset or power cycle tries again.
+    PostFails {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<u32>,
+    },
+    /// The next operating system dies this long after it was started (machine time), agent or tenant, as in a kernel
+    /// panic: the power stays On and nothing runs any more.
+    GuestDies {
+        after: DurationText,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<u32>,
+    },
+    /// The operating system hears no LLDP neighbours: switches that do not send, or a NIC firmware that keeps the frames
+    /// to itself.
+    NoLldp {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
+    /// Network boots go out by a NIC from which no boot server can be reached, as after a BIOS update that renumbers
+    /// the NICs. Counts boots, not the devices that one boot tries.
+    WrongNic {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remaining: Option<u32>,
+    },
+    /// The power state of the system is read as it was so long ago (machine time), as from BMCs that ask the hardware
+    /// now and then and answer from memory.
+    StaleReads { duration: DurationText },
+}
+
+impl Fault {
+    /// The drive it is about.
+    pub(crate) fn drive(&self) -> Option<&DriveName> {
+        match self {
+            Fault::DriveEraseFails { drive, .. } | Fault::DriveEraseLies { drive, .. } => Some(drive),
+            _ => None,
+        }
+    }
+
+    /// After how much machine time it ends by itself.
+    pub(crate) fn lasts(&self) -> Option<Duration> {
+        let lasts = match self {
+            Fault::BmcUnreachable { duration }
+            | Fault::SessionTableFull { duration, .. }
+            | Fault::ClockReset { duration }
+            | Fault::TaskNeverEnds { duration }
+            | Fault::NoLldp { duration } => *duration,
+            _ => None,
+        };
+        lasts.map(|text| text.0)
+    }
 }
 
 /// What happens to a request.

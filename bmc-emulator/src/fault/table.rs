@@ -114,10 +114,61 @@ impl Faults {
         }
     }
 
+    /// Whether an erasure is to report success and leave everything on the drive.
+    pub(crate) fn erase_lies(&mut self, name: &DriveName) -> bool {
+        self.take(|fault| matches!(fault, Fault::DriveEraseLies { drive, .. } if drive == name))
+            .is_some()
+    }
+
     pub(crate) fn unreachable(&self) -> bool {
-        self.rules
-            .values()
-            .any(|fault| matches!(fault, Fault::BmcUnreachable { .. }))
+        self.has(|fault| matches!(fault, Fault::BmcUnreachable { .. }))
+    }
+
+    pub(crate) fn session_table_full(&mut self) -> bool {
+        self.take(|fault| matches!(fault, Fault::SessionTableFull { .. }))
+            .is_some()
+    }
+
+    pub(crate) fn clock_is_reset(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::ClockReset { .. }))
+    }
+
+    pub(crate) fn hold_tasks(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::TaskNeverEnds { .. }))
+    }
+
+    pub(crate) fn post_fails(&mut self) -> bool {
+        self.take(|fault| matches!(fault, Fault::PostFails { .. })).is_some()
+    }
+
+    /// How long the guest that is started now is going to live, if it dies by itself. Not yet scaled.
+    pub(crate) fn life_of_guest(&mut self) -> Option<Duration> {
+        match self.take(|fault| matches!(fault, Fault::GuestDies { .. })) {
+            Some(Fault::GuestDies { after, .. }) => Some(after.0),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn silence_neighbors(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::NoLldp { .. }))
+    }
+
+    /// Whether the network boot that begins now is misled.
+    pub(crate) fn mislead_network_boot(&mut self) -> bool {
+        self.take(|fault| matches!(fault, Fault::WrongNic { .. })).is_some()
+    }
+
+    /// How old the power state is that readers get. Not yet scaled.
+    pub(crate) fn staleness(&self) -> Duration {
+        let ages = self.rules.values().filter_map(|fault| match fault {
+            Fault::StaleReads { duration } => Some(duration.0),
+            _ => None,
+        });
+        ages.max().unwrap_or_default()
+    }
+
+    fn has(&self, wanted: impl Fn(&Fault) -> bool) -> bool {
+        self.rules.values().any(wanted)
     }
 
     fn take(&mut self, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
@@ -145,8 +196,17 @@ fn remaining_mut(fault: &mut Fault) -> Option<&mut u32> {
         | Fault::DriveEraseFails { remaining, .. }
         | Fault::WrongPowerState { remaining, .. }
         | Fault::LostReset { remaining }
-        | Fault::WrongCredentials { remaining } => remaining.as_mut(),
-        Fault::BmcUnreachable { .. } => None,
+        | Fault::WrongCredentials { remaining }
+        | Fault::SessionTableFull { remaining, .. }
+        | Fault::DriveEraseLies { remaining, .. }
+        | Fault::PostFails { remaining }
+        | Fault::GuestDies { remaining, .. }
+        | Fault::WrongNic { remaining } => remaining.as_mut(),
+        Fault::BmcUnreachable { .. }
+        | Fault::ClockReset { .. }
+        | Fault::TaskNeverEnds { .. }
+        | Fault::NoLldp { .. }
+        | Fault::StaleReads { .. } => None,
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) async fn run(bmc: Bmc, job: BootJob) {
 
 async fn boot(bmc: Bmc, job: BootJob) {
     let mut failures = Vec::new();
+    // Decided once per boot, by the first NIC that is tried.
+    let mut misled = None;
     for device in &job.devices {
         let label = device.label();
         let current = update(&bmc, job.generation, |machine, _| {
@@ -45,7 +47,14 @@ async fn boot(bmc: Bmc, job: BootJob) {
         if current.is_none() {
             return;
         }
-        match load(&bmc, &job, device).await {
+        let is_misled = || bmc.with(|machine, _| machine.faults.mislead_network_boot());
+        let loaded = match device {
+            BootDevice::Network { .. } if *misled.get_or_insert_with(is_misled) => {
+                Err("sent by another NIC, which has no link to the boot server".to_owned())
+            }
+            device => load(&bmc, &job, device).await,
+        };
+        match loaded {
             Ok(source) => return hand_over(bmc, job.generation, job.stop, &label, source).await,
             Err(reason) => failures.push(format!("{label}: {reason}")),
         }
@@ -104,34 +113,26 @@ async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &s
         }
         drive @ BootSource::Drive { .. } => drive,
     };
-    let started = update(&bmc, generation, |machine, moment| {
-        machine.execution = Execution::Guest {
-            source: label.to_owned(),
-        };
-        machine.event(
-            moment.wall,
-            MachineEventKind::GuestStarted {
-                source: label.to_owned(),
-            },
-        );
-    });
-    if started.is_none() {
-        return;
-    }
+    let started = update(&bmc, generation, |machine, moment| machine.guest_started(label, moment));
+    let Some(life) = started else { return };
     let boot = Boot {
         machine: InBand::new(bmc.clone(), generation),
         source,
         stop,
     };
-    let guest = bmc.shared().edges.guest.boot(boot);
-    let exit = guest.await;
+    let mut guest = bmc.shared().edges.guest.boot(boot);
+    let exit = tokio::select! {
+        biased;
+        exit = &mut guest => exit,
+        () = sleep(life.unwrap_or_default()), if life.is_some() => {
+            update(&bmc, generation, Machine::guest_dies);
+            return;
+        }
+    };
     update(&bmc, generation, |machine, moment| match exit {
         GuestExit::PoweredOff => machine.guest_input(Input::GuestPoweredOff, moment),
         GuestExit::Rebooted => machine.guest_input(Input::GuestRebooted, moment),
-        GuestExit::Halted { reason } => {
-            machine.event(moment.wall, MachineEventKind::GuestStopped { reason: reason.clone() });
-            machine.execution = Execution::Halted { reason };
-        }
+        GuestExit::Halted { reason } => machine.guest_halted(reason, moment),
     });
 }
 

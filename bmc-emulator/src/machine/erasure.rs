@@ -1,6 +1,7 @@
 //! Drives of a machine and how they are erased: by the BMC while the host may be off, or by a guest.
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::drive::{Drive, DriveContent, DriveError, DriveName, Erasure};
 use super::{Machine, Moment};
@@ -27,16 +28,43 @@ impl Machine {
         if let Some(drive) = self.drive(name) {
             drive.erasure = Some(Erasure { until, task });
         }
+        self.erase_started(name, false, moment.wall);
+    }
+
+    pub(crate) fn erase_started(&mut self, name: &DriveName, in_band: bool, wall: Timestamp) {
+        self.counters.erasures_started += 1;
         self.event(
-            moment.wall,
+            wall,
             MachineEventKind::DriveEraseStarted {
                 drive: name.0.clone(),
-                in_band: false,
+                in_band,
             },
         );
     }
 
+    /// When an out-of-band erasure ends next, if it may end at all.
+    pub(super) fn erasures_due(&self) -> Option<Instant> {
+        if self.faults.hold_tasks() {
+            return None;
+        }
+        let erasures = self.drives.iter().filter_map(|drive| drive.erasure.as_ref());
+        erasures.map(|erasure| erasure.until).min()
+    }
+
+    /// A fault is gone that may have held erasures back. They end now, not in the past.
+    pub(crate) fn release_erasures(&mut self, moment: Moment) {
+        if self.faults.hold_tasks() {
+            return;
+        }
+        for erasure in self.drives.iter_mut().filter_map(|drive| drive.erasure.as_mut()) {
+            erasure.until = erasure.until.max(moment.now);
+        }
+    }
+
     pub(super) fn finish_erasures(&mut self, moment: Moment) {
+        if self.faults.hold_tasks() {
+            return;
+        }
         let names: Vec<DriveName> = self.drives.iter().map(|drive| drive.name.clone()).collect();
         for name in names {
             let over = |erasure: &mut Erasure| erasure.until <= moment.now;
@@ -44,10 +72,11 @@ impl Machine {
                 continue;
             };
             let outcome = self.finish_erase(&name, false, moment.wall);
+            let bmc_moment = self.bmc_moment(moment);
             let state =
                 self.redfish
                     .tasks
-                    .finish(&erasure.task, outcome.map_err(|error| error.to_string()), moment.wall);
+                    .finish(&erasure.task, outcome.map_err(|error| error.to_string()), bmc_moment);
             self.event(
                 moment.wall,
                 MachineEventKind::TaskFinished {
@@ -61,11 +90,22 @@ impl Machine {
     /// The time an erasure takes is over: the drive is blank now, or it has failed.
     pub(crate) fn finish_erase(&mut self, name: &DriveName, in_band: bool, wall: Timestamp) -> Result<(), DriveError> {
         let failure = self.faults.erase_failure(name);
+        let lies = failure.is_none() && self.faults.erase_lies(name);
         let drive = self
             .drive(name)
             .filter(|drive| !drive.absent)
             .ok_or_else(|| DriveError::NotFound(name.clone()))?;
         match failure {
+            None if lies => {
+                self.event(
+                    wall,
+                    MachineEventKind::DriveEraseLied {
+                        drive: name.0.clone(),
+                        in_band,
+                    },
+                );
+                Ok(())
+            }
             None => {
                 drive.content = DriveContent::default();
                 self.event(

@@ -7,8 +7,10 @@ pub(crate) mod bios;
 pub(crate) mod boot;
 pub(crate) mod drive;
 mod erasure;
+pub(crate) mod guest;
 pub(crate) mod hardware;
 pub(crate) mod power;
+mod power_history;
 pub(crate) mod timing;
 pub(crate) mod truth;
 
@@ -21,8 +23,10 @@ use tokio_util::sync::CancellationToken;
 use self::bios::Bios;
 use self::boot::{Boot, BootDevice, BootPlan};
 use self::drive::Drive;
+use self::guest::GuestIdentity;
 use self::hardware::Hardware;
 use self::power::{Effect, Input, Power, PowerState, Refusal, ResetType, Surroundings};
+use self::power_history::PowerHistory;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
 use crate::event::MachineEventKind;
@@ -74,6 +78,8 @@ pub(crate) struct Machine {
     pub timing: Timing,
     pub power: Power,
     pub execution: Execution,
+    /// What the last guest said it was.
+    pub guest: Option<GuestIdentity>,
     /// Counts what has been started; a guest of an older generation has no machine any more.
     pub generation: u64,
     pub boot: Boot,
@@ -89,7 +95,7 @@ pub(crate) struct Machine {
     /// When the BMC was last restarted.
     pub bmc_started: Timestamp,
     fault_expiries: Vec<(Instant, FaultId)>,
-    shown: PowerState,
+    shown: PowerHistory,
     alarm: Option<Instant>,
     stop: CancellationToken,
     outbox: Vec<Out>,
@@ -115,11 +121,12 @@ impl Machine {
             redfish: RedfishState::new(personality, spec, seed),
             timing: Timing::new(&spec.timing, &personality.timing, time_scale),
             bios: Bios::new(&spec.bios_attributes),
-            shown: power.state(personality.power.shows_guest_shutdown),
+            shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),
             hardware,
             personality,
             power,
             execution: Execution::Nothing,
+            guest: None,
             generation: 0,
             boot,
             drives,
@@ -139,12 +146,8 @@ impl Machine {
 
     /// When [`Machine::settle`] has something to do next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let erasures = self
-            .drives
-            .iter()
-            .filter_map(|drive| drive.erasure.as_ref().map(|erasure| erasure.until));
-        erasures
-            .chain(self.power.due())
+        let timers = self.erasures_due().into_iter().chain(self.power.due());
+        timers
             .chain(self.absence.map(|absence| absence.ready_at))
             .chain(self.fault_expiries.iter().map(|(until, _)| *until))
             .min()
@@ -182,6 +185,7 @@ impl Machine {
                 .collect::<Vec<_>>();
             for (_, id) in expired {
                 self.faults.remove(id);
+                self.release_erasures(then);
             }
             self.finish_erasures(then);
         }
@@ -252,20 +256,27 @@ impl Machine {
                 Effect::Boot => self.start_boot(moment),
             }
         }
-        let shown = power.state(self.personality.power.shows_guest_shutdown);
-        if std::mem::replace(&mut self.shown, shown) != shown {
-            self.event(moment.wall, MachineEventKind::Power { state: shown });
-        }
+        self.show(power.state(self.personality.power.shows_guest_shutdown), moment);
         Ok(())
+    }
+
+    fn show(&mut self, state: PowerState, moment: Moment) {
+        let reach = self.scaled(self.faults.staleness());
+        if self.shown.record(state, moment.now, reach) {
+            self.event(moment.wall, MachineEventKind::Power { state });
+        }
+    }
+
+    /// The power state that a reader gets, who is told nothing newer than the BMC's last look.
+    pub(crate) fn power_state_read(&self, now: Instant) -> PowerState {
+        self.shown.before(now, self.scaled(self.faults.staleness()))
     }
 
     /// Power is gone at once, as when a cable is pulled.
     pub(crate) fn lose_power(&mut self, moment: Moment) {
         self.stop_execution(moment, "the machine lost power");
         self.power = Power::Off;
-        if std::mem::replace(&mut self.shown, PowerState::Off) != PowerState::Off {
-            self.event(moment.wall, MachineEventKind::Power { state: PowerState::Off });
-        }
+        self.show(PowerState::Off, moment);
     }
 
     fn stop_execution(&mut self, moment: Moment, reason: &str) {
@@ -285,7 +296,8 @@ impl Machine {
         self.execution = Execution::Post;
         let factory_defaults = self.bios.apply(self.personality);
         self.boot.enter_post(factory_defaults);
-        for task in self.redfish.tasks.finish_staged(moment.wall) {
+        let bmc_moment = self.bmc_moment(moment);
+        for task in self.redfish.tasks.finish_staged(bmc_moment) {
             self.event(
                 moment.wall,
                 MachineEventKind::TaskFinished {
@@ -297,6 +309,12 @@ impl Machine {
     }
 
     fn start_boot(&mut self, moment: Moment) {
+        if self.faults.post_fails() {
+            let reason = "POST does not come to its end".to_owned();
+            self.event(moment.wall, MachineEventKind::BootFailed { reason: reason.clone() });
+            self.execution = Execution::PostHung { reason };
+            return;
+        }
         self.counters.boots += 1;
         match self.boot.plan() {
             BootPlan::Setup => self.execution = Execution::Setup,
@@ -323,6 +341,23 @@ impl Machine {
                 }));
             }
         }
+    }
+
+    /// This moment as the BMC dates it.
+    pub(crate) fn bmc_moment(&self, moment: Moment) -> Moment {
+        Moment {
+            wall: self.bmc_time(moment.wall),
+            ..moment
+        }
+    }
+
+    /// What the BMC's clock shows at `wall`. Without a battery it starts at zero when the BMC does.
+    pub(crate) fn bmc_time(&self, wall: Timestamp) -> Timestamp {
+        if !self.faults.clock_is_reset() {
+            return wall;
+        }
+        let uptime = wall.duration_since(self.bmc_started).max(jiff::SignedDuration::ZERO);
+        Timestamp::UNIX_EPOCH.checked_add(uptime).unwrap_or(wall)
     }
 
     /// The BMC restarts; the host keeps running. Sessions do not survive it.

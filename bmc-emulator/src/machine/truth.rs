@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Machine;
 use super::boot::BootOverride;
+use super::guest::GuestIdentity;
 use super::power::PowerState;
 
 /// What executes on the machine.
@@ -15,6 +16,10 @@ use super::power::PowerState;
 pub enum Execution {
     Nothing,
     Post,
+    /// Power is on, and POST does not come to its end.
+    PostHung {
+        reason: String,
+    },
     /// The firmware tries to boot from this device.
     Firmware {
         device: Option<String>,
@@ -34,11 +39,15 @@ pub enum Execution {
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
     pub requests: u64,
+    /// Reset commands that were accepted and reached the machine, even if there was nothing to do or nobody listened.
     pub resets: u64,
     pub boots: u64,
     pub bmc_resets: u64,
+    /// Wrong user or password, by session or Basic authentication; a token that is not valid is no login.
     pub logins_failed: u64,
     pub sessions_opened: u64,
+    /// Erasures of drives, out of band and in band, whatever became of them.
+    pub erasures_started: u64,
 }
 
 /// A snapshot of one machine.
@@ -48,6 +57,8 @@ pub struct MachineTruth {
     pub name: String,
     pub power_state: PowerState,
     pub execution: Execution,
+    /// What the running guest says it is; absent while none runs or before it has said so.
+    pub guest: Option<GuestIdentity>,
     pub bmc_available: bool,
     pub indicator_lit: bool,
     pub drives: Vec<DriveTruth>,
@@ -92,6 +103,10 @@ impl Machine {
             name: self.hardware.name.clone(),
             power_state: self.power.state(true),
             execution: self.execution.clone(),
+            guest: self
+                .guest
+                .clone()
+                .filter(|_| matches!(self.execution, Execution::Guest { .. })),
             bmc_available: self.absence.is_none() && !self.faults.unreachable(),
             indicator_lit: self.indicator_lit,
             drives: self

@@ -45,11 +45,11 @@ fn is_open(method: &Method, segments: &[&str]) -> bool {
 fn identify(cx: &mut Context<'_>) -> Option<Caller> {
     let token = cx.call.header(&AUTH_TOKEN).map(str::to_owned);
     let basic = cx.call.header(&header::AUTHORIZATION).and_then(basic_credentials);
-    if (token.is_some() || basic.is_some()) && cx.machine.faults.rejects_credentials() {
-        cx.machine.counters.logins_failed += 1;
-        return None;
-    }
+    let refused = (token.is_some() || basic.is_some()) && cx.machine.faults.rejects_credentials();
     if let Some(token) = token {
+        if refused {
+            return None;
+        }
         let (session, user) = cx.machine.redfish.sessions.authenticate(&token, cx.moment.now)?;
         let role = cx.machine.redfish.accounts.role_of(&user)?;
         return Some(Caller {
@@ -60,12 +60,12 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
     }
     let (user, password) = basic?;
     match cx.machine.redfish.accounts.log_in(&user, &password) {
-        Some(role) => Some(Caller {
+        Some(role) if !refused => Some(Caller {
             user,
             role,
             session: None,
         }),
-        None => {
+        _ => {
             cx.machine.counters.logins_failed += 1;
             cx.machine.event(cx.moment.wall, MachineEventKind::LoginFailed { user });
             None

@@ -102,9 +102,9 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
     cx.machine.bios.stage(staged);
     if cx.personality().bios.settings_become_job {
         let target = uri(cx);
-        let moment = cx.moment;
+        let started = cx.machine.bmc_moment(cx.moment);
         let tasks = &mut cx.machine.redfish.tasks;
-        let task = tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, moment.now, moment.wall);
+        let task = tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, started);
         return Ok(task_service::accepted(cx, &task));
     }
     Ok(cx.success())

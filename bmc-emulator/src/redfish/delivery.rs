@@ -121,12 +121,26 @@ pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEvent
         }
         _ => return None,
     };
-    Some(record(at, id, &text, &arguments, severity, Some(origin)))
+    Some(record(
+        machine.bmc_time(at),
+        id,
+        &text,
+        &arguments,
+        severity,
+        Some(origin),
+    ))
 }
 
 pub(super) fn test_record(machine: &Machine, at: Timestamp) -> Value {
     let text = format!("Test event of {}.", machine.hardware.name);
-    record(at, "ResourceEvent.1.3.TestMessage", &text, &[], "OK", None)
+    record(
+        machine.bmc_time(at),
+        "ResourceEvent.1.3.TestMessage",
+        &text,
+        &[],
+        "OK",
+        None,
+    )
 }
 
 fn record(at: Timestamp, id: &str, text: &str, arguments: &[String], severity: &str, origin: Option<String>) -> Value {

@@ -37,6 +37,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderName, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use self::call::{Call, Reply};
 use self::context::{Answer, Context};
@@ -117,9 +118,12 @@ fn dropped() -> Response {
 
 fn faulty(bmc: &Bmc, method: &Method, status: u16, body: Option<serde_json::Value>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let reply = bmc.with(|machine, _| match body {
-        Some(body) => Reply::json(status, body),
-        None => Message::new(&message::GENERAL_ERROR, []).error(status, machine.personality),
+    let reply = bmc.with(|machine, moment| {
+        let reply = match body {
+            Some(body) => Reply::json(status, body),
+            None => Message::new(&message::GENERAL_ERROR, []).error(status, machine.personality),
+        };
+        reply.with(header::DATE, date(machine, moment))
     });
     reply.into_response(method == Method::HEAD, None)
 }
@@ -137,8 +141,19 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
     let status = reply.status.as_u16();
     let (method, path) = (call.method.to_string(), call.path.clone());
     machine.event(moment.wall, MachineEventKind::RequestServed { method, path, status });
-    let response = reply.with(header::LINK, described_by(&call.path));
+    let response = reply
+        .with(header::LINK, described_by(&call.path))
+        .with(header::DATE, date(machine, moment));
     response.into_response(call.method == Method::HEAD, personality.server_header)
+}
+
+/// RFC 9110 §6.6.1, by the BMC's own clock.
+fn date(machine: &Machine, moment: Moment) -> String {
+    let time = machine.bmc_time(moment.wall);
+    // Fails only for years with more than four digits.
+    DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap_or_default()
 }
 
 /// DSP0266 §8.2: a `Link` header with `rel=describedby` on every response to a GET.

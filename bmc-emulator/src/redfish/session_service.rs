@@ -213,7 +213,14 @@ fn log_in(cx: &mut Context<'_>) -> Answer {
             .event(cx.moment.wall, MachineEventKind::LoginFailed { user: user.to_owned() });
         return Err(super::auth::unauthorized(cx));
     }
-    let Some((id, token)) = cx.machine.redfish.sessions.open(user, cx.moment.now, cx.moment.wall) else {
+    let created = cx.machine.bmc_time(cx.moment.wall);
+    let sessions = &mut cx.machine.redfish.sessions;
+    // Others hold what the table has room for.
+    let opened = match cx.machine.faults.session_table_full() {
+        true => None,
+        false => sessions.open(user, cx.moment.now, created),
+    };
+    let Some((id, token)) = opened else {
         let message = Message::new(&message::SESSION_LIMIT_EXCEEDED, []);
         return Err(cx.error(StatusCode::SERVICE_UNAVAILABLE, message));
     };

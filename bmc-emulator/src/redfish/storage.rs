@@ -147,15 +147,9 @@ fn secure_erase(cx: &mut Context<'_>, storage: &str, name: &DriveName) -> Answer
         return Err(cx.error(StatusCode::CONFLICT, Message::new(&message::RESOURCE_IN_USE, [])));
     }
     let target = format!("{storage}/Drives/{name}");
-    let moment = cx.moment;
+    let started = cx.machine.bmc_moment(cx.moment);
     let tasks = &mut cx.machine.redfish.tasks;
-    let task = tasks.start(
-        &format!("Secure Erase {name}"),
-        target,
-        Some(duration),
-        moment.now,
-        moment.wall,
-    );
-    cx.machine.start_erase(name, task.clone(), moment);
+    let task = tasks.start(&format!("Secure Erase {name}"), target, Some(duration), started);
+    cx.machine.start_erase(name, task.clone(), cx.moment);
     Ok(task_service::accepted(cx, &task))
 }

@@ -119,9 +119,9 @@ impl BootChange {
                 }
                 cx.machine.boot.staged_order = Some(order);
                 let target = cx.system_uri();
-                let moment = cx.moment;
+                let started = cx.machine.bmc_moment(cx.moment);
                 let tasks = &mut cx.machine.redfish.tasks;
-                Some(tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, moment.now, moment.wall))
+                Some(tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, started))
             }
         }
     }

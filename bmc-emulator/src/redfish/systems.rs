@@ -56,7 +56,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     let lie = cx.machine.faults.reported_power_state();
     let machine = &*cx.machine;
     let hardware = &machine.hardware;
-    let state = lie.unwrap_or_else(|| machine.power.state(personality.power.shows_guest_shutdown));
+    let state = lie.unwrap_or_else(|| machine.power_state_read(cx.moment.now));
     let threads: u32 = hardware.processors.iter().map(|processor| processor.threads).sum();
     let cores: u32 = hardware.processors.iter().map(|processor| processor.cores).sum();
     let enabled = if state == PowerState::Off {
@@ -127,7 +127,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
 fn boot_progress(state: PowerState, execution: &Execution) -> &'static str {
     match (state, execution) {
         (PowerState::Off, _) | (_, Execution::Nothing) => "None",
-        (_, Execution::Post) => "PrimaryProcessorInitializationStarted",
+        (_, Execution::Post | Execution::PostHung { .. }) => "PrimaryProcessorInitializationStarted",
         (_, Execution::Firmware { .. }) => "OSBootStarted",
         (_, Execution::Setup) => "SetupEntered",
         (_, Execution::Guest { .. }) => "OSRunning",

@@ -14,7 +14,7 @@ const MONITORS: &str = "/redfish/v1/TaskService/TaskMonitors";
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let kept_for = cx.machine.scaled(cx.personality().tasks.kept_for);
-    cx.machine.redfish.tasks.forget(cx.moment.wall, kept_for);
+    cx.machine.redfish.tasks.forget(cx.moment.now, kept_for);
     match rest {
         [] => cx.read_only(service),
         ["Tasks"] => cx.read_only(|cx| {
@@ -44,7 +44,7 @@ fn service(cx: &mut Context<'_>) -> Value {
         "Name": "Task Service",
         "Status": { "State": "Enabled", "Health": "OK" },
         "ServiceEnabled": true,
-        "DateTime": cx.moment.wall.to_string(),
+        "DateTime": cx.machine.bmc_time(cx.moment.wall).to_string(),
         "CompletedTaskOverWritePolicy": "Oldest",
         "LifeCycleEventOnTaskStateChange": true,
         "Tasks": link(TASKS),
@@ -61,13 +61,13 @@ pub(super) fn task_document(cx: &Context<'_>, id: &str) -> Option<Value> {
         "TaskState": task.state(),
         "TaskStatus": if task.state() == "Exception" { "Critical" } else { "OK" },
         "PercentComplete": task.percent_complete(cx.moment.now),
-        "StartTime": task.started_wall.to_string(),
+        "StartTime": task.started.wall.to_string(),
         "TaskMonitor": format!("{MONITORS}/{id}"),
         "Messages": messages(cx, task),
         "Links": { "CreatedResources": [] },
     });
     if let Some(ended) = &task.ended {
-        document["EndTime"] = json!(ended.at.to_string());
+        document["EndTime"] = json!(ended.at.wall.to_string());
     } else if let Some(expected) = task.expected {
         document["EstimatedDuration"] = json!(format!("PT{}S", expected.as_secs()));
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::identity;
+use crate::machine::Moment;
 use crate::personality::TaskStyle;
 
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(crate) struct Task {
     pub name: String,
     /// The resource the task works on.
     pub target: String,
-    pub started: Instant,
-    pub started_wall: Timestamp,
+    /// With the wall clock of the BMC, right or wrong.
+    pub started: Moment,
     /// How long it is going to take; absent: until the next POST.
     pub expected: Option<Duration>,
     pub ended: Option<Ended>,
@@ -32,7 +32,7 @@ pub(crate) struct Task {
 
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub at: Timestamp,
+    pub at: Moment,
     /// The message of a failure.
     pub outcome: Result<(), String>,
 }
@@ -54,7 +54,7 @@ impl Task {
             (None, None) => 0,
             (None, Some(expected)) if expected.is_zero() => 99,
             (None, Some(expected)) => {
-                let share = now.saturating_duration_since(self.started).as_secs_f64() / expected.as_secs_f64();
+                let share = now.saturating_duration_since(self.started.now).as_secs_f64() / expected.as_secs_f64();
                 // Saturating by definition of `as`; a running task is never at 100.
                 ((share * 100.0) as u32).min(99)
             }
@@ -74,14 +74,7 @@ impl Tasks {
     }
 
     /// Starts a task and returns its id.
-    pub(crate) fn start(
-        &mut self,
-        name: &str,
-        target: String,
-        expected: Option<Duration>,
-        started: Instant,
-        started_wall: Timestamp,
-    ) -> String {
+    pub(crate) fn start(&mut self, name: &str, target: String, expected: Option<Duration>, started: Moment) -> String {
         self.created += 1;
         let id = if self.style.job_ids {
             let bytes = identity::derive(self.seed, &[&self.machine, "job", &self.created.to_string()]);
@@ -94,7 +87,6 @@ impl Tasks {
             name: name.to_owned(),
             target,
             started,
-            started_wall,
             expected,
             ended: None,
         };
@@ -103,7 +95,7 @@ impl Tasks {
     }
 
     /// Ends a task and returns its final state.
-    pub(crate) fn finish(&mut self, id: &str, outcome: Result<(), String>, at: Timestamp) -> &'static str {
+    pub(crate) fn finish(&mut self, id: &str, outcome: Result<(), String>, at: Moment) -> &'static str {
         match self.tasks.get_mut(id) {
             Some(task) => {
                 task.ended = Some(Ended { at, outcome });
@@ -114,7 +106,7 @@ impl Tasks {
     }
 
     /// POST has begun: everything that waited for it is done. Returns the ids.
-    pub(crate) fn finish_staged(&mut self, at: Timestamp) -> Vec<String> {
+    pub(crate) fn finish_staged(&mut self, at: Moment) -> Vec<String> {
         let staged = self
             .tasks
             .iter_mut()
@@ -128,10 +120,9 @@ impl Tasks {
     }
 
     /// Forgets what ended too long ago. `kept_for` is already scaled.
-    pub(super) fn forget(&mut self, now: Timestamp, kept_for: Duration) {
-        let kept = jiff::SignedDuration::try_from(kept_for).unwrap_or(jiff::SignedDuration::MAX);
+    pub(super) fn forget(&mut self, now: Instant, kept_for: Duration) {
         self.tasks.retain(|_, task| match &task.ended {
-            Some(ended) => now.duration_since(ended.at) < kept,
+            Some(ended) => now.saturating_duration_since(ended.at.now) < kept_for,
             None => true,
         });
     }

@@ -1,5 +1,6 @@
 //! The emulator seen from outside. One binary, because linking is the slowest part of testing.
 
+mod bad_hardware;
 mod conformance;
 mod faults;
 mod files;

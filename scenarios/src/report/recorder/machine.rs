@@ -38,6 +38,12 @@ impl MachineLane {
                     },
                 );
             }
+            Kind::GuestIdentified { source, kind, label } => {
+                if let Some(guest) = self.guests.current() {
+                    guest.name = redact(&format!("{source}: {kind} {label}"));
+                }
+                return;
+            }
             Kind::GuestStopped { reason } => {
                 if let Some(guest) = self.guests.current() {
                     guest.ended = Some(redact(reason));
@@ -60,6 +66,13 @@ impl MachineLane {
                 format!("{drive}: {} records on it now", records.len()),
             ),
             Kind::DriveErased { drive, in_band } => (MarkerKind::Erase, format!("{drive} erased {}", band(*in_band))),
+            Kind::DriveEraseLied { drive, in_band } => (
+                MarkerKind::Erase,
+                format!(
+                    "{drive} reported as erased {}, and its data is still there",
+                    band(*in_band)
+                ),
+            ),
             Kind::DriveEraseFailed {
                 drive,
                 in_band,
@@ -126,9 +139,11 @@ pub(super) fn count(event: &MachineEventKind, statistics: &mut Statistics) {
         Kind::FaultFired { .. } => &mut statistics.faults_fired,
         Kind::Power { .. }
         | Kind::GuestStarted { .. }
+        | Kind::GuestIdentified { .. }
         | Kind::GuestStopped { .. }
         | Kind::DriveWritten { .. }
         | Kind::DriveEraseStarted { .. }
+        | Kind::DriveEraseLied { .. }
         | Kind::SessionClosed { .. }
         | Kind::BmcReady
         | Kind::TaskFinished { .. } => return,
