@@ -3,10 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bmc_emulator::{AdminAction, BoxError, Clock, DriveName, Edges, Fleet, FleetSpec, HttpService, PowerState};
+use bmc_emulator::{
+    AdminAction, BoxError, Clock, DriveName, Edges, Fault, Fleet, FleetSpec, HttpService, MachineEventKind, PowerState,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use scenarios::guest::Guests;
+use scenarios::guest::identity::GuestKind;
 use scenarios::guest::tenant::TenantLabel;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -34,6 +37,7 @@ struct World {
     ignition: Arc<Mutex<Value>>,
     posts: Arc<Mutex<Vec<(String, Value)>>>,
     answer: Arc<Mutex<u16>>,
+    identities: Arc<Mutex<Vec<(String, String, String)>>>,
 }
 
 impl World {
@@ -77,11 +81,20 @@ impl World {
             time_scale: 1.0,
         };
         let fleet = Fleet::new(&spec, edges).expect("a fleet");
+        let identities: Arc<Mutex<Vec<_>>> = Arc::default();
+        let log = identities.clone();
+        fleet.observe(Arc::new(move |event| {
+            if let MachineEventKind::GuestIdentified { source, kind, label } = &event.kind {
+                let identity = (source.clone(), kind.clone(), label.clone());
+                log.lock().expect("not poisoned").push(identity);
+            }
+        }));
         Self {
             fleet,
             ignition,
             posts,
             answer,
+            identities,
         }
     }
 
@@ -107,6 +120,16 @@ impl World {
             .filter(|(to, _)| to == path)
             .map(|(_, body)| body.clone())
             .collect()
+    }
+
+    fn inject(&self, fault: Value) {
+        let fault: Fault = serde_json::from_value(fault).expect("a fault");
+        self.fleet.bmc("m1").expect("the machine").inject(fault).expect("valid");
+    }
+
+    /// What ran, from where, since the last call.
+    fn take_identities(&self) -> Vec<(String, String, String)> {
+        std::mem::take(&mut *self.identities.lock().expect("not poisoned"))
     }
 
     fn records(&self, drive: &str) -> Vec<String> {
@@ -138,6 +161,10 @@ fn tenant_ignition(hostname: &str) -> Value {
     })
 }
 
+fn identity(source: &str, kind: GuestKind, label: impl ToString) -> (String, String, String) {
+    (source.to_owned(), kind.as_str().to_owned(), label.to_string())
+}
+
 fn data_record(ignition: &Value) -> String {
     format!("tenant-data/{}", TenantLabel::new("ghcr.io/os:1", Some(ignition)))
 }
@@ -164,6 +191,23 @@ async fn the_probe_agent_registers_with_the_flags_of_the_ignition() {
         (vec![], vec![]),
         "a probe leaves no traces"
     );
+    assert_eq!(
+        world.take_identities(),
+        [identity("network:eno1", GuestKind::ProbeAgent, "UUID-1")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_lldp_the_probe_agent_knows_no_neighbours() {
+    let world = World::new(agent_ignition(
+        "--registry-url=http://registry --server-uuid=u --registry-token=tok",
+    ));
+    world.inject(json!({ "type": "NoLldp" }));
+    world.run_for_an_hour().await;
+    let registrations = world.posts_to("/register");
+    let last = &registrations.last().expect("a registration")["data"];
+    assert!(last["lldp"].as_array().is_none_or(Vec::is_empty), "{}", last["lldp"]);
+    assert_eq!(last["networkInterfaces"][0]["carrierStatus"], "up");
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,6 +230,11 @@ async fn a_tenant_installs_itself_and_survives_a_reboot_until_it_is_wiped() {
         ["/etc/hostname".to_owned(), "boot-image".to_owned(), data_record(&first)]
     );
     assert_eq!(world.records("sda"), [data_record(&first)]);
+    let label = TenantLabel::new("ghcr.io/os:1", Some(&first));
+    assert_eq!(
+        world.take_identities(),
+        [identity("network:eno1", GuestKind::DeliveredTenant, &label)]
+    );
 
     // The drive comes first in the boot order: the installed tenant runs, whatever the network offers by now. It
     // writes to a drive that was exchanged meanwhile.
@@ -198,6 +247,10 @@ async fn a_tenant_installs_itself_and_survives_a_reboot_until_it_is_wiped() {
     world.fleet.bmc("m1").expect("the machine").apply(blank).expect("blank");
     world.run_for_an_hour().await;
     assert_eq!(world.records("sda"), [data_record(&first)]);
+    assert_eq!(
+        world.take_identities(),
+        [identity("drive:nvme0n1", GuestKind::InstalledTenant, &label)]
+    );
 
     // Without a wipe, the next tenant finds the data of the first.
     let no_boot = [(
@@ -270,9 +323,38 @@ async fn the_wipe_agent_erases_every_drive_and_reports() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_wipe_agent_notices_a_drive_that_lies() {
+    let world = World::new(agent_ignition(
+        "wipe --registry-url=http://registry --server-uuid=u --registry-token=tok",
+    ));
+    let records = [("old".to_owned(), "data".to_owned())];
+    let write = AdminAction::WriteDrive {
+        drive: DriveName("sda".to_owned()),
+        records: records.into(),
+    };
+    world
+        .fleet
+        .bmc("m1")
+        .expect("the machine")
+        .apply(write)
+        .expect("written");
+    world.inject(json!({ "type": "DriveEraseLies", "drive": "sda" }));
+    world.run_for_an_hour().await;
+    assert_eq!(world.records("sda"), ["old"]);
+    let reports = world.posts_to("/cleanup");
+    let last = reports.last().expect("a report");
+    assert_eq!(last["state"], "Failed", "{last}");
+    assert_eq!(
+        world.take_identities(),
+        [identity("network:eno1", GuestKind::WipeAgent, "u")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broken_ignition_halts_the_machine() {
     let world = World::new(json!({ "ignition": { "version": "2.0.0" } }));
     world.run_for_an_hour().await;
     assert!(world.posts.lock().expect("not poisoned").is_empty());
     assert_eq!(world.records("nvme0n1"), Vec::<String>::new());
+    assert!(world.take_identities().is_empty(), "nobody ran");
 }

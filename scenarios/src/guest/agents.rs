@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::host::VirtualHost;
+use super::identity;
 use super::ignition::AgentService;
 
 /// Runs the agent until it succeeds, or fails without being started again, or `stop`.
@@ -21,17 +22,21 @@ pub(super) async fn run(
 ) {
     let name = machine.machine_name();
     let host = Arc::new(VirtualHost(machine.clone()));
+    let command = command_line::parse(&service.arguments);
+    if let Ok(command) = &command {
+        identity::agent(machine, command);
+    }
     loop {
         // In its container the agent is process 1, which is the consent that a wipe needs.
-        let outcome = match command_line::parse(&service.arguments) {
+        let outcome = match &command {
             Ok(Command::Probe(options)) => {
                 info!(machine = name, "probe agent starts");
-                let ended = agent::run(&options, host.clone(), http.clone(), clock.clone(), stop.clone()).await;
+                let ended = agent::run(options, host.clone(), http.clone(), clock.clone(), stop.clone()).await;
                 ended.map_err(|error| error.to_string())
             }
             Ok(Command::Wipe(options)) => {
                 info!(machine = name, "wipe agent starts");
-                let ended = wipe::run(&options, host.clone(), http.clone(), stop.clone()).await;
+                let ended = wipe::run(options, host.clone(), http.clone(), stop.clone()).await;
                 ended
                     .map(|state| info!(machine = name, ?state, "wipe agent is done"))
                     .map_err(|error| error.to_string())

@@ -9,10 +9,12 @@
 //! | `unit` | the part of systemd units that decides what is started |
 //! | `agents` | runs an agent as its unit says |
 //! | `host` | an emulated machine as the agents see it |
+//! | [`identity`] | what a guest turned out to be, as observers of its machine read it |
 //! | [`tenant`] | a tenant's workload, and the label that tells whose data is on a drive |
 
 mod agents;
 mod host;
+pub mod identity;
 mod ignition;
 pub mod tenant;
 mod unit;
@@ -25,6 +27,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use identity::GuestKind;
 use ignition::{AgentService, FirstBoot};
 use tenant::TenantLabel;
 
@@ -90,6 +93,7 @@ impl Guests {
                 Ok(())
             }
             System::Delivered(label, first_boot) => {
+                identity::tenant(&machine, GuestKind::DeliveredTenant, &label);
                 info!(machine = machine.machine_name(), %label, "tenant installs itself");
                 match ignition::fetch_files(&first_boot.files, &self.http).await {
                     Ok(files) => {
@@ -100,6 +104,7 @@ impl Guests {
                 }
             }
             System::Installed(label) => {
+                identity::tenant(&machine, GuestKind::InstalledTenant, &label);
                 info!(machine = machine.machine_name(), %label, "tenant boots from its drive");
                 tenant::work(&machine, &label).map_err(|error| error.to_string())
             }
