@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::runtime::Cache;
+use crate::sabotage::{self, Bug};
 
 /// The objects that controllers look at.
 #[derive(Clone)]
@@ -87,10 +88,16 @@ impl Context {
     {
         let before = serde_json::to_value(old).map_err(kube::Error::SerdeError)?;
         let after = serde_json::to_value(new).map_err(kube::Error::SerdeError)?;
-        let Some(status) = merge_patch::diff(&before, &after) else {
+        let difference = merge_patch::diff(&before, &after);
+        // Incident 154.
+        let Some(status) = difference.or_else(|| sabotage::active(Bug::NoopWrites).then(|| json!({}))) else {
             return Ok(None);
         };
-        let patch = json!({ "metadata": { "resourceVersion": object.resource_version() }, "status": status });
+        let mut patch = json!({ "metadata": { "resourceVersion": object.resource_version() }, "status": status });
+        // Incident 21.
+        if sabotage::active(Bug::StaleCacheBelieved) {
+            patch["metadata"]["resourceVersion"] = json!(null);
+        }
         api.patch_status(&object.name_any(), &parameters(), &Patch::Merge(patch))
             .await
             .map(Some)

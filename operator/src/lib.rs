@@ -17,6 +17,7 @@
 //! | [`ownership`] | who holds a machine, and what may be done to it |
 //! | [`runtime`] | watches, caches and work queues that all controllers share |
 //! | [`context`], [`conditions`], [`events`], [`freshness`], [`merge_patch`] | what reconcilers are given and write with |
+//! | [`sabotage`] | known bugs for tests to put back; never in a binary that ships |
 //! | [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
 
 pub mod bmc;
@@ -40,6 +41,7 @@ pub mod options;
 pub mod ownership;
 pub mod registry;
 pub mod runtime;
+pub mod sabotage;
 pub mod serve;
 
 pub use edges::Edges;

@@ -25,6 +25,7 @@ use crate::metrics::{Metrics, ServerSample};
 use crate::options::{ConfigError, Options};
 use crate::registry::{KnownServer, Registry, TokenError};
 use crate::runtime::{Pacing, Queue, Watch, Work, run};
+use crate::sabotage::{self, Bug};
 
 /// Sessions of idle BMCs are looked for this often, in parts of the idle timeout.
 const SWEEPS_PER_IDLE_TIMEOUT: u32 = 4;
@@ -434,7 +435,9 @@ impl World {
         self.secrets.on_change(move |change| {
             let name = change.object().name_any();
             own.endpoints.wake(&name);
-            let referencing = |bmc: &BMC| bmc.spec.bmc_secret_ref.name == name;
+            // Incident 31.
+            let missed = |bmc: &BMC| sabotage::active(Bug::SecretMappedByName) && bmc.name_any() != name;
+            let referencing = |bmc: &BMC| bmc.spec.bmc_secret_ref.name == name && !missed(bmc);
             bmcs.all()
                 .iter()
                 .filter(|bmc| referencing(bmc))

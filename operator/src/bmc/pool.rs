@@ -13,6 +13,7 @@ use super::{BmcAccess, BmcClient, BmcError, Credentials};
 use crate::edges::HttpService;
 use crate::metrics::Metrics;
 use crate::options::BmcOptions;
+use crate::sabotage::{self, Bug};
 
 /// Sessions that are closed at the same time.
 const CONCURRENT_CLOSES: usize = 64;
@@ -127,8 +128,10 @@ impl BmcPool {
     fn entry(&self, access: &BmcAccess) -> (Arc<Shared>, Option<Arc<Shared>>) {
         let endpoint = Endpoint::of(access);
         let mut state = self.state();
+        // Incidents 123 and 124.
         if let Some(shared) = state.clients.get(&endpoint)
-            && shared.has_credentials(&access.credentials)
+            && (shared.has_credentials(&access.credentials) || sabotage::active(Bug::SessionOutlivesPassword))
+            && !sabotage::active(Bug::SessionPerPass)
         {
             return (shared.clone(), None);
         }
@@ -145,8 +148,14 @@ impl BmcPool {
             self.0.metrics.clone(),
             settings.clone(),
         ));
+        // Incident 162.
+        if sabotage::active(Bug::CredentialsLogged) {
+            let Credentials { username, password } = &access.credentials;
+            tracing::info!(username, password = password.as_str(), "new client of a BMC");
+        }
         let replaced = state.clients.insert(endpoint, shared.clone());
-        (shared, replaced)
+        // Incident 124.
+        (shared, replaced.filter(|_| !sabotage::active(Bug::SessionPerPass)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -8,12 +8,13 @@ use crds::kinds::bmc::{BMCSpec, ConsoleProtocol, ConsoleProtocolName};
 use crds::{BMC, BMCSecret, Endpoint, LocalObjectReference, Protocol, keys};
 use k8s_openapi::ByteString;
 use kube::ResourceExt;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, Patch, PostParams};
 use kube::runtime::controller::Action;
 
 use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
-use crate::context::{Context, is_conflict};
+use crate::context::{Context, is_conflict, parameters};
 use crate::mac_prefixes::MacPrefix;
+use crate::sabotage::{self, Bug};
 
 /// One pass over one Endpoint.
 ///
@@ -44,6 +45,12 @@ async fn pass(context: &Context, endpoint: &Endpoint) -> Result<(), Error> {
         return Ok(());
     };
     let name = endpoint.name_any();
+    // Incident 116.
+    if sabotage::active(Bug::SecretOverwrittenWithDefault) && context.caches.secrets.get(&name).is_some() {
+        let api: Api<BMCSecret> = context.api();
+        let factory = Patch::Merge(secret(&name, mac_address, entry)?);
+        api.patch(&name, &parameters(), &factory).await?;
+    }
     if context.caches.secrets.get(&name).is_none() {
         create(&context.api(), &secret(&name, mac_address, entry)?).await?;
     }

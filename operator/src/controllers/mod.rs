@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::context::parameters;
+use crate::sabotage::{self, Bug};
 
 /// Whether a user asked the operator to leave the object alone. Deletion runs all the same.
 pub fn is_ignored<K: Resource>(object: &K) -> bool {
@@ -63,6 +64,10 @@ async fn set_finalizers<K>(api: &Api<K>, object: &K, finalizers: Vec<String>) ->
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let patch = json!({ "metadata": { "resourceVersion": object.resource_version(), "finalizers": finalizers } });
+    let mut patch = json!({ "metadata": { "resourceVersion": object.resource_version(), "finalizers": finalizers } });
+    // Incident 42.
+    if sabotage::active(Bug::FinalizersOverwritten) {
+        patch["metadata"]["resourceVersion"] = json!(null);
+    }
     api.patch(&object.name_any(), &parameters(), &Patch::Merge(patch)).await
 }

@@ -12,6 +12,7 @@ use crate::conditions::{self, Wish, seconds_up};
 use crate::context::Context;
 use crate::controllers::Error;
 use crate::identity::SystemUri;
+use crate::sabotage::{self, Bug};
 
 /// Condition on a Server that was told to start (contract section 1.11; unlike upstream's it becomes False again, W4).
 pub const POWERING_ON: &str = "PoweringOn";
@@ -62,10 +63,10 @@ pub async fn issue(
     }
     let recorded = context.write_server_status(server, &status).await?;
     // The record is one of this moment; what follows must not outlive the lease under which it was made.
-    if !context
-        .leadership
-        .valid_for(context.options.bmc.bmc_request_timeout.get())
-    {
+    let timeout = context.options.bmc.bmc_request_timeout.get();
+    // Incident 33.
+    let in_time = context.leadership.valid_for(timeout) || sabotage::active(Bug::ExLeaderSends);
+    if !in_time {
         tracing::warn!(server = %server.name_any(), operation = name, "not sent: the leader lease is about to end");
         return note(
             context,
@@ -76,7 +77,12 @@ pub async fn issue(
         .await;
     }
     tracing::info!(server = %server.name_any(), operation = name, epoch, attempt, "sending BMC operation");
-    match send(client, system, operation).await {
+    let mut sent = send(client, system, operation).await;
+    // Incident 132.
+    if sabotage::active(Bug::ResetRepeatedBlindly) && sent.as_ref().is_err_and(BmcError::may_have_been_executed) {
+        sent = send(client, system, operation).await;
+    }
+    match sent {
         Ok(Sent::Accepted) => Ok(recorded),
         Ok(Sent::Done) => note(context, &recorded, OperationState::Observed, None).await,
         Ok(Sent::Erasing(task)) => erasing(context, &recorded, operation, task).await,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crds::kinds::server_status::{OperationIntent, OperationState};
 use jiff::Timestamp;
 
+use crate::sabotage::{self, Bug};
+
 /// Times of one kind of operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -37,6 +39,10 @@ pub fn next(name: &str, record: Option<&OperationIntent>, epoch: i64, now: Times
     let age = age(record, now, pace.patience);
     let pause = pause(record.attempts, pace);
     let due = match record.state {
+        // Incidents 54, 55 and 57.
+        OperationState::Failed if sabotage::active(Bug::RefusalIsFinal) => Duration::MAX,
+        OperationState::Issued if sabotage::active(Bug::IgnoredCommandNotRepeated) => Duration::MAX,
+        OperationState::Issued if sabotage::active(Bug::RecordedCommandRepeated) => Duration::ZERO,
         // It took effect once and something undid it: a new demand.
         OperationState::Observed => return Verdict::Send { attempt: 1 },
         OperationState::Issued if record.attempts >= EXPLAIN_AFTER => pace.patience.max(pause),
@@ -57,6 +63,10 @@ pub fn next(name: &str, record: Option<&OperationIntent>, epoch: i64, now: Times
 
 /// Whether an operation that can start the machine was sent and may still be on its way, so that reading `Off` proves nothing.
 pub fn start_in_flight(record: Option<&OperationIntent>, now: Timestamp, patience: Duration) -> bool {
+    // Incident 53.
+    if sabotage::active(Bug::StaleOffBelieved) {
+        return false;
+    }
     record.is_some_and(|record| {
         record.state == OperationState::Issued
             && super::operation::starts_a_machine(&record.operation)

@@ -17,6 +17,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::provisioning::{self, Provisioning};
+use crate::sabotage::{self, Bug};
 
 /// A change of a Server's spec or metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,15 @@ impl Change {
         if matches!(self, Self::Adopt { .. }) {
             metadata["annotations"] = json!({ provisioning::ANNOTATION: Provisioning::Booted.value(epoch + 1) });
         }
+        // Incident 11.
+        if sabotage::active(Bug::ReleaseWithoutFence) && matches!(self, Self::Release | Self::Vacate) {
+            metadata["resourceVersion"] = Value::Null;
+            if matches!(self, Self::Vacate) {
+                return json!({ "metadata": metadata, "spec": {
+                    "serverClaimRef": null, "residueEpoch": null, "bootConfigurationRef": null,
+                } });
+            }
+        }
         if matches!(self, Self::Vacate) && server.annotations().contains_key(provisioning::ANNOTATION) {
             metadata["annotations"] = json!({ provisioning::ANNOTATION: null });
         }
@@ -130,6 +140,8 @@ impl Tenancy {
         let epoch = server.tenancy_epoch();
         match (&server.spec.server_claim_ref, server.spec.residue_epoch) {
             (None, None) => Self::Free,
+            // Incident 95.
+            (None, Some(_)) if sabotage::active(Bug::ClearedReferenceIsFree) => Self::Free,
             (None, Some(residue)) => Self::Residue {
                 released: epoch > residue,
             },

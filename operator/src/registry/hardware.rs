@@ -58,6 +58,19 @@ impl HardwareData {
     }
 }
 
+impl HardwareData {
+    /// Whether every property of every LLDP neighbour is a text, which incident 72 insists on.
+    pub(super) fn is_uniform(data: &Value) -> bool {
+        list(data, "lldp")
+            .flat_map(|lldp| list(lldp, "neighbors"))
+            .all(|neighbor| {
+                neighbor
+                    .as_object()
+                    .is_some_and(|fields| fields.values().all(Value::is_string))
+            })
+    }
+}
+
 fn parse_interface(interface: &Value, data: &Value) -> Option<NetworkInterface> {
     let (name, mac_address) = (text(interface, "name")?, text(interface, "macAddress")?);
     let mut ips: Vec<IpAddr> = list(interface, "ipAddresses")

@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::tokens::Purpose;
-use super::{CleanupReport, Registry, boot_state};
+use super::{CleanupReport, HardwareData, Registry, boot_state};
 use crate::identity::SystemUuid;
+use crate::sabotage::{self, Bug};
 
 /// Longest accepted body in bytes.
 const BODY_LIMIT: usize = 1 << 20;
@@ -103,7 +104,9 @@ struct CleanupRequest {
 async fn register(State(registry): State<Registry>, headers: HeaderMap, body: Body) -> Result<StatusCode, Refusal> {
     let request: RegisterRequest = read(body).await?;
     let epoch = registry.authorize(&headers, &request.system_uuid, &[Purpose::Discovery])?;
-    if !request.data.is_object() {
+    // Incident 72.
+    let refused = sabotage::active(Bug::OddLldpRefused) && !HardwareData::is_uniform(&request.data);
+    if !request.data.is_object() || refused {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "data is not an object"));
     }
     tracing::info!(system_uuid = %request.system_uuid, epoch, "a probe registered");
@@ -202,6 +205,10 @@ impl Registry {
             .known_server(uuid)
             .filter(|_| !uuid.is_empty())
             .ok_or_else(Refusal::unauthorized)?;
+        // Incident 158.
+        if sabotage::active(Bug::RegistryOpen) {
+            return Ok(server.epoch);
+        }
         let Some(token) = bearer(headers) else {
             return if self.0.allow_unauthenticated {
                 Ok(server.epoch)
@@ -212,7 +219,13 @@ impl Registry {
         self.0
             .tokens
             .verify(uuid, token)
-            .filter(|claims| purposes.contains(&claims.purpose) && claims.epoch >= server.epoch)
+            // Incidents 91 and 142.
+            .filter(|claims| {
+                let outdated = claims.epoch < server.epoch
+                    && !sabotage::active(Bug::StaleRegistrationAccepted)
+                    && !sabotage::active(Bug::StaleWipeReportAccepted);
+                purposes.contains(&claims.purpose) && !outdated
+            })
             .map(|claims| claims.epoch)
             .ok_or_else(Refusal::unauthorized)
     }

@@ -22,6 +22,7 @@ pub use tokens::{Purpose, TokenError, TokenIssuer};
 use crate::edges::Clock;
 use crate::identity::SystemUuid;
 use crate::metrics::Metrics;
+use crate::sabotage::{self, Bug};
 
 /// What the Server store knows about a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +101,8 @@ impl Registry {
             .get(uuid)?
             .registration
             .clone()
-            .filter(|registration| registration.epoch == epoch)
+            // Incident 142.
+            .filter(|registration| registration.epoch == epoch || sabotage::active(Bug::StaleRegistrationAccepted))
     }
 
     /// The last report of the wipe agent for exactly this epoch.
@@ -109,7 +111,8 @@ impl Registry {
             .get(uuid)?
             .cleanup
             .clone()
-            .filter(|(of, _)| *of == epoch)
+            // Incidents 91 and 142.
+            .filter(|(of, _)| *of == epoch || sabotage::active(Bug::StaleWipeReportAccepted))
             .map(|(_, report)| report)
     }
 

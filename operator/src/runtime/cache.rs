@@ -13,6 +13,8 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::sabotage::{self, Bug};
+
 /// Namespace (empty for cluster-scoped kinds) and name.
 pub(super) type Key = (String, String);
 
@@ -188,6 +190,10 @@ where
         .into_iter()
         .map(|object| (key(&*object), object))
         .collect();
+    // Incident 23.
+    while sabotage::active(Bug::ListTruncated) && objects.len() > 1 {
+        objects.pop_last();
+    }
     changes.extend(objects.values().cloned().map(Change::Present));
     changes
 }

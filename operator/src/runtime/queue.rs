@@ -17,6 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Cache;
 use crate::metrics::Metrics;
+use crate::sabotage::{self, Bug};
+
+/// Passes that incident 139 spends on an object.
+const RETRY_BUDGET: u32 = 5;
 
 /// The entry of a queue. Cheap to clone.
 pub struct Queue<K: Resource<DynamicType = ()>>(UnboundedSender<ObjectRef<K>>);
@@ -113,7 +117,8 @@ pub async fn run<K, F, Fut, E>(
             let started = tokio::time::Instant::now();
             let result = pass.await;
             metrics.reconciled(name, result.is_ok(), started.elapsed());
-            if result.is_ok() {
+            // Incident 153.
+            if result.is_ok() && !sabotage::active(Bug::BackoffNeverResets) {
                 failures.forget(&key);
             }
             result
@@ -122,6 +127,10 @@ pub async fn run<K, F, Fut, E>(
         Box::pin(async move {
             match task.await {
                 Ok(result) => result.map_err(Failure::Reconcile),
+                // Incident 129.
+                Err(error) if error.is_panic() && sabotage::active(Bug::ConnectFailurePanics) => {
+                    std::panic::resume_unwind(error.into_panic())
+                }
                 Err(error) => Err(Failure::Panicked(error)),
             }
         })
@@ -135,6 +144,10 @@ pub async fn run<K, F, Fut, E>(
             .saturating_mul(1 << doublings)
             .min(pacing.longest_pause);
         tracing::warn!(controller = name, object, %error, failures = count, ?pause, "reconcile failed");
+        // Incident 139.
+        if sabotage::active(Bug::RetryBudgetEnds) && count > RETRY_BUDGET {
+            return Action::await_change();
+        }
         Action::requeue(pause)
     };
     let requests = work

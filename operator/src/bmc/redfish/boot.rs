@@ -11,6 +11,7 @@ use super::document::{read, texts};
 use super::systems::SystemDocument;
 use crate::bmc::{BmcClient, BmcError, Boot, BootTarget};
 use crate::identity::SystemUri;
+use crate::sabotage::{self, Bug};
 
 fn boot_update(boot: BootUpdate) -> ComputerSystemUpdate {
     ComputerSystemUpdate::builder().with_boot(boot).build()
@@ -86,14 +87,16 @@ impl BmcClient {
                     .with_boot_source_override_target(source)
             };
             let manufacturer = system.raw["Manufacturer"].as_str().unwrap_or_default();
-            if !wants_mode(&boot, manufacturer) {
+            // Incident 68.
+            let always = sabotage::active(Bug::BootModeAlwaysSent);
+            if !wants_mode(&boot, manufacturer) && !always {
                 send(&bmc, &system, &boot_update(plain().build())).await?;
                 return Ok(true);
             }
             let with_mode = plain().with_boot_source_override_mode(BootSourceOverrideMode::Uefi);
             match send(&bmc, &system, &boot_update(with_mode.build())).await {
                 // The mode is reported but read-only.
-                Err(error) if refused(&error) => send(&bmc, &system, &boot_update(plain().build())).await?,
+                Err(error) if refused(&error) && !always => send(&bmc, &system, &boot_update(plain().build())).await?,
                 result => result?,
             }
             Ok(true)
@@ -150,7 +153,8 @@ impl BmcClient {
                 Some(settings) => texts(&read(&bmc, &settings).await?["Boot"], "BootOrder"),
                 None => None,
             };
-            if pending.unwrap_or(current) == order {
+            // Incident 65.
+            if pending.unwrap_or(current) == order && !sabotage::active(Bug::BootOrderRewritten) {
                 return Ok(false);
             }
             send(

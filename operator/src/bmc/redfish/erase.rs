@@ -13,6 +13,7 @@ use super::document::{compat_error, flat, link, members, read, text, typed};
 use super::systems::non_empty;
 use crate::bmc::{BmcClient, BmcError, Drive};
 use crate::identity::{DriveUri, SystemUri, TaskUri};
+use crate::sabotage::{self, Bug};
 
 /// URIs of all drives of one `Storage`. An entry that is no link is an error: a drive left out would be a drive not wiped (S4).
 pub(super) fn drive_links(storage: &Value) -> Result<Vec<String>, BmcError> {
@@ -73,6 +74,10 @@ impl BmcClient {
             let system = read(&bmc, uri.as_str()).await?;
             let mut uris = BTreeSet::new();
             for storage in storages(call, &bmc, &system, true).await? {
+                // Incident 92.
+                if sabotage::active(Bug::LastControllerDecides) {
+                    uris.clear();
+                }
                 uris.extend(drive_links(&storage)?);
             }
             let mut drives = Vec::with_capacity(uris.len());

@@ -10,6 +10,7 @@ use super::call::Call;
 use super::document::{allowable_resets, compat_error, flat, link, members, read, text, texts, typed};
 use crate::bmc::{BmcClient, BmcError, Boot, IndicatorLed, ReportedPower, ResetType, System};
 use crate::identity::{SystemUri, SystemUuid};
+use crate::sabotage::{self, Bug};
 
 /// A system both ways: typed for links and actions, raw for spellings.
 pub(super) struct SystemDocument {
@@ -74,7 +75,10 @@ impl SystemDocument {
 
     fn into_system(self) -> System {
         let boot = self.boot();
-        let has_override_target = self.raw["Boot"].get("BootSourceOverrideTarget").is_some();
+        let target = self.raw["Boot"].get("BootSourceOverrideTarget");
+        // Incident 69.
+        let has_override_target =
+            target.is_some_and(|target| !target.is_null() || !sabotage::active(Bug::NullOverrideTargetSkipped));
         let allowable_resets = allowable_resets(&self.raw, "#ComputerSystem.Reset");
         let system = self.typed;
         System {

@@ -8,6 +8,7 @@ use super::call::Outgoing;
 use super::document::{flat, text, typed};
 use crate::bmc::{BmcClient, BmcError, TaskReport, TaskState};
 use crate::identity::TaskUri;
+use crate::sabotage::{self, Bug};
 
 /// Reads a document as a task. A monitor whose operation is over answers with that operation's result instead.
 fn report(document: &Value) -> Result<TaskReport, BmcError> {
@@ -17,7 +18,8 @@ fn report(document: &Value) -> Result<TaskReport, BmcError> {
     let task: Task = typed(document)?;
     let reported_state = text(document, "TaskState").unwrap_or_else(|| "unknown".to_owned());
     let status = text(document, "TaskStatus");
-    let healthy = status.as_deref().is_none_or(|status| status == "OK");
+    // Incident 106.
+    let healthy = status.as_deref().is_none_or(|status| status == "OK") || sabotage::active(Bug::CompletedIsSuccess);
     let state = match task.task_state {
         Some(SchemaState::Completed) if healthy => TaskState::Succeeded,
         Some(SchemaState::Completed | SchemaState::Exception | SchemaState::Killed | SchemaState::Cancelled) => {

@@ -12,6 +12,7 @@ use crate::bmc::{BmcClient, System};
 use crate::context::{Context, parameters};
 use crate::controllers::{Error, is_ignored};
 use crate::identity::SystemUuid;
+use crate::sabotage::{self, Bug};
 
 /// Creates what is missing, and brings address and labels of what is there up to date. A system that has disappeared keeps its
 /// Server: a list that lacks it proves nothing (S6).
@@ -112,6 +113,10 @@ async fn create(
         // The cache is behind: this very machine, or another one under the name. The next pass sees which.
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             taken.insert(name);
+            // Incident 26.
+            if sabotage::active(Bug::OwnCreateNotRecognised) {
+                return Box::pin(create(context, bmc, system, index + 1, taken)).await;
+            }
             Ok(())
         }
         Err(error) => Err(error.into()),

@@ -25,9 +25,10 @@ use kube::runtime::controller::Action;
 use serde_json::json;
 
 use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
-use crate::bmc::{BmcClient, Manager};
+use crate::bmc::{BmcClient, BmcError, Manager, ReportedPower};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, is_not_found, parameters};
+use crate::sabotage::{self, Bug};
 
 /// Condition on a BMC: whether it can be used (contract section 1.11).
 pub const READY: &str = "Ready";
@@ -41,6 +42,10 @@ pub async fn reconcile(context: Arc<Context>, bmc: Arc<BMC>) -> Result<Action, E
     match pass(&context, BMC::clone(&bmc)).await {
         Ok(pause) => Ok(Action::requeue(pause.min(resync))),
         Err(Error::Kube(error)) if is_conflict(&error) => Ok(Action::requeue(context.settings.resource.interval)),
+        // Incident 31.
+        Err(Error::Bmc(BmcError::Unauthorized { .. })) if sabotage::active(Bug::SecretMappedByName) => {
+            Ok(Action::await_change())
+        }
         Err(error) => Err(error),
     }
 }
@@ -60,6 +65,10 @@ async fn pass(context: &Context, mut bmc: BMC) -> Result<Duration, Error> {
         return Ok(pause);
     }
     let result = connect(context, &bmc).await;
+    // Incident 129.
+    if sabotage::active(Bug::ConnectFailurePanics) {
+        assert!(!matches!(result, Err(Error::Bmc(_))), "incident 129: no client");
+    }
     if let Some(pause) = reset::handle(context, &mut bmc, result.as_ref()).await? {
         return Ok(pause);
     }
@@ -109,6 +118,10 @@ async fn connect(context: &Context, bmc: &BMC) -> Result<(BmcClient, Manager), E
     let client = context.bmcs.client(&access::of_bmc(context, bmc)?).await?;
     let managers = client.managers().await?;
     let manager = choose(bmc, managers)?;
+    // Incident 114.
+    if sabotage::active(Bug::ManagerPowerRequired) && manager.power_state != ReportedPower::On {
+        return Err(Error::Invalid(format!("BMC {} is not powered on", bmc.name_any())));
+    }
     Ok((client, manager))
 }
 
@@ -151,6 +164,11 @@ async fn delete(context: &Context, bmc: &BMC) -> Result<Duration, Error> {
     let name = bmc.name_any();
     let servers: Api<Server> = context.api();
     let mut left = false;
+    // Incident 38.
+    if sabotage::active(Bug::BmcLeavesFirst) {
+        remove_finalizer(&context.api(), bmc, keys::finalizer::BMC).await?;
+        return Ok(resync);
+    }
     for server in context.board.servers_of(&name) {
         // Live: the last one to be gone is what the finalizer waits for.
         let Some(server) = servers.get_opt(&server).await? else {

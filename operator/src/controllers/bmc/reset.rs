@@ -14,6 +14,7 @@ use crate::bmc::{BmcClient, Manager, ResetType};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, parameters};
 use crate::controllers::Error;
+use crate::sabotage::{self, Bug};
 
 /// Condition on a BMC that is being reset.
 const RESET: &str = "Reset";
@@ -30,6 +31,10 @@ enum Reason {
 
 /// How long to leave a BMC alone that was just reset; `None` when it may be asked.
 pub(super) fn waiting(context: &Context, bmc: &BMC) -> Option<Duration> {
+    // Incident 128.
+    if sabotage::active(Bug::ManagerResetStorm) {
+        return None;
+    }
     let status = bmc.status.as_ref()?;
     let condition = conditions::find(&status.conditions, RESET).filter(|condition| condition.status == "True")?;
     let options = &context.options.controllers;
@@ -46,7 +51,8 @@ fn since(time: Timestamp, now: Timestamp) -> Duration {
 
 /// Whether and why to reset now. Pure.
 fn decide(requested: bool, status: &BMCStatus, reachable: bool, delay: Duration, now: Timestamp) -> Option<Reason> {
-    if conditions::is_true(&status.conditions, RESET) {
+    // Incident 128.
+    if conditions::is_true(&status.conditions, RESET) && !sabotage::active(Bug::ManagerResetStorm) {
         return None;
     }
     if requested {
@@ -84,6 +90,10 @@ pub(super) async fn handle(
         }
         return Ok(None);
     };
+    // Incident 127.
+    if requested && sabotage::active(Bug::RequestRemovedBeforeReset) {
+        clear_request(context, bmc).await?;
+    }
     let client = match connected {
         Ok((client, _)) => client.clone(),
         Err(_) => context.bmcs.client(&access::of_bmc(context, bmc)?).await?,

@@ -6,12 +6,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::bmc::Manager;
 use crate::conditions::seconds;
+use crate::sabotage::{self, Bug};
 
 /// Everything but conditions.
 pub(super) fn write(status: &mut BMCStatus, manager: &Manager, network: Option<(Option<String>, String)>) {
     if let Some((mac_address, ip)) = network {
         // The schema refuses the whole status over a spelling it does not know.
-        status.mac_address = mac_address.filter(|mac_address| is_mac_address(mac_address));
+        // Incident 136.
+        status.mac_address =
+            mac_address.filter(|mac_address| is_mac_address(mac_address) || sabotage::active(Bug::OddMacRefused));
         status.ip = Some(ip);
     }
     status.manufacturer = manager.manufacturer.clone();

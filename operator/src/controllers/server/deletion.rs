@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::controllers::{Error, remove_finalizer};
 use crate::ownership::operation::Operation;
 use crate::ownership::{intent, pacing};
+use crate::sabotage::{self, Bug};
 
 /// Condition on a Server whose deletion waits.
 const DELETION_BLOCKED: &str = "DeletionBlocked";
@@ -26,6 +27,12 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<D
         .iter()
         .any(|finalizer| finalizer == keys::finalizer::SERVER);
     if !ours {
+        return Ok(resync);
+    }
+    // Incident 39.
+    if sabotage::active(Bug::ServerFinalizerUnconditional) {
+        boot::discard(context, &server).await?;
+        remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
         return Ok(resync);
     }
     let holder = match &server.spec.server_claim_ref {
@@ -46,10 +53,16 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<D
     }
     if !out_of_time(context, &server)
         && let Some(pause) = turn_off(context, &mut server).await?
+        // Incident 41.
+        && !sabotage::active(Bug::FinalizerLostOnRequeue)
     {
         return Ok(pause);
     }
-    boot::discard(context, &server).await?;
+    let discarded = boot::discard(context, &server).await;
+    // Incident 37.
+    if !sabotage::active(Bug::CleanupErrorsSwallowed) {
+        discarded?;
+    }
     remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
     Ok(resync)
 }
@@ -60,7 +73,8 @@ fn out_of_time(context: &Context, server: &Server) -> bool {
         return false;
     };
     let waited = Duration::try_from(context.now().duration_since(since.0)).unwrap_or_default();
-    waited >= context.settings.power.patience.saturating_mul(2)
+    // Incident 44.
+    waited >= context.settings.power.patience.saturating_mul(2) && !sabotage::active(Bug::DeletionWaitsForBmc)
 }
 
 /// `None` when the machine is off.

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::bmc::{BmcError, Drive, TaskReport, TaskState};
 use crate::conditions::seconds;
 use crate::registry::{CleanupDrive, CleanupDriveState, CleanupReport, CleanupState};
+use crate::sabotage::{self, Bug};
 
 /// One entry per drive that the BMC has, and how it will be erased. An empty bay has nothing to erase.
 pub fn enumerate(drives: &[Drive]) -> Vec<DriveEvidence> {
@@ -44,6 +45,8 @@ pub fn apply_task(drive: &mut DriveEvidence, task: &Result<TaskReport, BmcError>
                 failed(drive, format!("SecureErase ended as {}{said}", report.reported), now);
             }
         },
+        // Incident 105.
+        Err(error) if error.is_not_found() && sabotage::active(Bug::VanishedTaskIsSuccess) => erased(drive, now),
         Err(error) if error.is_not_found() => {
             failed(
                 drive,

@@ -38,6 +38,7 @@ use super::{Error, ensure_finalizer, is_ignored};
 use crate::context::{Context, is_conflict, server_key};
 use crate::freshness::View;
 use crate::metrics::ServerReconciliation;
+use crate::sabotage::{self, Bug};
 
 /// Steps of one pass. A pass goes on as long as its steps only write to the API server; this bounds a mistake.
 const STEPS_PER_PASS: usize = 12;
@@ -54,6 +55,8 @@ pub async fn reconcile(context: Arc<Context>, server: Arc<Server>) -> Result<Act
         .own_writes
         .view(&key, server.resource_version().as_deref(), soon);
     let server = match view {
+        // Incident 21.
+        _ if sabotage::active(Bug::StaleCacheBelieved) => server,
         View::Current => server,
         // The event of our own last write is on its way and brings us back.
         View::Lagging => return Ok(Action::requeue(soon)),
@@ -74,7 +77,12 @@ pub async fn reconcile(context: Arc<Context>, server: Arc<Server>) -> Result<Act
         }
         Err(_) => context.metrics.server_reconciled(ServerReconciliation::ErrorReconcile),
     }
-    result.map(|pause| Action::requeue(pause.min(resync)))
+    result.map(|pause| match pause.min(resync) {
+        // Incidents 30 and 134.
+        pause if sabotage::active(Bug::ResyncNeverRuns) && pause == resync => Action::await_change(),
+        _ if sabotage::active(Bug::BmcPolledHard) => Action::requeue(Duration::from_secs(1)),
+        pause => Action::requeue(pause),
+    })
 }
 
 /// Somebody else wrote first: not an error, the next look decides anew.

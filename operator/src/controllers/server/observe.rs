@@ -19,6 +19,7 @@ use crate::controllers::bmc::access;
 use crate::identity::{SystemUri, SystemUuid, TaskUri};
 use crate::ownership::intent;
 use crate::ownership::reservation::Change;
+use crate::sabotage::{self, Bug};
 
 /// Condition on a Server whose BMC cannot be used.
 const BMC_REACHABLE: &str = "BMCReachable";
@@ -63,6 +64,10 @@ async fn holder(context: &Context, server: &Server) -> Result<Holder, Error> {
     {
         return Ok(Holder::Claim { power });
     }
+    // Incident 22.
+    if sabotage::active(Bug::CachedNotFoundIsGone) {
+        return Ok(Holder::Gone);
+    }
     live_holder(context, reference).await
 }
 
@@ -89,7 +94,8 @@ pub(super) async fn live_holder(context: &Context, reference: &ClaimReference) -
 
 fn holds(claim: &ServerClaim, reference: &ClaimReference) -> Option<Power> {
     let alive = claim.meta().deletion_timestamp.is_none();
-    let same = reference.uid.is_some() && claim.uid() == reference.uid;
+    // Incident 10.
+    let same = sabotage::active(Bug::ClaimMatchedByName) || reference.uid.is_some() && claim.uid() == reference.uid;
     (alive && same).then(|| claim.spec.power.clone())
 }
 
@@ -99,7 +105,10 @@ async fn read(context: &Context, server: &mut Server) -> Result<Bmc, Error> {
     let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
     if let Some(uri) = &server.spec.system_uri {
         match client.system(&SystemUri::new(uri.as_str())).await {
-            Ok(system) if system.uuid == uuid => return Ok(Bmc { client, system }),
+            // Incident 12.
+            Ok(system) if system.uuid == uuid || sabotage::active(Bug::SystemByUri) => {
+                return Ok(Bmc { client, system });
+            }
             // Another machine answers under this name: numbers moved, or the address did (bugs.md #12, #135).
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}
@@ -264,6 +273,10 @@ fn boot_view(context: &Context, server: &Server) -> BootView {
         boot::is_own(&configuration)
     };
     let of_this_server = configuration.spec.server_ref.name == server.name_any();
+    // Incident 74.
+    if sabotage::active(Bug::BootConfigOfAnyEpoch) {
+        return boot::view(&configuration);
+    }
     // Being deleted is as good as gone.
     if of_this_epoch && of_the_holder && of_this_server && configuration.metadata.deletion_timestamp.is_none() {
         boot::view(&configuration)

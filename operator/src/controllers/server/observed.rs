@@ -11,6 +11,7 @@ use crate::identity::TaskUri;
 use crate::options::Options;
 use crate::ownership::pacing::Pace;
 use crate::registry::{CleanupReport, Registration};
+use crate::sabotage::{self, Bug};
 
 /// Times and policies, from the options.
 #[derive(Clone, Debug)]
@@ -126,7 +127,11 @@ impl Observed<'_> {
 
     /// Power as read in this pass.
     pub fn power(&self) -> ReportedPower {
-        self.system.map_or(ReportedPower::Unknown, |system| system.power_state)
+        match self.system.map_or(ReportedPower::Unknown, |system| system.power_state) {
+            // Incident 51.
+            ReportedPower::Unknown if sabotage::active(Bug::UnknownPowerIsOff) => ReportedPower::Off,
+            power => power,
+        }
     }
 
     pub fn cleanup_policy(&self) -> CleanupPolicy {

@@ -19,6 +19,7 @@ use crate::identity::SystemUuid;
 use crate::ownership::operation::Operation;
 use crate::ownership::reservation::Change;
 use crate::ownership::{intent, pacing};
+use crate::sabotage::{self, Bug};
 
 /// Who events are from (contract section 1.11).
 const CONTROLLER: &str = "server-controller";
@@ -65,7 +66,10 @@ pub(super) async fn step(
             }
             status.discovery_attempts = None;
             let next = enter(context, server, status, ServerState::Available).await?;
-            context.registry.forget(&uuid);
+            // Incident 142.
+            if !sabotage::active(Bug::StaleRegistrationAccepted) {
+                context.registry.forget(&uuid);
+            }
             Ok(next)
         }
         Step::RestartDiscovery => {
@@ -84,7 +88,8 @@ pub(super) async fn step(
             let before = server.resource_version();
             write(context, server, &status).await?;
             // A BMC without any inventory to tell would be asked again for ever.
-            if server.resource_version() == before {
+            // Incident 82.
+            if server.resource_version() == before && !sabotage::active(Bug::InventoryRequired) {
                 return start_discovery(context, server).await;
             }
             Ok(Next::Continue)
@@ -201,6 +206,10 @@ async fn send(
         attempt,
     )
     .await?;
+    // Incident 149.
+    if sabotage::active(Bug::WorkerWaitsForPower) && matches!(operation, Operation::Reset(_)) {
+        tokio::time::sleep(context.settings.power.patience).await;
+    }
     Ok(Next::Later(match operation {
         Operation::Reset(_) => context.settings.power.interval,
         // Settings can be read back at once; the event of the record brings us here.
@@ -230,7 +239,9 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
     let known = bmc.system.boot.boot_order.as_ref();
     // Never while it starts: BMCs refuse boot settings during POST (bugs.md #67).
     let settled = matches!(bmc.system.power_state, ReportedPower::On | ReportedPower::Off);
-    if !order.is_empty() && settled && known.is_some_and(|known| *known != order) {
+    // Incident 65.
+    let unlike = known.is_some_and(|known| *known != order || sabotage::active(Bug::BootOrderRewritten));
+    if !order.is_empty() && settled && unlike {
         let operation = Operation::BootOrder(order);
         let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
         let name = operation.to_string();

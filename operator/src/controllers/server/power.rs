@@ -1,9 +1,12 @@
 //! Reaching a power state and a boot override, one recorded operation at a time. Pure.
 
+use crds::kinds::server_status::{OperationIntent, OperationState};
+
 use crate::bmc::{ReportedPower, ResetType};
 use crate::conditions::Wish;
 use crate::ownership::operation::{Operation, boots_from_network_once};
 use crate::ownership::pacing::{self, EXPLAIN_AFTER, Pace, Verdict};
+use crate::sabotage::{self, Bug};
 
 use super::decision::{Decision, Step};
 use super::observed::Observed;
@@ -43,6 +46,8 @@ pub fn off(observed: &Observed<'_>, force: Force) -> Option<Decision> {
     };
     let operation = match force {
         Force::AtOnce => pull,
+        // Incident 49.
+        _ if sabotage::active(Bug::GracefulPowerOffOnly) => ask,
         _ if tried(&pull) => pull,
         Force::AfterAsking if tried(&ask) && asked_in_vain(observed) => pull,
         _ => ask,
@@ -57,9 +62,7 @@ fn asked_in_vain(observed: &Observed<'_>) -> bool {
     let record = observed.status().operation.as_ref();
     match pacing::next(name, record, observed.epoch(), observed.now, pace) {
         Verdict::Send { attempt } => attempt > 1,
-        Verdict::Wait(_) => {
-            record.is_some_and(|record| record.state == crds::kinds::server_status::OperationState::Failed)
-        }
+        Verdict::Wait(_) => record.is_some_and(|record| record.state == OperationState::Failed),
     }
 }
 
@@ -77,6 +80,14 @@ pub fn on(observed: &Observed<'_>) -> Option<Decision> {
 pub fn network_boot_armed(observed: &Observed<'_>) -> Option<Decision> {
     let system = observed.system?;
     if boots_from_network_once(system) {
+        return None;
+    }
+    // Incident 81.
+    let sent = |record: &OperationIntent| {
+        let name = Operation::NetworkBoot.to_string();
+        record.operation == name && record.epoch == observed.epoch() && record.state != OperationState::Failed
+    };
+    if sabotage::active(Bug::OverrideNotReadBack) && observed.status().operation.as_ref().is_some_and(sent) {
         return None;
     }
     Some(send(observed, Operation::NetworkBoot, &observed.settings.resource))

@@ -12,6 +12,7 @@ use super::selection;
 use crate::controllers::is_ignored;
 use crate::identity::SystemUuid;
 use crate::runtime::Change;
+use crate::sabotage::{self, Bug};
 
 /// Claims by age.
 type Age = (Option<Timestamp>, String, String, String);
@@ -82,6 +83,10 @@ impl Board {
         if free {
             woken.extend(state.assigned());
         }
+        // Incident 16.
+        if sabotage::active(Bug::OnlyFirstClaimWoken) {
+            woken.truncate(1);
+        }
         woken
     }
 
@@ -119,6 +124,10 @@ impl Board {
     /// The server whose reference carries the UID, or that may have been bound to it.
     pub fn server_of(&self, claim_uid: &str) -> Option<String> {
         let state = self.lock();
+        // Incident 4.
+        if sabotage::active(Bug::ClaimSelectsAgain) {
+            return None;
+        }
         state
             .held
             .get(claim_uid)
@@ -164,7 +173,8 @@ impl State {
     fn really_waiting(&self) -> impl Iterator<Item = &Arc<ServerClaim>> {
         self.waiting.values().filter(|claim| {
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-            !self.held.contains_key(uid)
+            // Incident 4.
+            !self.held.contains_key(uid) || sabotage::active(Bug::ClaimSelectsAgain)
         })
     }
 

@@ -30,6 +30,7 @@ use crate::context::{Context, claim_key, is_conflict, parameters};
 use crate::events::{Happening, Severity};
 use crate::freshness::View;
 use crate::ownership::reservation::Change;
+use crate::sabotage::{self, Bug};
 
 /// Condition on a ServerClaim: why it waits, or that it has its server.
 pub const BOUND: &str = "Bound";
@@ -67,6 +68,8 @@ pub async fn reconcile(context: Arc<Context>, claim: Arc<ServerClaim>) -> Result
         key: key.clone(),
     };
     match pass.run().await {
+        // Incident 16.
+        Ok(_) if sabotage::active(Bug::OnlyFirstClaimWoken) => Ok(Action::await_change()),
         Ok(pause) => Ok(Action::requeue(pause.min(context.settings.resync))),
         Err(Error::Kube(error)) if is_conflict(&error) => {
             if pass.claim.resource_version() == version {
@@ -254,11 +257,14 @@ impl Pass<'_> {
         if !same || selection::fits(&claim, &server).is_err() {
             return Ok(soon);
         }
-        if !context
-            .leadership
-            .valid_for(context.options.bmc.bmc_request_timeout.get())
-        {
+        let timeout = context.options.bmc.bmc_request_timeout.get();
+        // Incident 33.
+        if !context.leadership.valid_for(timeout) && !sabotage::active(Bug::ExLeaderSends) {
             return Ok(soon);
+        }
+        // Incident 3.
+        if sabotage::active(Bug::ClaimReferenceFirst) {
+            self.reference(&server).await?;
         }
         let change = Change::Bind {
             namespace: claim.namespace().unwrap_or_default(),

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 
 use crate::controllers::is_ignored;
+use crate::sabotage::{self, Bug};
 
 /// Why a server is not to be had. For people who ask why their claim waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +38,8 @@ pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
     if server.spec.server_claim_ref.is_some() {
         return Err(Obstacle::Held);
     }
-    if server.spec.residue_epoch.is_some() {
+    // Incident 95.
+    if server.spec.residue_epoch.is_some() && !sabotage::active(Bug::ClearedReferenceIsFree) {
         return Err(Obstacle::NotWiped);
     }
     if server.metadata.deletion_timestamp.is_some() {

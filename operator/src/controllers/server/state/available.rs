@@ -4,6 +4,7 @@ use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::{BootView, Observed};
 use crate::controllers::server::power::{self, Force};
 use crate::ownership::reservation::Change;
+use crate::sabotage::{self, Bug};
 
 use super::by_tenancy;
 
@@ -21,6 +22,8 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     if observed.has_own_boot_reference() {
         return match observed.boot {
             BootView::Missing => Step::Change(Change::EndDiscovery).into(),
+            // Incidents 74 and 165.
+            _ if sabotage::active(Bug::DiscoveryConfigKept) => Step::Change(Change::EndDiscovery).into(),
             _ => Step::DiscardBoot.into(),
         };
     }

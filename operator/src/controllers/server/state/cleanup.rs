@@ -11,7 +11,7 @@
 
 use crds::ServerState;
 use crds::kinds::server::CleanupPolicy;
-use crds::kinds::server_cleanup::{CleanupState, CleanupStatus, DriveState, EraseMethod, StepState};
+use crds::kinds::server_cleanup::{CleanupState, CleanupStatus, DriveEvidence, DriveState, EraseMethod, StepState};
 use crds::kinds::server_status::OperationState;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -26,6 +26,7 @@ use crate::ownership::operation::{Operation, has_boot_override};
 use crate::ownership::pacing::EXPLAIN_AFTER;
 use crate::ownership::reservation::{Change, Tenancy};
 use crate::registry::Purpose;
+use crate::sabotage::{self, Bug};
 
 use super::network_boot;
 
@@ -185,6 +186,11 @@ fn work(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
     if let Some(decision) = out_of_band(observed, cleanup) {
         return decision;
     }
+    // Incident 88.
+    let some_erased = cleanup.drives.iter().any(|drive| drive.state == DriveState::Erased);
+    if sabotage::active(Bug::FailingDriveTolerated) && some_erased && evidence::failures(&cleanup.drives).is_some() {
+        return record(all_erased(observed, cleanup, |drive| drive.state == DriveState::Failed));
+    }
     if let Some(message) = evidence::failures(&cleanup.drives) {
         return fail(observed, cleanup.clone(), "DriveEraseFailed", message);
     }
@@ -200,7 +206,8 @@ fn work(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
     if let Some(decision) = restore_boot(observed, cleanup) {
         return decision;
     }
-    if cleanup.drives.is_empty() {
+    // Incidents 82 and 86.
+    if cleanup.drives.is_empty() && !sabotage::active(Bug::NoDriveIsClean) {
         let message = "neither the BMC nor the wipe agent found a drive, which proves nothing".to_owned();
         return fail(observed, cleanup.clone(), "NoDriveFound", message);
     }
@@ -240,6 +247,12 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
             evidence::failed(drive, format!("SecureErase did not end within {limit}s"), observed.now);
         }
     }
+    // Incident 91.
+    if sabotage::active(Bug::EraseAssumedDone) {
+        updated = all_erased(observed, &updated, |drive| {
+            drive.state == DriveState::Erasing && drive.task_uri.is_none()
+        });
+    }
     if updated != *cleanup {
         return Some(record(updated));
     }
@@ -258,6 +271,10 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
             .as_ref()
             .filter(|last| last.operation == name);
         if last.is_some_and(|last| last.attempts >= EXPLAIN_AFTER && last.state == OperationState::Failed) {
+            // Incident 87.
+            if sabotage::active(Bug::RefusedEraseIsErased) {
+                return Some(record(all_erased(observed, cleanup, |other| other.id == drive.id)));
+            }
             let message = last.and_then(|last| last.message.clone()).unwrap_or_default();
             for drive in updated.drives.iter_mut().filter(|other| other.id == drive.id) {
                 evidence::failed(drive, format!("SecureErase was refused: {message}"), observed.now);
@@ -273,9 +290,23 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
     running.then(|| Step::Wait(observed.settings.resource.interval).into())
 }
 
+/// The evidence as some incidents have it.
+fn all_erased(
+    observed: &Observed<'_>,
+    cleanup: &CleanupStatus,
+    which: impl Fn(&DriveEvidence) -> bool,
+) -> CleanupStatus {
+    let mut updated = cleanup.clone();
+    for drive in updated.drives.iter_mut().filter(|drive| which(drive)) {
+        evidence::erased(drive, observed.now);
+    }
+    updated
+}
+
 /// `None` once the reset was accepted, or is not offered.
 fn reset_bios(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decision> {
-    if cleanup.bios_reset.is_some() {
+    // Incident 96.
+    if cleanup.bios_reset.is_some() || sabotage::active(Bug::BootResidueKept) {
         return None;
     }
     if let Some(decision) = power::off(observed, Force::AtOnce) {
@@ -303,7 +334,8 @@ fn reset_bios(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decisi
 }
 
 fn wants_agent(cleanup: &CleanupStatus) -> bool {
-    cleanup.drives.is_empty()
+    // Incidents 82 and 86.
+    cleanup.drives.is_empty() && !sabotage::active(Bug::NoDriveIsClean)
         || cleanup.bios_reset == Some(StepState::Pending)
         || cleanup
             .drives
@@ -352,6 +384,10 @@ fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
 /// Step 4. `None` once the boot order is as it was and nothing overrides it.
 fn restore_boot(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decision> {
     let system = observed.system?;
+    // Incident 96.
+    if sabotage::active(Bug::BootResidueKept) {
+        return None;
+    }
     if has_boot_override(system) {
         return Some(power::send(
             observed,
@@ -393,7 +429,9 @@ fn wanted_boot_order(observed: &Observed<'_>) -> Vec<String> {
 
 /// Step 5.
 fn finish(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
-    let complete = !cleanup.drives.is_empty() && cleanup.drives.iter().all(|drive| drive.state == DriveState::Erased);
+    // Incidents 82 and 86.
+    let seen = !cleanup.drives.is_empty() || sabotage::active(Bug::NoDriveIsClean);
+    let complete = seen && cleanup.drives.iter().all(|drive| drive.state == DriveState::Erased);
     if !complete {
         // Somebody edited the status. Evidence that contradicts itself is none.
         let message = "the recorded evidence does not cover every drive".to_owned();
@@ -413,8 +451,6 @@ fn finish(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use crds::kinds::server_cleanup::DriveEvidence;
-
     use super::super::testing::World;
     use super::*;
     use crate::bmc::{Bios, Drive, ResetType, TaskReport, TaskState};

@@ -3,7 +3,8 @@
 use crate::conditions::Wish;
 use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::Observed;
-use crate::registry::Purpose;
+use crate::registry::{Purpose, Registration};
+use crate::sabotage::{self, Bug};
 
 use super::{by_tenancy, network_boot};
 
@@ -14,8 +15,14 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     if let Some(state) = by_tenancy(observed) {
         return Step::Enter(state).into();
     }
+    let overdue = observed.time_in_state() >= observed.settings.discovery_timeout;
     // Before the deadline is looked at: a registration at the last moment counts (bugs.md #83).
-    if observed.registration.is_some() {
+    if observed.registration.as_ref().is_some_and(|found| {
+        // Incidents 83, 143 and 144.
+        !(sabotage::active(Bug::DeadlineBeatsRegistration) && overdue
+            || sabotage::active(Bug::FreshnessByMachineClock) && !fresh_by_machine_clock(observed, found)
+            || sabotage::active(Bug::LldpRequired) && !has_neighbor(found))
+    }) {
         return Decision::from(Step::AcceptRegistration).because(Wish::yes(
             DISCOVERED,
             "ProbeRegistered",
@@ -23,7 +30,8 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         ));
     }
     // Also while the boot configuration is refused or the BMC does not answer (W9).
-    if observed.time_in_state() >= observed.settings.discovery_timeout {
+    // Incident 71.
+    if overdue && !sabotage::active(Bug::DiscoveryDeadlineNever) {
         return Decision::from(Step::RestartDiscovery).because(Wish::no(
             DISCOVERED,
             "DiscoveryTimeout",
@@ -48,6 +56,18 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         },
         _ => decision,
     }
+}
+
+/// Incident 143.
+fn fresh_by_machine_clock(observed: &Observed<'_>, found: &Registration) -> bool {
+    let stamped = found.hardware().timestamp;
+    stamped.is_some_and(|stamped| observed.now.duration_since(stamped).unsigned_abs() <= observed.settings.resync)
+}
+
+/// Incident 144.
+fn has_neighbor(found: &Registration) -> bool {
+    let interfaces = found.hardware().network_interfaces;
+    interfaces.iter().any(|interface| !interface.neighbors.is_empty())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::{BootView, Observed};
 use crate::controllers::server::power::{self, Force};
 use crate::ownership::reservation::{Change, Tenancy, requested};
+use crate::sabotage::{self, Bug};
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     let retry = requested(observed.server) == Some(keys::operation::RETRY);
@@ -17,6 +18,10 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         Tenancy::Free => return Step::Enter(ServerState::Initial).into(),
         // A new epoch: whatever the failed run's agent still says does not count.
         Tenancy::Residue { .. } if retry => return Step::Change(Change::BeginCleanup).into(),
+        // Incident 90.
+        Tenancy::Residue { .. } if sabotage::active(Bug::FailedCleanupForgiven) => {
+            return Step::Change(Change::Vacate).into();
+        }
         Tenancy::Residue { .. } => {}
     }
     let failed_in = observed.status().cleanup.as_ref().map(|cleanup| cleanup.epoch);
@@ -24,7 +29,10 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         return Step::Enter(ServerState::Cleanup).into();
     }
     // The old operating system must not come back to life on a machine that is not clean (bugs.md #90).
-    if let Some(decision) = power::off(observed, Force::AtOnce) {
+    // Incident 90.
+    if !sabotage::active(Bug::FailedCleanupLeftRunning)
+        && let Some(decision) = power::off(observed, Force::AtOnce)
+    {
         return decision;
     }
     match observed.boot {

@@ -7,13 +7,17 @@ use crate::controllers::server::power::{self, Force};
 use crate::ownership::pacing;
 use crate::ownership::reservation::Change;
 use crate::registry::Purpose;
+use crate::sabotage::{self, Bug};
 use crds::ServerState;
 
 use super::by_tenancy;
 use super::discovery::DISCOVERED;
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
-    if let Some(state) = by_tenancy(observed) {
+    // Incident 17.
+    if let Some(state) = by_tenancy(observed)
+        && !sabotage::active(Bug::LostStatusRediscovers)
+    {
         return Step::Enter(state).into();
     }
     if observed.has_own_boot_reference() {
@@ -49,7 +53,8 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
 /// Discovery that failed before is repeated ever more rarely, but for ever: what is plugged in tomorrow must be found.
 fn pause(observed: &Observed<'_>) -> Option<Decision> {
     let attempts = observed.status().discovery_attempts.unwrap_or(0);
-    if attempts == 0 {
+    // Incident 84.
+    if attempts == 0 || sabotage::active(Bug::DiscoveryWithoutPause) {
         return None;
     }
     let pace = pacing::Pace {

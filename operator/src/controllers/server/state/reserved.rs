@@ -14,6 +14,7 @@ use crate::ownership::operation::{Operation, boots_from_network_once, starts_a_m
 use crate::ownership::pacing;
 use crate::ownership::provisioning::Provisioning;
 use crate::ownership::reservation::{Change, Tenancy};
+use crate::sabotage::{self, Bug};
 
 /// Condition on a Server that is being released (contract section 1.11).
 pub(super) const WAITING_FOR_POWER_OFF: &str = "WaitingForPowerOff";
@@ -39,9 +40,17 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
 fn release(observed: &Observed<'_>) -> Decision {
     let generation = observed.server.metadata.generation;
     if observed.system.is_none() {
+        // Incident 94.
+        if sabotage::active(Bug::FreedWithoutBmc) {
+            return Step::Change(Change::Vacate).into();
+        }
         return Step::Wait(observed.settings.resync).into();
     }
-    if let Some(decision) = power::off(observed, Force::AfterAsking) {
+    // Incident 48.
+    let asked = conditions::is_true(&observed.status().conditions, WAITING_FOR_POWER_OFF);
+    if !(sabotage::active(Bug::ReleaseOnDesiredPower) && asked)
+        && let Some(decision) = power::off(observed, Force::AfterAsking)
+    {
         return decision.because(
             Wish::yes(
                 WAITING_FOR_POWER_OFF,
@@ -55,7 +64,9 @@ fn release(observed: &Observed<'_>) -> Decision {
         );
     }
     let recycle = observed.server.spec.reclaim_policy == ReclaimPolicy::Recycle;
-    let change = if recycle && observed.cleanup_policy() == CleanupPolicy::Skip {
+    // Incident 89.
+    let skip = observed.cleanup_policy() == CleanupPolicy::Skip || sabotage::active(Bug::NoSanitisation);
+    let change = if recycle && skip {
         Change::Vacate
     } else {
         Change::Release
@@ -78,7 +89,16 @@ fn serve(observed: &Observed<'_>, wanted: &Power) -> Decision {
     let Some(system) = observed.system else {
         return Step::Wait(observed.settings.resync).into();
     };
-    let provisioning = Provisioning::of(observed.server);
+    let mut provisioning = Provisioning::of(observed.server);
+    // Incident 59.
+    if sabotage::active(Bug::BoundPowerIgnored) && provisioning == Provisioning::Booted {
+        return Step::Rest.into();
+    }
+    // Incident 62.
+    let booted_and_off = provisioning == Provisioning::Booted && observed.power() == ReportedPower::Off;
+    if sabotage::active(Bug::ProvisionedMachineImagedAgain) && booted_and_off {
+        provisioning = Provisioning::NotBegun;
+    }
     // Whatever is wanted now: a machine that runs after its provisioning boot was sent has been provisioned.
     if provisioning == Provisioning::Requested && observed.power() == ReportedPower::On {
         return Step::Change(Change::Provisioning(Provisioning::Booted)).into();
@@ -96,7 +116,12 @@ fn serve(observed: &Observed<'_>, wanted: &Power) -> Decision {
             Provisioning::NotBegun => begin(observed),
             Provisioning::Requested => boot(observed),
             // A network boot now would image the machine again.
-            Provisioning::Booted if observed.power() == ReportedPower::Off && boots_from_network_once(system) => {
+            Provisioning::Booted
+                if observed.power() == ReportedPower::Off
+                    && boots_from_network_once(system)
+                    // Incident 63.
+                    && !sabotage::active(Bug::ArmedOverrideKept) =>
+            {
                 power::send(observed, Operation::ClearBootOverride, &observed.settings.resource)
             }
             Provisioning::Booted => power::on(observed).unwrap_or_else(|| Step::Rest.into()),
@@ -111,7 +136,8 @@ fn begin(observed: &Observed<'_>) -> Decision {
     if let Some(decision) = power::off(observed, Force::AfterAsking) {
         return decision;
     }
-    if observed.boot != BootView::Ready {
+    // Incident 61.
+    if observed.boot != BootView::Ready && !sabotage::active(Bug::PowerOnBeforeBootReady) {
         return Step::Wait(observed.settings.resync).into();
     }
     power::network_boot_armed(observed)
@@ -130,7 +156,8 @@ fn boot(observed: &Observed<'_>) -> Decision {
     {
         return Step::Wait(observed.settings.power.interval).into();
     }
-    if boots_from_network_once(system) {
+    // Incident 81.
+    if boots_from_network_once(system) || sabotage::active(Bug::OverrideNotReadBack) {
         return power::on(observed).unwrap_or_else(|| Step::Rest.into());
     }
     let record = record.filter(|record| record.epoch == observed.epoch());

@@ -5,8 +5,13 @@ use crds::ServerState;
 use super::by_tenancy;
 use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::Observed;
+use crate::sabotage::{self, Bug};
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
+    // Incident 17.
+    if sabotage::active(Bug::LostStatusRediscovers) {
+        return Step::Enter(ServerState::Initial).into();
+    }
     Step::Enter(by_tenancy(observed).unwrap_or(ServerState::Initial)).into()
 }
 
