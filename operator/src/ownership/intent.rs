@@ -1,16 +1,20 @@
 //! A disruptive BMC operation as an intent: recorded before it is sent, sent once, its outcome read back.
 
+use std::time::Duration;
+
 use crds::kinds::server_cleanup::DriveState;
 use crds::kinds::server_status::{OperationIntent, OperationState};
 use crds::{Server, ServerStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::operation::{Operation, outcome_shows};
+use super::operation::{Operation, outcome_shows, starts_a_machine};
+use super::pacing;
 use crate::bmc::{BmcClient, BmcError, BootTarget, ResetType, System};
 use crate::conditions::{self, Wish, seconds_up};
 use crate::context::Context;
 use crate::controllers::Error;
+use crate::controllers::server::requested_reset;
 use crate::identity::SystemUri;
 use crate::sabotage::{self, Bug};
 
@@ -112,10 +116,7 @@ async fn send(client: &BmcClient, system: &SystemUri, operation: &Operation) -> 
     match operation {
         Operation::Reset(reset) => {
             client.reset_system(system, *reset).await?;
-            Ok(match reset {
-                ResetType::GracefulRestart | ResetType::ForceRestart | ResetType::PowerCycle => Sent::Done,
-                _ => Sent::Accepted,
-            })
+            Ok(Sent::Accepted)
         }
         Operation::NetworkBoot => client
             .set_one_time_boot(system, BootTarget::Pxe)
@@ -173,14 +174,19 @@ async fn erasing(
     Ok(context.write_server_status(server, &status).await?)
 }
 
-/// Notes in `status` what a fresh read of the system shows about the recorded operation. Pure.
-pub fn settle(server: &Server, system: &System, status: &mut ServerStatus, now: jiff::Timestamp) {
+/// Notes in `status` what a fresh read of the system shows about the recorded operation. While a request of a user stands, its
+/// record stays as it was sent: it is what keeps the request from being sent twice (S8). Pure.
+pub fn settle(server: &Server, system: &System, status: &mut ServerStatus, now: jiff::Timestamp, patience: Duration) {
+    let requested = requested_reset(server).map(ResetType::as_str);
     if let Some(record) = &mut status.operation
         && record.state == OperationState::Issued
         && record.epoch == server.tenancy_epoch()
+        && requested != Some(record.operation.as_str())
     {
         let shown = match outcome_shows(&record.operation, system) {
             None if record.operation == "BootOrder" => Some(boot_order_shows(server, system)),
+            // A restart ends as it began. Off in the midst of it proves nothing, so it keeps its time.
+            None if starts_a_machine(&record.operation) => Some(!pacing::start_in_flight(Some(record), now, patience)),
             shown => shown,
         };
         if shown == Some(true) {
@@ -216,4 +222,80 @@ fn boot_order_shows(server: &Server, system: &System) -> bool {
         declared.as_slice()
     };
     system.boot.boot_order.as_deref() == Some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::keys;
+
+    use super::*;
+    use crate::bmc::{Boot, ReportedPower};
+    use crate::identity::SystemUuid;
+
+    const PATIENCE: Duration = Duration::from_secs(120);
+
+    fn at(second: i64) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(second).unwrap()
+    }
+
+    fn system(power_state: ReportedPower) -> System {
+        System {
+            uri: SystemUri::new("/redfish/v1/Systems/1"),
+            uuid: SystemUuid::new("u"),
+            manufacturer: None,
+            model: None,
+            sku: None,
+            serial_number: None,
+            bios_version: None,
+            power_state,
+            indicator_led: None,
+            total_memory_gib: None,
+            boot: Boot::default(),
+            boot_progress: None,
+            has_override_target: true,
+            allowable_resets: None,
+        }
+    }
+
+    fn settled(operation: &str, request: Option<&str>, power: ReportedPower, second: i64) -> OperationState {
+        let mut server = Server::new("a", crds::ServerSpec::default());
+        if let Some(request) = request {
+            server
+                .annotations_mut()
+                .insert(keys::OPERATION_ANNOTATION.into(), request.into());
+        }
+        let mut status = ServerStatus {
+            operation: Some(OperationIntent {
+                id: "1".into(),
+                operation: operation.into(),
+                epoch: 0,
+                state: OperationState::Issued,
+                issued_at: Time(at(0)),
+                attempts: 1,
+                message: None,
+            }),
+            ..ServerStatus::default()
+        };
+        settle(&server, &system(power), &mut status, at(second), PATIENCE);
+        status.operation.unwrap().state
+    }
+
+    #[test]
+    fn a_record_is_settled_once_its_request_is_gone() {
+        use OperationState::{Issued, Observed};
+        use ReportedPower::{Off, On};
+        for (operation, request, power, second, expected) in [
+            ("ForceOff", None, Off, 1, Observed),
+            ("ForceOff", None, On, 1, Issued),
+            ("ForceOff", Some("force-off-server"), Off, 1, Issued),
+            ("ForceOff", Some("hard-restart-server"), Off, 1, Observed),
+            ("ForceRestart", Some("hard-restart-server"), On, 500, Issued),
+            ("ForceRestart", None, On, 60, Issued),
+            ("ForceRestart", None, On, 120, Observed),
+            ("PowerCycle", None, Off, 60, Issued),
+        ] {
+            let state = settled(operation, request, power, second);
+            assert_eq!(state, expected, "{operation} {request:?} {power:?} at {second}");
+        }
+    }
 }

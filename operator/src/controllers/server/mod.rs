@@ -25,6 +25,7 @@ pub mod state;
 
 pub use observed::Settings;
 pub use power::BMC_OPERATION;
+pub use requests::requested_reset;
 
 use std::sync::Arc;
 use std::time::Duration;

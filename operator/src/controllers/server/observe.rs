@@ -141,7 +141,7 @@ async fn refresh(
     if let Some(Bmc { system, .. }) = bmc {
         status.power_state = Some(Power::from(system.power_state.as_str()));
         status.indicator_led = system.indicator_led.as_deref().map(Into::into);
-        intent::settle(server, system, &mut status, now);
+        intent::settle(server, system, &mut status, now, context.settings.power.patience);
     }
     let known = conditions::find(&status.conditions, BMC_REACHABLE);
     let wish = match failure {

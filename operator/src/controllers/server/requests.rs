@@ -12,6 +12,11 @@ use crate::ownership::intent;
 use crate::ownership::operation::Operation;
 use crate::ownership::reservation::{Change, requested};
 
+/// The reset that the annotation of a Server asks for.
+pub fn requested_reset(server: &Server) -> Option<ResetType> {
+    reset(requested(server)?)
+}
+
 /// The reset that a value asks for.
 fn reset(request: &str) -> Option<ResetType> {
     Some(match request {
@@ -53,7 +58,7 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     let name = operation.to_string();
     let status = server.status.clone().unwrap_or_default();
     let record = status.operation.filter(|record| record.operation == name);
-    // On record and the request still there: sent by a process that did not live to remove it. Not sent twice (S8).
+    // On record and the request still there: sent by a pass that did not come to remove it. Not sent twice (S8).
     let sent = record
         .as_ref()
         .is_some_and(|record| record.epoch == server.tenancy_epoch() && record.state == OperationState::Issued);
