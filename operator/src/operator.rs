@@ -456,8 +456,10 @@ impl World {
         let (board, own) = (context.board.clone(), wakers.clone());
         self.servers.on_change(move |change| {
             let server = change.object();
+            // First the board: a pass must not run before it knows that the UUID is taken.
+            let claims = board.server_changed(change);
             own.servers.wake_object(server);
-            for (namespace, name) in board.server_changed(change) {
+            for (namespace, name) in claims {
                 own.claims.wake_in(&namespace, &name);
             }
             if let crate::runtime::Change::Gone(server) = change

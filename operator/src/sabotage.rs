@@ -45,6 +45,8 @@ bugs! {
     ReleaseWithoutFence = "release-without-fence",
     /// (12, 135) Whatever answers at the recorded URI is the machine, whatever its UUID. S1, S5.
     SystemByUri = "system-by-uri",
+    /// (13) A second Server with the UUID of another one is taken into service like any other. S1, S5.
+    DuplicateIdentityAccepted = "duplicate-identity-accepted",
     /// (16) A change of a Server wakes one claim only, and claims have no other reason to look again. L1, L9.
     OnlyFirstClaimWoken = "only-first-claim-woken",
 

@@ -35,6 +35,10 @@ pub(super) async fn discover(context: &Context, bmc: &BMC, client: &BmcClient) -
             continue;
         }
         let result = match known(context, &name, &system.uuid) {
+            // Incident 13.
+            Known::Elsewhere(_) if sabotage::active(Bug::DuplicateIdentityAccepted) => {
+                create(context, bmc, system, index, &mut taken).await
+            }
             Known::No => create(context, bmc, system, index, &mut taken).await,
             Known::Here(server) => update(context, bmc, &server, system).await,
             Known::Elsewhere(server) => {

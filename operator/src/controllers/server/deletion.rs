@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::observed::Holder;
-use super::{boot, observe, perform};
+use super::{boot, duplicate, observe, perform};
 use crate::bmc::{ReportedPower, ResetType};
 use crate::conditions::Wish;
 use crate::context::Context;
@@ -56,7 +56,9 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<D
         perform::note(context, &mut server, &wish).await?;
         return Ok(resync);
     }
-    if !out_of_time(context, &server)
+    // The machine of a duplicate is somebody else's.
+    if duplicate::elder(context, &server).is_none()
+        && !out_of_time(context, &server)
         && let Some(pause) = turn_off(context, &mut server).await?
         // Incident 41.
         && !sabotage::active(Bug::FinalizerLostOnRequeue)

@@ -10,10 +10,12 @@
 //! | [`boot`] | the operator's own boot configurations |
 //! | `requests` | the operation annotation |
 //! | `deletion` | a Server that is being deleted |
+//! | `duplicate` | several Servers with one UUID |
 
 pub mod boot;
 pub mod decision;
 mod deletion;
+mod duplicate;
 pub mod evidence;
 mod inventory;
 mod observe;
@@ -30,12 +32,13 @@ pub use requests::requested_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{Server, keys};
+use crds::{Server, ServerStatus, keys};
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 
 use super::{Error, ensure_finalizer, is_ignored};
+use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, server_key};
 use crate::freshness::View;
 use crate::metrics::ServerReconciliation;
@@ -97,6 +100,21 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
     }
     if is_ignored(&server) {
         return Ok(context.settings.resync);
+    }
+    if let Some(elder) = duplicate::elder(context, &server) {
+        let message = format!("Server {elder} has the same system UUID and precedes this one; delete one of them");
+        let wish = Wish::yes(duplicate::DUPLICATE_IDENTITY, "SameSystemUUID", message);
+        perform::note(context, &mut server, &wish).await?;
+        return Ok(context.settings.resync);
+    }
+    let doubted = |status: &ServerStatus| conditions::is_true(&status.conditions, duplicate::DUPLICATE_IDENTITY);
+    if server.status.as_ref().is_some_and(doubted) {
+        let wish = Wish::no(
+            duplicate::DUPLICATE_IDENTITY,
+            "Unique",
+            "No other Server has this system UUID",
+        );
+        perform::note(context, &mut server, &wish).await?;
     }
     if let Some(with_finalizer) = ensure_finalizer(&context.api(), &server, keys::finalizer::SERVER).await? {
         server = with_finalizer;
