@@ -10,7 +10,7 @@ use kube::api::{Api, Patch};
 use serde_json::json;
 
 use super::{READY, access, write};
-use crate::bmc::{BmcClient, Manager, ResetType};
+use crate::bmc::{BmcClient, BmcError, Manager, ResetType};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, parameters};
 use crate::controllers::Error;
@@ -118,11 +118,26 @@ pub(super) async fn handle(
     conditions::set(&mut new.conditions, &wish, context.now());
     new.state = Some(BMCState::Pending);
     write(context, bmc, &old, &new).await?;
-    client.reset_manager(&manager, ResetType::GracefulRestart).await?;
+    if let Err(error) = client.reset_manager(&manager, ResetType::GracefulRestart).await {
+        let old = bmc.status.clone().unwrap_or_default();
+        let new = not_reset(&old, &error, context.now());
+        write(context, bmc, &old, &new).await?;
+        return Err(error.into());
+    }
     if requested {
         clear_request(context, bmc).await?;
     }
     Ok(Some(options.bmc_reset_resync_interval.get()))
+}
+
+/// A BMC that refused is not waited for, and its request stands (bugs.md #127). One that may have been reset counts as being reset.
+fn not_reset(status: &BMCStatus, error: &BmcError, now: Timestamp) -> BMCStatus {
+    let mut status = status.clone();
+    if !error.may_have_been_executed() {
+        let wish = Wish::no(RESET, "ResetRefused", error.condition_message());
+        conditions::set(&mut status.conditions, &wish, now);
+    }
+    status
 }
 
 async fn clear_request(context: &Context, bmc: &mut BMC) -> Result<(), Error> {
@@ -180,6 +195,21 @@ mod tests {
         ] {
             let decided = decide(requested, &status(&wishes), reachable, delay, at(now));
             assert_eq!(decided, expected, "{wishes:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn only_a_reset_that_may_have_happened_is_waited_for() {
+        let resetting = status(&[Wish::yes(RESET, "UserRequested", "")]);
+        for (sent, waited_for) in [(false, false), (true, true)] {
+            let error = BmcError::Unreachable {
+                reason: "reset by peer".into(),
+                sent,
+            };
+            let status = not_reset(&resetting, &error, at(1));
+            assert_eq!(conditions::is_true(&status.conditions, RESET), waited_for);
+            let again = decide(true, &status, true, Duration::ZERO, at(1));
+            assert_eq!(again, (!waited_for).then_some(Reason::User));
         }
     }
 }
