@@ -157,7 +157,11 @@ where
                         .store
                         .get(&ObjectRef::from_obj(&object))
                         .unwrap_or_else(|| Arc::new(object));
-                    lock(&cache.objects).insert(key(&*object), object.clone());
+                    let before = lock(&cache.objects).insert(key(&*object), object.clone());
+                    if let Some(before) = before.filter(|before| before.uid() != object.uid()) {
+                        let change = Change::Gone(before);
+                        handlers.iter().for_each(|handler| handler(&change));
+                    }
                     let change = Change::Present(object);
                     handlers.iter().for_each(|handler| handler(&change));
                 }
@@ -172,23 +176,24 @@ where
 }
 
 /// Takes a complete list over. What disappeared while nobody watched is reported as gone: a lost DELETE must not leave a phantom
-/// (bugs.md #22).
+/// (bugs.md #22), and an object that was made anew under the name of another one is not that one.
 fn relist<K>(cache: &Cache<K>, listed: &BTreeSet<Key>) -> Vec<Change<K>>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     let mut objects = lock(&cache.objects);
     let before = std::mem::take(&mut *objects);
-    let mut changes: Vec<Change<K>> = before
-        .into_iter()
-        .filter(|(key, _)| !listed.contains(key))
-        .map(|(_, object)| Change::Gone(object))
-        .collect();
     *objects = cache
         .store
         .state()
         .into_iter()
         .map(|object| (key(&*object), object))
+        .collect();
+    let same = |key: &Key, object: &K| objects.get(key).is_some_and(|now| now.uid() == object.uid());
+    let mut changes: Vec<Change<K>> = before
+        .into_iter()
+        .filter(|(key, object)| !listed.contains(key) || !same(key, object))
+        .map(|(_, object)| Change::Gone(object))
         .collect();
     // Incident 23.
     while sabotage::active(Bug::ListTruncated) && objects.len() > 1 {
@@ -205,4 +210,60 @@ fn key<K: Resource>(object: &K) -> Key {
 /// Every critical section here leaves its data consistent, so a poisoned lock is usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::ServerClaim;
+
+    use super::*;
+
+    fn claim(name: &str, uid: &str) -> ServerClaim {
+        let mut claim = ServerClaim::new(
+            name,
+            crds::ServerClaimSpec {
+                power: crds::Power::On,
+                server_ref: None,
+                server_selector: None,
+                ignition_secret_ref: None,
+                user_data_ref: None,
+                image: "image".into(),
+                tolerations: Vec::new(),
+            },
+        );
+        claim.metadata.namespace = Some("ns".into());
+        claim.metadata.uid = Some(uid.into());
+        claim
+    }
+
+    fn list(writer: &mut reflector::store::Writer<ServerClaim>, claims: &[ServerClaim]) -> BTreeSet<Key> {
+        writer.apply_watcher_event(&Event::Init);
+        for claim in claims {
+            writer.apply_watcher_event(&Event::InitApply(claim.clone()));
+        }
+        writer.apply_watcher_event(&Event::InitDone);
+        claims.iter().map(key).collect()
+    }
+
+    #[test]
+    fn what_was_made_anew_while_nobody_watched_is_gone_first() {
+        let (store, mut writer) = reflector::store();
+        let cache = Cache {
+            store,
+            objects: Objects::default(),
+        };
+        let told = |changes: Vec<Change<ServerClaim>>| -> Vec<(bool, String)> {
+            let told = changes.iter().map(|change| {
+                let gone = matches!(change, Change::Gone(_));
+                (gone, change.object().uid().unwrap_or_default())
+            });
+            told.collect()
+        };
+        let listed = list(&mut writer, &[claim("a", "1"), claim("b", "2"), claim("c", "3")]);
+        assert_eq!(told(relist(&cache, &listed)).len(), 3);
+        let listed = list(&mut writer, &[claim("a", "1"), claim("b", "4")]);
+        let expected = [(true, "2"), (true, "3"), (false, "1"), (false, "4")];
+        let expected = expected.map(|(gone, uid)| (gone, uid.to_owned())).to_vec();
+        assert_eq!(told(relist(&cache, &listed)), expected);
+    }
 }
