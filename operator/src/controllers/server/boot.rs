@@ -52,6 +52,12 @@ pub async fn prepare(context: &Context, server: &Server, purpose: Purpose) -> Re
     // Live: what a cache does not show may well be there.
     let found = configurations.get_opt(&name).await?;
     let found = match found {
+        // A claim in the manager namespace that is named as the server: its tenant boots from this.
+        Some(foreign) if !is_own(&foreign) => {
+            return Err(Error::Invalid(format!(
+                "ServerBootConfiguration {namespace}/{name} exists and does not belong to the operator"
+            )));
+        }
         Some(stale) if epoch_of(&stale) != Some(epoch) => {
             // Its Secrets go with it unless they are new already.
             make_secrets(context, server, purpose, &secrets).await?;
