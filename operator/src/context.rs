@@ -168,7 +168,35 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
+/// Whether the API server certainly did not do what it was asked to. After an error of its own (a timeout, a proxy) it may have.
+pub fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 408)
+}
+
 /// Whether the API server says positively that there is no such object.
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound")
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_server_refuses_nothing_for_certain() {
+        for (code, expected) in [
+            (404, true),
+            (408, false),
+            (409, true),
+            (422, true),
+            (429, true),
+            (500, false),
+            (504, false),
+        ] {
+            let status = Status::failure("", "").with_code(code).boxed();
+            assert_eq!(is_refusal(&kube::Error::Api(status)), expected, "{code}");
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub use board::Board;
 use self::decision::{Mine, Step};
 use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::conditions::{self, Wish};
-use crate::context::{Context, claim_key, is_conflict, parameters};
+use crate::context::{Context, claim_key, is_conflict, is_refusal, parameters};
 use crate::events::{Happening, Severity};
 use crate::freshness::View;
 use crate::ownership::reservation::Change;
@@ -275,8 +275,8 @@ impl Pass<'_> {
         let bound = match context.patch_server(&server, change.patch(&server)).await {
             Ok(bound) => bound,
             Err(error) => {
-                // Refused for certain; any other error may hide a success, which the next pass reads live.
-                if matches!(&error, kube::Error::Api(_)) {
+                // Any other error may hide a success, which the next pass reads live.
+                if is_refusal(&error) {
                     context.board.failed(&uid);
                 }
                 return Err(error.into());
