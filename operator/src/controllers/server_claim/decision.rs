@@ -58,6 +58,8 @@ pub fn decide(claim: &ServerClaim, mine: &Mine, configured: bool) -> Step {
             message: format!("Server {name} no longer belongs to this claim"),
         },
         Mine::Unheld { .. } => Step::Select,
+        // Tried, not bound, and taken or gone since: nothing holds the claim to it.
+        Mine::Missing { .. } | Mine::Foreign { .. } if claim.spec.server_ref.is_none() => Step::Select,
         Mine::Missing { name } => Step::Lost {
             reason: "ServerNotFound",
             message: format!("Server {name} does not exist"),
@@ -155,6 +157,9 @@ mod tests {
         for (claim, mine, configured, expected) in [
             (claim(false), Mine::None, false, Step::Select),
             (claim(true), Mine::Unheld { name: name() }, false, Step::Select),
+            // A bind whose answer was lost had not happened, and the server went to somebody else, or away.
+            (claim(false), Mine::Foreign { name: name() }, false, Step::Select),
+            (claim(false), Mine::Missing { name: name() }, false, Step::Select),
             // A crash between the two patches.
             (claim(false), held(ServerState::Available, 3), false, Step::Reference),
             (claim(true), held(ServerState::Available, 3), false, Step::AwaitReserved),
