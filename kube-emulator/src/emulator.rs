@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Call, DeleteOptions};
 use crate::controllers;
 use crate::edges::{Clock, Entropy, rfc3339_seconds};
+use crate::front_end::FrontEnd;
 use crate::resource::builtin::{self, Documents};
 use crate::resource::registry::Registry;
 use crate::resource::{Resource, definition, install};
@@ -83,7 +84,12 @@ impl KubeEmulator {
 
     /// The complete API. Requests need `Authorization: Bearer <token>`, except for version and health.
     pub fn router(&self) -> Router {
-        Router::new().fallback(api::handle).with_state(self.clone())
+        self.front_end().router()
+    }
+
+    /// One more API server over the same log, whose watch cache can be made to lag.
+    pub fn front_end(&self) -> FrontEnd {
+        FrontEnd::new(self.clone())
     }
 
     /// Runs garbage collection, the namespace life cycle, and what every namespace contains (ServiceAccount `default`,
@@ -102,6 +108,11 @@ impl KubeEmulator {
         self.inner.store.read(&StorageId::new(group, resource), |table, _| {
             table.iter().map(|(_, stored)| stored.value.clone()).collect()
         })
+    }
+
+    /// The revision of the last write.
+    pub fn revision(&self) -> u64 {
+        self.inner.store.revision()
     }
 
     pub(crate) fn store(&self) -> &Store {

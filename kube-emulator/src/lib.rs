@@ -4,6 +4,8 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`emulator`](KubeEmulator) | the server as a whole: settings, router, controllers, observers |
+//! | [`front_end`](FrontEnd) | one of several API servers over the same store, with a watch cache that may lag |
+//! | [`restore`](KubeEmulator::restore) | what backups do to a cluster: objects come back, status is lost |
 //! | `store` | ordered tables, one global revision, bounded history, watchers |
 //! | `resource` | what is served: built-in kinds as a table, definitions of custom ones, printer columns |
 //! | `schema` | structural schemas: pruning, defaulting, validation, CEL rules |
@@ -21,8 +23,10 @@ mod apply;
 mod controllers;
 mod edges;
 mod emulator;
+mod front_end;
 mod patch;
 mod resource;
+mod restore;
 mod schema;
 mod selector;
 pub mod serve;
@@ -30,4 +34,6 @@ mod store;
 
 pub use edges::Clock;
 pub use emulator::{KubeEmulator, Settings};
+pub use front_end::FrontEnd;
+pub use restore::RestoreError;
 pub use store::{Commit, CommitEvent, Observer};

@@ -31,6 +31,7 @@ use serde_json::Value;
 
 use crate::apply::Operation;
 use crate::emulator::KubeEmulator;
+use crate::front_end::FrontEnd;
 use crate::resource::Resource;
 use crate::resource::registry::Registry;
 use crate::store::{ObjectKey, Stored, WriteContext};
@@ -46,6 +47,8 @@ use status::ApiError;
 /// Everything about a request besides its target and body.
 pub(crate) struct Call {
     pub(crate) emulator: KubeEmulator,
+    /// Whose watch cache answers.
+    pub(crate) front_end: FrontEnd,
     pub(crate) registry: Arc<Registry>,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
@@ -57,10 +60,16 @@ pub(crate) struct Call {
 impl Call {
     /// A call by the emulator's own controllers.
     pub(crate) fn internal(emulator: &KubeEmulator) -> Self {
+        Self::by(emulator, "kube-controller-manager")
+    }
+
+    /// A call from inside whose writes are recorded under a name.
+    pub(crate) fn by(emulator: &KubeEmulator, manager: &str) -> Self {
         Self {
             emulator: emulator.clone(),
+            front_end: emulator.front_end(),
             registry: emulator.registry(),
-            query: Query::with_manager("kube-controller-manager"),
+            query: Query::with_manager(manager),
             headers: HeaderMap::new(),
             user: User {
                 name: "system:kube-controller-manager".to_owned(),
@@ -153,7 +162,8 @@ pub(crate) enum Answer {
 }
 
 /// The entry point of every request.
-pub(crate) async fn handle(State(emulator): State<KubeEmulator>, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn handle(State(front_end): State<FrontEnd>, request: Request<Body>) -> Response<Body> {
+    let emulator = front_end.emulator().clone();
     let (parts, body) = request.into_parts();
     let target = Target::parse(parts.uri.path());
     let verb = parts.method.as_str().to_lowercase();
@@ -168,6 +178,7 @@ pub(crate) async fn handle(State(emulator): State<KubeEmulator>, request: Reques
     let mut call = Call {
         registry: emulator.registry(),
         emulator,
+        front_end,
         query: Query::parse(parts.uri.query()),
         headers: parts.headers,
         user,
@@ -270,7 +281,7 @@ async fn object(call: &mut Call, method: &Method, path: ResourcePath, body: Body
             {
                 watch::start(call, resource, namespace)
             }
-            Method::GET | Method::HEAD => read::list(call, resource, namespace),
+            Method::GET | Method::HEAD => read::list(call, resource, namespace).await,
             Method::POST => {
                 let body = body::read(call, body).await?;
                 create::create(call, resource, namespace, &body)
@@ -300,7 +311,7 @@ async fn object(call: &mut Call, method: &Method, path: ResourcePath, body: Body
     }
     let subresource = path.subresource.as_deref();
     match *method {
-        Method::GET | Method::HEAD => read::get(call, resource, namespace, name),
+        Method::GET | Method::HEAD => read::get(call, resource, namespace, name).await,
         Method::PUT => {
             let body = body::read(call, body).await?;
             update::put(call, resource, namespace, name, subresource, &body)

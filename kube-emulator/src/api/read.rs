@@ -15,20 +15,25 @@ use crate::resource::{Resource, Shape, events};
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::store::{ObjectKey, Stored};
 
-pub(super) fn get(
+pub(super) async fn get(
     call: &Call,
     resource: &Arc<Resource>,
     namespace: Option<&str>,
     name: &str,
 ) -> Result<Answer, ApiError> {
-    if let Some(wanted) = call.query.get("resourceVersion") {
-        let wanted: u64 = wanted.parse().map_err(|_| ApiError::internal(not_a_revision(wanted)))?;
-        not_in_the_future(call, wanted)?;
-    }
-    let stored = call
-        .emulator
-        .store()
-        .get(&resource.storage, &ObjectKey::new(namespace, name));
+    let wanted = call.query.get("resourceVersion").map(|wanted| {
+        let revision = wanted.parse::<u64>();
+        revision.map_err(|_| ApiError::internal(not_a_revision(wanted)))
+    });
+    let cached = match wanted.transpose()? {
+        Some(wanted) => cached(call, resource, wanted).await?,
+        None => None,
+    };
+    let (store, key) = (call.emulator.store(), ObjectKey::new(namespace, name));
+    let stored = match cached {
+        Some(revision) => store.read(&resource.storage, |table, _| table.get_at(&key, revision).cloned()),
+        None => store.get(&resource.storage, &key),
+    };
     let stored = stored.ok_or_else(|| ApiError::not_found(resource, name))?;
     Ok(Answer::Object(StatusCode::OK, resource.clone(), stored))
 }
@@ -45,6 +50,13 @@ fn not_in_the_future(call: &Call, wanted: u64) -> Result<(), ApiError> {
     } else {
         Ok(())
     }
+}
+
+/// The revision of a watch cache that is at least at `wanted`; `None` if it does not lag.
+async fn cached(call: &Call, resource: &Resource, wanted: u64) -> Result<Option<u64>, ApiError> {
+    not_in_the_future(call, wanted)?;
+    let cached = call.front_end.caught_up(resource, wanted).await;
+    cached.map_err(|current| ApiError::too_large_revision(wanted, current))
 }
 
 /// Both selectors of a list or watch.
@@ -117,27 +129,47 @@ pub(super) struct Page {
     pub(super) remaining: Option<usize>,
 }
 
-pub(super) fn list(call: &Call, resource: &Arc<Resource>, namespace: Option<&str>) -> Result<Answer, ApiError> {
+pub(super) async fn list(call: &Call, resource: &Arc<Resource>, namespace: Option<&str>) -> Result<Answer, ApiError> {
     let selectors = Selectors::parse(call, resource)?;
-    let page = page(call, resource, namespace, &selectors)?;
+    let page = page(call, resource, namespace, &selectors).await?;
     render::list(call, resource, &page)
 }
 
-/// Where a page starts and of which revision it is.
+/// Where a page starts and of which content it is.
 struct Position {
-    /// `None` is the current content.
-    revision: Option<u64>,
+    content: Content,
     start: Option<ObjectKey>,
 }
 
-fn page(call: &Call, resource: &Resource, namespace: Option<&str>, selectors: &Selectors) -> Result<Page, ApiError> {
+enum Content {
+    Current,
+    /// From the watch cache, once it has this revision.
+    NotOlderThan(u64),
+    Exactly(u64),
+}
+
+async fn page(
+    call: &Call,
+    resource: &Resource,
+    namespace: Option<&str>,
+    selectors: &Selectors,
+) -> Result<Page, ApiError> {
     let mut limit = usize::try_from(call.query.number("limit")?.unwrap_or(0)).unwrap_or(0);
     let position = position(call, namespace)?;
     // Answered from the watch cache, which does not page (trap T11).
     if call.query.get("resourceVersion") == Some("0") && position.start.is_none() {
         limit = 0;
     }
-    let (objects, revision) = match position.revision {
+    let expired = |revision, oldest| expired_list(revision, oldest, position.start.as_ref(), namespace);
+    let revision = match position.content {
+        Content::Current => None,
+        Content::NotOlderThan(revision) => cached(call, resource, revision).await?,
+        Content::Exactly(revision) if revision < call.front_end.oldest() => {
+            return Err(expired(revision, call.front_end.oldest()));
+        }
+        Content::Exactly(revision) => Some(revision),
+    };
+    let (objects, revision) = match revision {
         None => call.emulator.store().read(&resource.storage, |table, revision| {
             (
                 collect(
@@ -154,8 +186,7 @@ fn page(call: &Call, resource: &Resource, namespace: Option<&str>, selectors: &S
                 .emulator
                 .store()
                 .read(&resource.storage, |table, _| table.at(revision));
-            let old: BTreeMap<ObjectKey, Arc<Stored>> =
-                old.map_err(|expired| expired_list(revision, expired.oldest, position.start.as_ref(), namespace))?;
+            let old: BTreeMap<ObjectKey, Arc<Stored>> = old.map_err(|error| expired(revision, error.oldest))?;
             let range = old.iter().filter(|(key, _)| {
                 key.in_namespace(namespace) && position.start.as_ref().is_none_or(|start| *key >= start)
             });
@@ -240,26 +271,18 @@ fn position(call: &Call, namespace: Option<&str>) -> Result<Position, ApiError> 
         ),
     };
     match (matching, revision) {
-        (None, revision) => {
-            if let Some(revision) = revision {
-                not_in_the_future(call, revision)?;
-            }
-            Ok(Position {
-                revision: None,
-                start: None,
-            })
-        }
+        (None, None) => Ok(Position {
+            content: Content::Current,
+            start: None,
+        }),
+        (None | Some("NotOlderThan"), Some(revision)) => Ok(Position {
+            content: Content::NotOlderThan(revision),
+            start: None,
+        }),
         (Some(_), None) => options_error(FieldError::forbidden(
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden unless resourceVersion is provided",
         )),
-        (Some("NotOlderThan"), Some(revision)) => {
-            not_in_the_future(call, revision)?;
-            Ok(Position {
-                revision: None,
-                start: None,
-            })
-        }
         (Some("Exact"), Some(0)) => options_error(FieldError::forbidden(
             "resourceVersionMatch",
             "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
@@ -267,7 +290,7 @@ fn position(call: &Call, namespace: Option<&str>) -> Result<Position, ApiError> 
         (Some("Exact"), Some(revision)) => {
             not_in_the_future(call, revision)?;
             Ok(Position {
-                revision: Some(revision),
+                content: Content::Exactly(revision),
                 start: None,
             })
         }
@@ -315,7 +338,7 @@ fn decode_continue(token: &str, namespace: Option<&str>) -> Result<Position, Api
     };
     let revision = token["rv"].as_i64().ok_or_else(invalid)?;
     Ok(Position {
-        revision: u64::try_from(revision).ok(),
+        content: u64::try_from(revision).map_or(Content::Current, Content::Exactly),
         start: Some(ObjectKey::from_text(start)),
     })
 }

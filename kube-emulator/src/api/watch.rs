@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures::stream;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::accept::{IncludeObject, Rendering};
@@ -19,9 +18,9 @@ use super::field_error::FieldError;
 use super::read::Selectors;
 use super::status::ApiError;
 use super::{Answer, Call, render};
-use crate::emulator::KubeEmulator;
+use crate::front_end::{Feed, FrontEnd, Standing};
 use crate::resource::Resource;
-use crate::store::{Change, CommitEvent, Stored, watch_line};
+use crate::store::{Change, CommitEvent, Stored, WatchFrom, watch_line};
 
 /// Default length of a watch. The real server draws 30 to 60 minutes; the lower end keeps runs comparable.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -42,11 +41,6 @@ pub(super) fn start(call: &mut Call, resource: &Arc<Resource>, namespace: Option
                 .map_err(|_| ApiError::internal(super::read::not_a_revision(text)))?,
         ),
     };
-    let from = match initial_events {
-        Some(true) => None,
-        Some(false) => Some(revision.unwrap_or_else(|| call.emulator.store().revision())),
-        None => revision,
-    };
     let timeout = match call.query.number("timeoutSeconds")? {
         Some(seconds) if seconds > 0 => Duration::from_secs(seconds.unsigned_abs()),
         _ => DEFAULT_TIMEOUT,
@@ -54,47 +48,56 @@ pub(super) fn start(call: &mut Call, resource: &Arc<Resource>, namespace: Option
     let now = Instant::now();
     let deadline = now + timeout;
     let name = selectors.fields.name().map(str::to_owned);
-    let started = call
-        .emulator
-        .store()
-        .watch(&resource.storage, namespace, name.as_deref(), from);
-    let mut pending = VecDeque::new();
+    let (front_end, store) = (&call.front_end, call.emulator.store());
+    let cached = front_end.cached(resource);
+    let from = if initial_events.unwrap_or(revision.is_none()) {
+        cached.map_or(WatchFrom::Now, WatchFrom::Past)
+    } else {
+        WatchFrom::After(revision.or(cached).unwrap_or_else(|| store.revision()))
+    };
+    let started = store.watch(&resource.storage, namespace, name.as_deref(), from);
     let started = match started {
         Ok(started) => started,
-        // Trap T1: 200, one ERROR event, end.
-        Err(expired) => {
-            let error = ApiError::expired(expired.oldest, from.unwrap_or(0));
-            let line = watch_line("ERROR", error.body().to_string().as_bytes());
-            return Ok(Answer::Ready(render::response(
-                StatusCode::OK,
-                "application/json",
-                Body::from(line),
-            )));
-        }
+        Err(expired) => return Ok(expired_watch(expired.oldest, revision.unwrap_or(0))),
     };
+    let feed = Feed::new(front_end, resource, started.changes);
+    if let WatchFrom::After(revision) = from
+        && revision < front_end.oldest()
+    {
+        return Ok(expired_watch(front_end.oldest(), revision));
+    }
     let mut watch = Watch {
-        emulator: call.emulator.clone(),
+        front_end: front_end.clone(),
         resource: resource.clone(),
         selectors,
         rendering,
-        changes: started.changes,
+        feed,
         bookmarks,
         next_bookmark: next_bookmark(now, deadline),
         deadline,
         columns_sent: false,
         pending: VecDeque::new(),
-        started: started.revision,
+        initial_end: None,
+        ended: false,
+        sent: started.revision,
     };
+    let mut pending = VecDeque::new();
     for stored in &started.initial {
         if watch.selectors.matches(resource, &stored.value) {
             let line = watch.encode(CommitEvent::Added, stored);
             pending.push_back(line);
         }
     }
-    if initial_events == Some(true) && bookmarks {
-        pending.push_back(watch.bookmark(started.revision, true));
-    }
     watch.pending = pending;
+    if initial_events == Some(true) && bookmarks {
+        watch.initial_end = cached.map(|_| match call.query.get("resourceVersion") {
+            Some(_) => revision.unwrap_or(0),
+            None => call.emulator.store().revision(),
+        });
+        if watch.initial_end.is_none_or(|wanted| wanted <= started.revision) {
+            watch.end_initial_events(started.revision);
+        }
+    }
     let lines = stream::unfold(watch, |mut watch| async move {
         watch.next().await.map(|line| (Ok::<_, Infallible>(line), watch))
     });
@@ -104,6 +107,17 @@ pub(super) fn start(call: &mut Call, resource: &Arc<Resource>, namespace: Option
         "application/json",
         body,
     )))
+}
+
+/// Trap T1: 200, one ERROR event, end.
+fn expired_watch(oldest: u64, asked: u64) -> Answer {
+    let body = Body::from(expired_line(oldest, asked));
+    Answer::Ready(render::response(StatusCode::OK, "application/json", body))
+}
+
+fn expired_line(oldest: u64, asked: u64) -> Bytes {
+    let error = ApiError::expired(oldest, asked);
+    watch_line("ERROR", error.body().to_string().as_bytes())
 }
 
 /// `sendInitialEvents` and what must go with it.
@@ -146,34 +160,50 @@ fn next_bookmark(now: Instant, deadline: Instant) -> Instant {
 }
 
 struct Watch {
-    emulator: KubeEmulator,
+    front_end: FrontEnd,
     resource: Arc<Resource>,
     selectors: Selectors,
     rendering: Rendering,
-    changes: mpsc::UnboundedReceiver<Arc<Change>>,
+    feed: Feed,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Instant,
     columns_sent: bool,
     /// Lines that are ready.
     pending: VecDeque<Bytes>,
-    /// Revision at the start: bookmarks never name an older one.
-    started: u64,
+    /// The client waits for the mark after the initial events: due once the cache has this revision.
+    initial_end: Option<u64>,
+    /// After the pending lines there will be none.
+    ended: bool,
+    /// The client has everything up to this revision: bookmarks never name an older one.
+    sent: u64,
 }
 
 impl Watch {
     /// The next line, `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
+            if self.feed.standing() == Standing::Cut {
+                return None;
+            }
             if let Some(line) = self.pending.pop_front() {
                 return Some(line);
             }
+            if self.ended {
+                return None;
+            }
+            let initial_end = self.initial_end;
             let change = tokio::select! {
                 biased;
-                change = self.changes.recv() => change,
+                change = self.feed.next() => change,
                 () = sleep_until(self.deadline) => return None,
+                () = self.front_end.reached(&self.resource, initial_end.unwrap_or(0)), if initial_end.is_some() => {
+                    self.queue_bookmark(true);
+                    continue;
+                }
                 () = sleep_until(self.next_bookmark), if self.bookmarks => {
-                    self.queue_bookmark();
+                    self.queue_bookmark(false);
+                    self.next_bookmark = next_bookmark(self.next_bookmark, self.deadline);
                     continue;
                 }
             };
@@ -184,21 +214,48 @@ impl Watch {
     }
 
     fn queue(&mut self, change: &Change) {
+        if self.expire() {
+            return;
+        }
+        self.sent = change.revision();
         if let Some(line) = self.line(change) {
             self.pending.push_back(line);
         }
     }
 
+    /// Tells the client, instead of its next event, that the history it follows is not known any more.
+    fn expire(&mut self) -> bool {
+        if !self.ended && self.feed.standing() == Standing::Expired {
+            self.ended = true;
+            self.pending.push_back(expired_line(self.front_end.oldest(), self.sent));
+        }
+        self.ended
+    }
+
     /// A bookmark promises that everything up to its revision was sent, so the revision is read before the queue is
     /// found empty.
-    fn queue_bookmark(&mut self) {
-        let revision = self.emulator.store().revision().max(self.started);
-        while let Ok(change) = self.changes.try_recv() {
+    fn queue_bookmark(&mut self, initial_end: bool) {
+        let cached = self.front_end.cached(&self.resource);
+        let revision = cached.unwrap_or_else(|| self.front_end.emulator().store().revision());
+        while let Some(change) = self.feed.try_next() {
             self.queue(&change);
         }
-        let line = self.bookmark(revision, false);
+        if self.expire() {
+            return;
+        }
+        let revision = self.feed.delivered(revision);
+        if initial_end {
+            self.end_initial_events(revision.max(self.sent));
+        } else if revision >= self.sent {
+            let line = self.bookmark(revision, false);
+            self.pending.push_back(line);
+        }
+    }
+
+    fn end_initial_events(&mut self, revision: u64) {
+        self.initial_end = None;
+        let line = self.bookmark(revision, true);
         self.pending.push_back(line);
-        self.next_bookmark = next_bookmark(self.next_bookmark, self.deadline);
     }
 
     /// What this watcher sees of a change: objects that leave the selection are deleted for it (trap T9).
@@ -246,7 +303,12 @@ impl Watch {
     fn table(&mut self, stored: &Stored, include: IncludeObject) -> Value {
         let with_columns = !self.columns_sent;
         self.columns_sent = true;
-        let rows = vec![render::row_at(self.emulator.now(), &self.resource, stored, include)];
+        let rows = vec![render::row_at(
+            self.front_end.emulator().now(),
+            &self.resource,
+            stored,
+            include,
+        )];
         render::table(&self.resource, rows, stored.revision, with_columns)
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::key::ObjectKey;
 
@@ -92,6 +93,8 @@ pub(crate) struct Change {
     pub(crate) key: ObjectKey,
     pub(crate) object: Arc<Stored>,
     pub(crate) previous: Option<Arc<Stored>>,
+    /// When it happened: a lagging watch cache has it only later.
+    pub(crate) committed: Instant,
     line: OnceLock<Bytes>,
 }
 
@@ -102,6 +105,7 @@ impl Change {
             key,
             object,
             previous,
+            committed: Instant::now(),
             line: OnceLock::new(),
         }
     }

@@ -5,6 +5,7 @@
 
 mod commit;
 mod key;
+mod past;
 mod table;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -149,13 +150,13 @@ impl Store {
         }
     }
 
-    /// Starts a watch after `revision` (`None`: after the current content, which is returned).
+    /// Starts a watch.
     pub(crate) fn watch(
         &self,
         id: &StorageId,
         namespace: Option<&str>,
         name: Option<&str>,
-        revision: Option<u64>,
+        from: WatchFrom,
     ) -> Result<WatchStart, Expired> {
         let mut state = self.lock();
         let current = state.revision;
@@ -164,19 +165,23 @@ impl Store {
             .tables
             .entry(id.clone())
             .or_insert_with(|| Table::new(capacity, since));
-        let initial = match revision {
-            Some(_) => Vec::new(),
-            None => table
-                .range(namespace, None)
-                .filter(|(key, _)| name.is_none_or(|name| name == key.name()))
-                .map(|(_, stored)| stored.clone())
-                .collect(),
+        let wanted = |key: &ObjectKey| key.in_namespace(namespace) && name.is_none_or(|name| name == key.name());
+        let (initial, revision) = match from {
+            WatchFrom::Now => {
+                let objects = table.range(namespace, None).filter(|(key, _)| wanted(key));
+                (objects.map(|(_, stored)| stored.clone()).collect(), current)
+            }
+            WatchFrom::Past(revision) => {
+                let objects = table.at(revision)?.into_iter().filter(|(key, _)| wanted(key));
+                (objects.map(|(_, stored)| stored).collect(), revision)
+            }
+            WatchFrom::After(revision) => (Vec::new(), revision),
         };
-        let changes = table.watch(revision.unwrap_or(current), namespace, name)?;
+        let changes = table.watch(revision, namespace, name)?;
         Ok(WatchStart {
             initial,
             changes,
-            revision: current,
+            revision,
         })
     }
 
@@ -218,12 +223,23 @@ impl Store {
     }
 }
 
+/// Where a watch starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WatchFrom {
+    /// With the current objects.
+    Now,
+    /// With the objects as they were at a revision.
+    Past(u64),
+    /// After a revision, with no objects.
+    After(u64),
+}
+
 /// A started watch.
 pub(crate) struct WatchStart {
-    /// Current objects, when the watch starts with them.
+    /// The objects, when the watch starts with them.
     pub(crate) initial: Vec<Arc<Stored>>,
     pub(crate) changes: mpsc::UnboundedReceiver<Arc<Change>>,
-    /// Revision of the store when the watch started.
+    /// Every change after this revision is among the changes.
     pub(crate) revision: u64,
 }
 
@@ -338,7 +354,7 @@ mod tests {
         let store = Store::new(10);
         let first = put(&store, "a", 1);
         let mut watch = store
-            .watch(&StorageId::new("", "configmaps"), None, None, None)
+            .watch(&StorageId::new("", "configmaps"), None, None, WatchFrom::Now)
             .unwrap()
             .changes;
         let second = put(&store, "a", 1);
@@ -362,6 +378,17 @@ mod tests {
             })
         };
         assert_eq!(names(first), Ok(vec![json!(1)]));
+        let one = |name, revision| {
+            let key = ObjectKey::new(Some("default"), name);
+            store.read(&id, |table, _| {
+                table.get_at(&key, revision).map(|o| o.value["data"].clone())
+            })
+        };
+        assert_eq!((one("a", first), one("b", first)), (Some(json!(1)), None));
+        assert_eq!(
+            (one("a", first + 2), one("b", first + 2)),
+            (Some(json!(2)), Some(json!(1)))
+        );
         put(&store, "c", 1);
         put(&store, "d", 1);
         assert_eq!(names(first), Err(Expired { oldest: first + 1 }));

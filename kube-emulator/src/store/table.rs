@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::commit::{Change, CommitEvent, Stored};
 use super::key::ObjectKey;
@@ -32,8 +33,10 @@ pub(crate) struct Table {
     objects: BTreeMap<ObjectKey, Arc<Stored>>,
     history: VecDeque<Arc<Change>>,
     capacity: usize,
-    /// Changes up to and including this revision are forgotten.
-    compacted: u64,
+    /// Nothing is known of this resource before this revision.
+    since: u64,
+    /// Changes up to and including this revision are forgotten; 0 if none is.
+    forgotten: u64,
     watchers: Vec<Watcher>,
 }
 
@@ -44,7 +47,8 @@ impl Table {
             objects: BTreeMap::new(),
             history: VecDeque::new(),
             capacity,
-            compacted: since,
+            since,
+            forgotten: 0,
             watchers: Vec::new(),
         }
     }
@@ -81,9 +85,7 @@ impl Table {
 
     /// The content at an older revision: the current one with later changes undone.
     pub(crate) fn at(&self, revision: u64) -> Result<BTreeMap<ObjectKey, Arc<Stored>>, Expired> {
-        if revision < self.compacted {
-            return Err(Expired { oldest: self.compacted });
-        }
+        self.check_known(revision)?;
         let mut objects = self.objects.clone();
         for change in self
             .history
@@ -99,6 +101,50 @@ impl Table {
         Ok(objects)
     }
 
+    /// One object as it was at an older revision: what the first change after it replaced.
+    pub(crate) fn get_at(&self, key: &ObjectKey, revision: u64) -> Option<&Arc<Stored>> {
+        let mut object = self.objects.get(key);
+        for change in self
+            .history
+            .iter()
+            .rev()
+            .take_while(|change| change.revision() > revision)
+        {
+            if change.key == *key {
+                object = change.previous.as_ref();
+            }
+        }
+        object
+    }
+
+    /// The oldest revision whose content can be told.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.since.max(self.forgotten)
+    }
+
+    fn check_known(&self, revision: u64) -> Result<(), Expired> {
+        let oldest = self.oldest();
+        if revision < oldest {
+            return Err(Expired { oldest });
+        }
+        Ok(())
+    }
+
+    /// Revision of the newest change that was committed at that moment at the latest, as far as the history knows.
+    pub(crate) fn newest_at(&self, moment: Instant) -> u64 {
+        let older = self.history.partition_point(|change| change.committed <= moment);
+        match older.checked_sub(1).and_then(|last| self.history.get(last)) {
+            Some(change) => change.revision(),
+            None => self.forgotten,
+        }
+    }
+
+    /// When the change of this revision was committed, if it was one of this table and is still known.
+    pub(crate) fn committed_at(&self, revision: u64) -> Option<Instant> {
+        let found = self.history.binary_search_by_key(&revision, |change| change.revision());
+        Some(self.history.get(found.ok()?)?.committed)
+    }
+
     /// Registers a watcher that gets every change after `revision`.
     pub(crate) fn watch(
         &mut self,
@@ -106,9 +152,7 @@ impl Table {
         namespace: Option<&str>,
         name: Option<&str>,
     ) -> Result<mpsc::UnboundedReceiver<Arc<Change>>, Expired> {
-        if revision < self.compacted {
-            return Err(Expired { oldest: self.compacted });
-        }
+        self.check_known(revision)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         let watcher = Watcher {
             sender,
@@ -153,7 +197,7 @@ impl Table {
         self.history.push_back(change.clone());
         while self.history.len() > self.capacity {
             if let Some(forgotten) = self.history.pop_front() {
-                self.compacted = forgotten.revision();
+                self.forgotten = forgotten.revision();
             }
         }
         self.watchers

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube_emulator::{KubeEmulator, Settings};
@@ -25,7 +26,10 @@ pub(crate) fn emulator(history: usize) -> KubeEmulator {
 
 /// A kube client over the in-memory router.
 pub(crate) fn client(emulator: &KubeEmulator) -> kube::Client {
-    let router = emulator.router();
+    client_of(emulator.router())
+}
+
+pub(crate) fn client_of(router: Router) -> kube::Client {
     let service = tower::service_fn(move |mut request: Request<kube::client::Body>| {
         let router = router.clone();
         request.headers_mut().insert(
@@ -66,6 +70,16 @@ pub(crate) async fn send(
     media: &str,
     body: impl Into<String>,
 ) -> Response<axum::body::Body> {
+    send_to(emulator.router(), method, path, media, body).await
+}
+
+pub(crate) async fn send_to(
+    router: Router,
+    method: &str,
+    path: &str,
+    media: &str,
+    body: impl Into<String>,
+) -> Response<axum::body::Body> {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -73,7 +87,7 @@ pub(crate) async fn send(
         .header("content-type", media)
         .body(axum::body::Body::from(body.into()))
         .unwrap();
-    emulator.router().oneshot(request).await.unwrap()
+    router.oneshot(request).await.unwrap()
 }
 
 /// JSON in, JSON out.
