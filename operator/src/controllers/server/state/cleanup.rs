@@ -187,9 +187,9 @@ fn work(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
         return decision;
     }
     // Incident 88.
-    let some_erased = cleanup.drives.iter().any(|drive| drive.state == DriveState::Erased);
-    if sabotage::active(Bug::FailingDriveTolerated) && some_erased && evidence::failures(&cleanup.drives).is_some() {
-        return record(all_erased(observed, cleanup, |drive| drive.state == DriveState::Failed));
+    let forgiven = forgive_failures(observed, cleanup.clone());
+    if forgiven != *cleanup {
+        return record(forgiven);
     }
     if let Some(message) = evidence::failures(&cleanup.drives) {
         return fail(observed, cleanup.clone(), "DriveEraseFailed", message);
@@ -290,6 +290,15 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
     running.then(|| Step::Wait(observed.settings.resource.interval).into())
 }
 
+/// Incident 88.
+fn forgive_failures(observed: &Observed<'_>, cleanup: CleanupStatus) -> CleanupStatus {
+    let some_erased = cleanup.drives.iter().any(|drive| drive.state == DriveState::Erased);
+    if !sabotage::active(Bug::FailingDriveTolerated) || !some_erased {
+        return cleanup;
+    }
+    all_erased(observed, &cleanup, |drive| drive.state == DriveState::Failed)
+}
+
 /// The evidence as some incidents have it.
 fn all_erased(
     observed: &Observed<'_>,
@@ -355,6 +364,8 @@ fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
     };
     let mut updated = cleanup.clone();
     evidence::merge_report(&mut updated.drives, report, observed.now);
+    // Incident 88.
+    updated = forgive_failures(observed, updated);
     if updated.drives.is_empty() {
         let message = "neither the BMC nor the wipe agent found a drive, which proves nothing".to_owned();
         return fail(observed, updated, "NoDriveFound", message);
