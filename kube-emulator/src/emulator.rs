@@ -214,7 +214,7 @@ impl KubeEmulator {
     fn default_stored(&self, tables: &[StorageId]) {
         let registry = self.registry();
         for id in tables {
-            let Some(resource) = registry.tables().remove(id) else {
+            let Some(resource) = registry.of_table(id).cloned() else {
                 continue;
             };
             self.inner
@@ -227,7 +227,7 @@ impl KubeEmulator {
     fn delete_instances(&self, tables: &[StorageId]) {
         let call = Call::internal(self);
         for id in tables {
-            let Some(resource) = call.registry.tables().remove(id) else {
+            let Some(resource) = call.registry.of_table(id).cloned() else {
                 continue;
             };
             let keys = self.inner.store.read(id, |table, _| {

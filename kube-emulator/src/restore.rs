@@ -124,7 +124,7 @@ impl KubeEmulator {
 }
 
 fn served(call: &Call, group: &str, resource: &str) -> Result<Arc<Resource>, RestoreError> {
-    let found = call.registry.tables().remove(&StorageId::new(group, resource));
+    let found = call.registry.of_table(&StorageId::new(group, resource)).cloned();
     found.ok_or_else(|| RestoreError::UnknownResource {
         group: group.to_owned(),
         resource: resource.to_owned(),

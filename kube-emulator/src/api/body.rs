@@ -10,6 +10,7 @@ use super::Call;
 use super::protobuf;
 use super::status::ApiError;
 use crate::resource::Resource;
+use crate::schema::Place;
 
 /// `MaxRequestBodyBytes` of the real server.
 pub(crate) const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
@@ -86,7 +87,7 @@ pub(crate) fn decode_json(bytes: &[u8]) -> Result<Decoded, String> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let node = Node {
-        path: String::new(),
+        place: &Place::Root,
         duplicates: &mut duplicates,
     };
     let worded = |error: serde_json::Error| match error.is_eof() {
@@ -115,7 +116,7 @@ pub(crate) fn decode_yaml(bytes: &[u8]) -> Result<Decoded, String> {
 
 /// Reads a value and notes the path of every field that occurs twice; the last one wins, as in Go.
 struct Node<'a> {
-    path: String,
+    place: &'a Place<'a>,
     duplicates: &'a mut Vec<String>,
 }
 
@@ -166,7 +167,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut list = Vec::new();
         loop {
             let node = Node {
-                path: format!("{}[{}]", self.path, list.len()),
+                place: &Place::Item(self.place, list.len()),
                 duplicates: self.duplicates,
             };
             match sequence.next_element_seed(node)? {
@@ -179,12 +180,12 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
-            let path = crate::schema::child_path(&self.path, &name);
+            let place = Place::Field(self.place, &name);
             if object.contains_key(&name) {
-                self.duplicates.push(path.clone());
+                self.duplicates.push(place.to_string());
             }
             let value = entries.next_value_seed(Node {
-                path,
+                place: &place,
                 duplicates: self.duplicates,
             })?;
             object.insert(name, value);

@@ -249,6 +249,15 @@ pub(super) fn typed(resource: &Resource, value: &mut Value) -> Result<(), String
 
 /// Kind-specific completion and every validation, in the order of the real server.
 pub(super) fn complete_and_validate(resource: &Resource, value: &mut Value, old: Option<&Value>) -> Vec<FieldError> {
+    if resource.is_verbatim() {
+        (resource.hooks.prepare)(value, old);
+        let mut errors = metadata::validate(value, resource, old);
+        (resource.hooks.validate)(value, old, &mut errors);
+        if resource.custom {
+            schema::validate(&resource.schema, value, old, &mut errors);
+        }
+        return errors;
+    }
     let mut stored = to_storage(resource, value.clone());
     let stored_old = old.map(|old| to_storage(resource, old.clone()));
     (resource.hooks.prepare)(&mut stored, stored_old.as_ref());

@@ -79,10 +79,10 @@ pub(crate) fn stamp_new(object: &mut Value, resource: &Resource, entropy: &Entro
 
 /// Takes server-owned fields over from the stored object.
 pub(crate) fn keep_server_owned(object: &mut Value, old: &Value) {
-    let previous = old.get("metadata").cloned().unwrap_or_default();
+    let previous = old.get("metadata");
     let metadata = of(object);
     for field in SERVER_OWNED.iter().chain(&["name", "namespace", "generateName"]) {
-        match previous.get(*field) {
+        match previous.and_then(|previous| previous.get(*field)) {
             Some(value) => {
                 metadata.insert((*field).to_owned(), value.clone());
             }
@@ -95,6 +95,9 @@ pub(crate) fn keep_server_owned(object: &mut Value, old: &Value) {
 
 /// apiVersion, kind and metadata first: what people expect to read first, and what lists cut off.
 pub(crate) fn ordered(value: Value, api_version: &str, kind: &str) -> Value {
+    if is_ordered(&value, api_version, kind) {
+        return value;
+    }
     let mut object = Map::new();
     object.insert("apiVersion".to_owned(), json!(api_version));
     object.insert("kind".to_owned(), json!(kind));
@@ -109,6 +112,15 @@ pub(crate) fn ordered(value: Value, api_version: &str, kind: &str) -> Value {
         }
     }
     Value::Object(object)
+}
+
+fn is_ordered(value: &Value, api_version: &str, kind: &str) -> bool {
+    let mut fields = value.as_object().into_iter().flatten();
+    let mut next_is = |name: &str, text: Option<&str>| {
+        let field = fields.next().filter(|(known, _)| *known == name);
+        field.is_some_and(|(_, value)| text.is_none() || value.as_str() == text)
+    };
+    next_is("apiVersion", Some(api_version)) && next_is("kind", Some(kind)) && next_is("metadata", None)
 }
 
 /// Validates the metadata of an object (`ValidateObjectMeta`).

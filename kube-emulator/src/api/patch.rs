@@ -60,17 +60,18 @@ pub(super) fn patch(
         let unknown = schema::prune(&resource.schema, &mut wanted);
         let complaints: Vec<String> = unknown.iter().map(|field| format!("unknown field {field:?}")).collect();
         // The patched document is decoded like a body, but its faults are those of the patch.
-        let sent = wanted.to_string();
+        let rejected = |why: String| {
+            let mut sent = transform(current)?;
+            schema::prune(&resource.schema, &mut sent);
+            let error = FieldError::invalid_text("patch", &sent.to_string(), why);
+            Err(ApiError::invalid_patch(&error))
+        };
         if let Err(why) = typed(resource, &mut wanted) {
-            let error = FieldError::invalid_text("patch", &sent, why);
-            return Err(ApiError::invalid_patch(&error));
+            return rejected(why);
         }
         match validation {
             FieldValidation::Strict if !complaints.is_empty() => {
-                let detail = format!("strict decoding error: {}", complaints.join(", "));
-                return Err(ApiError::invalid_patch(&FieldError::invalid_text(
-                    "patch", &sent, detail,
-                )));
+                return rejected(format!("strict decoding error: {}", complaints.join(", ")));
             }
             FieldValidation::Warn => call.warnings.extend(complaints),
             FieldValidation::Strict | FieldValidation::Ignore => {}

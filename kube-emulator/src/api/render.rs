@@ -13,7 +13,7 @@ use super::create::from_storage;
 use super::read::Page;
 use super::status::ApiError;
 use super::{Answer, Call};
-use crate::resource::{Resource, Shape, group_version};
+use crate::resource::Resource;
 use crate::store::Stored;
 
 const JSON: &str = "application/json";
@@ -47,14 +47,9 @@ pub(super) fn response(code: StatusCode, media: &'static str, body: Body) -> Res
     response
 }
 
-/// Whether the stored text can be sent as it is.
-fn is_verbatim(resource: &Resource) -> bool {
-    resource.shape == Shape::Stored && group_version(&resource.group, &resource.version) == resource.storage_version
-}
-
 /// The JSON of a stored object at this endpoint.
 pub(super) fn plain(resource: &Resource, stored: &Stored) -> Bytes {
-    if is_verbatim(resource) {
+    if resource.is_verbatim() {
         return stored.text();
     }
     Bytes::from(from_storage(resource, (*stored.value).clone()).to_string())

@@ -1,5 +1,6 @@
 //! PUT, and the part that all changes of an existing object share.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -113,11 +114,16 @@ pub(super) fn change_object(
         let Some(current) = current else {
             return Err(ApiError::not_found(resource, key.name()));
         };
-        let old = from_storage(resource, (*current.value).clone());
+        let old = match resource.is_verbatim() {
+            true => Cow::Borrowed(&*current.value),
+            false => Cow::Owned(from_storage(resource, (*current.value).clone())),
+        };
         let wanted = transform(call, &old)?;
-        let new = settle(call, resource, key, &change, &old, wanted, &time)?;
+        let mut new = settle(call, resource, key, &change, &old, wanted, &time)?;
         removed = metadata::is_deleting(&new) && is_finished(resource, &new);
-        let new = to_storage(resource, new);
+        if !resource.is_verbatim() {
+            new = to_storage(resource, new);
+        }
         Ok(if removed {
             Decision::Remove(new)
         } else {
@@ -169,12 +175,8 @@ fn settle(
         // The other half of the object is not reachable through a subresource.
         Some(subresource) => {
             let field = if subresource == "finalize" { "spec" } else { "status" };
-            let mut new = old.clone();
-            copy_field(&mut new, &wanted, field);
-            if let Some(fields) = wanted.pointer("/metadata/managedFields") {
-                metadata::of(&mut new).insert("managedFields".to_owned(), fields.clone());
-            }
-            new
+            keep_all_but(&mut wanted, old, field);
+            wanted
         }
     };
     metadata::keep_server_owned(&mut new, old);
@@ -235,9 +237,51 @@ fn check_identity(
     Ok(())
 }
 
+/// Takes everything over from the stored object but one field and the records of managers.
+fn keep_all_but(wanted: &mut Value, old: &Value, field: &str) {
+    if !keeps_order(wanted, old, field) {
+        let mut new = old.clone();
+        copy_field(&mut new, wanted, field);
+        if let Some(records) = wanted.pointer_mut("/metadata/managedFields") {
+            metadata::of(&mut new).insert("managedFields".to_owned(), records.take());
+        }
+        *wanted = new;
+        return;
+    }
+    // A patch of the subresource has left the rest as it was: nothing is copied.
+    for (name, value) in wanted.as_object_mut().into_iter().flatten() {
+        let Some(kept) = old.get(name).filter(|kept| name != field && !schema::same(value, kept)) else {
+            continue;
+        };
+        let records = value
+            .get_mut("managedFields")
+            .filter(|_| name == "metadata")
+            .map(Value::take);
+        *value = kept.clone();
+        if let (Some(records), Some(metadata)) = (records, value.as_object_mut()) {
+            metadata.insert("managedFields".to_owned(), records);
+        }
+    }
+}
+
+/// Whether an object has the fields of the stored one, in its order; one field may come last, or be missing.
+fn keeps_order(wanted: &Value, old: &Value, field: &str) -> bool {
+    let (Some(wanted), Some(old)) = (wanted.as_object(), old.as_object()) else {
+        return false;
+    };
+    let there = wanted.contains_key(field);
+    let kept = old.keys().filter(|name| there || *name != field);
+    let new = Some(field).filter(|_| there && !old.contains_key(field));
+    wanted
+        .keys()
+        .map(String::as_str)
+        .eq(kept.map(String::as_str).chain(new))
+}
+
 fn copy_field(to: &mut Value, from: &Value, field: &str) {
     let Some(object) = to.as_object_mut() else { return };
     match from.get(field) {
+        Some(value) if schema::same_as(value, object.get(field)) => {}
         Some(value) => {
             object.insert(field.to_owned(), value.clone());
         }
@@ -253,16 +297,13 @@ fn bump_generation(resource: &Resource, new: &mut Value, old: &Value) {
         GenerationRule::SpecChange => &["metadata", "status"],
         GenerationRule::AnyChange => &["metadata"],
     };
-    let names = |value: &Value| {
-        let object = value.as_object().into_iter().flatten();
-        let mut names: Vec<String> = object
-            .map(|(name, _)| name.clone())
-            .filter(|name| !ignored.contains(&name.as_str()))
-            .collect();
-        names.sort();
-        names
+    let desired = |value: &'_ Value| {
+        let fields = value.as_object().into_iter().flatten();
+        fields.filter(|(name, _)| !ignored.contains(&name.as_str())).count()
     };
-    let same = names(new) == names(old) && names(new).iter().all(|name| new.get(name) == old.get(name));
+    let kept =
+        |(name, value): (&String, &Value)| ignored.contains(&name.as_str()) || schema::same_as(value, old.get(name));
+    let same = desired(new) == desired(old) && new.as_object().into_iter().flatten().all(kept);
     if !same {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         metadata::of(new).insert("generation".to_owned(), json!(generation));

@@ -262,7 +262,7 @@ impl Watch {
     fn line(&mut self, change: &Change) -> Option<Bytes> {
         if self.selectors.is_everything() {
             return Some(match self.rendering {
-                Rendering::Plain if self.is_stored_shape() => change.line(),
+                Rendering::Plain if self.resource.is_verbatim() => change.line(),
                 _ => self.encode(change.event, &change.object),
             });
         }
@@ -284,11 +284,6 @@ impl Watch {
                 Some(self.encode(CommitEvent::Deleted, &left))
             }
         }
-    }
-
-    fn is_stored_shape(&self) -> bool {
-        self.resource.shape == crate::resource::Shape::Stored
-            && self.resource.api_version() == self.resource.storage_version
     }
 
     fn encode(&mut self, event: CommitEvent, stored: &Arc<Stored>) -> Bytes {

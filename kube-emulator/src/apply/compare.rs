@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::field_schema;
 use super::field_set::{FieldSet, PathElement};
-use crate::schema::{ListKind, Schema, item_key};
+use crate::schema::{ListKind, Schema, item_key, same_as};
 
 /// The difference between two objects.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -146,7 +146,44 @@ pub(super) fn compare(schema: &Schema, old: &Value, new: &Value) -> Comparison {
 type Pair<'a> = (PathElement, Option<&'a Value>, Option<&'a Value>, Option<&'a Schema>);
 
 fn walk(schema: Option<&Schema>, old: Option<&Value>, new: Option<&Value>, comparison: &mut Comparison) {
-    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    for (element, old, new, schema) in differing(schema, old, new) {
+        let container = |value: Option<&Value>| value.is_some_and(|value| !matches!(parts(schema, value), Parts::Leaf));
+        match (old, new) {
+            (None, _) => comparison.added.insert_member(element.clone()),
+            (_, None) => comparison.removed.insert_member(element.clone()),
+            // A value that changes its nature, or a leaf with another value.
+            (Some(_), Some(_)) if !(container(old) && container(new)) => {
+                comparison.modified.insert_member(element.clone());
+            }
+            _ => {}
+        }
+        let mut below = Comparison::default();
+        walk(
+            schema,
+            old.filter(|_| container(old)),
+            new.filter(|_| container(new)),
+            &mut below,
+        );
+        comparison.put_below(&element, below);
+    }
+}
+
+/// The elements in which two values differ.
+fn differing<'a>(schema: Option<&'a Schema>, old: Option<&'a Value>, new: Option<&'a Value>) -> Vec<Pair<'a>> {
+    // Mostly it is one field of many: the others are passed without making anything of them.
+    if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new)
+        && !schema.is_some_and(|schema| schema.atomic_map)
+    {
+        let pair = |name: &String, old: Option<&'a Value>, new: Option<&'a Value>| -> Pair<'a> {
+            (PathElement::Field(name.clone()), old, new, field_schema(schema, name))
+        };
+        let gone = old.iter().filter(|(name, _)| !new.contains_key(*name));
+        let gone = gone.map(|(name, value)| pair(name, Some(value), None));
+        let there = new.iter().filter(|(name, value)| !same_as(value, old.get(*name)));
+        let there = there.map(|(name, value)| pair(name, old.get(name), Some(value)));
+        return gone.chain(there).collect();
+    }
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
     for (side, value) in [(false, old), (true, new)] {
         let Some(value) = value else { continue };
         let elements: Vec<_> = match parts(schema, value) {
@@ -170,27 +207,6 @@ fn walk(schema: Option<&Schema>, old: Option<&Value>, new: Option<&Value>, compa
             }
         }
     }
-    for (element, old, new, schema) in pairs {
-        if old == new {
-            continue;
-        }
-        let container = |value: Option<&Value>| value.is_some_and(|value| !matches!(parts(schema, value), Parts::Leaf));
-        match (old, new) {
-            (None, _) => comparison.added.insert_member(element.clone()),
-            (_, None) => comparison.removed.insert_member(element.clone()),
-            // A value that changes its nature, or a leaf with another value.
-            (Some(_), Some(_)) if !(container(old) && container(new)) => {
-                comparison.modified.insert_member(element.clone());
-            }
-            _ => {}
-        }
-        let mut below = Comparison::default();
-        walk(
-            schema,
-            old.filter(|_| container(old)),
-            new.filter(|_| container(new)),
-            &mut below,
-        );
-        comparison.put_below(&element, below);
-    }
+    pairs.retain(|(_, old, new, _)| old != new);
+    pairs
 }

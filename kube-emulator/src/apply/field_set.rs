@@ -22,7 +22,7 @@ impl PathElement {
         PathElement::Key(serde_json::json!(sorted).to_string())
     }
 
-    fn encode(&self) -> String {
+    pub(super) fn encode(&self) -> String {
         match self {
             PathElement::Field(name) => format!("f:{name}"),
             PathElement::Key(key) => format!("k:{key}"),
@@ -82,6 +82,14 @@ impl FieldSet {
             };
             self.children.insert(element, merged);
         }
+    }
+
+    pub(super) fn members(&self) -> impl Iterator<Item = &PathElement> {
+        self.members.iter()
+    }
+
+    pub(super) fn children(&self) -> impl Iterator<Item = (&PathElement, &FieldSet)> {
+        self.children.iter()
     }
 
     pub(super) fn contains(&self, element: &PathElement) -> bool {

@@ -6,7 +6,7 @@ use super::compare::Comparison;
 use super::field_set::FieldSet;
 
 /// More entries of updates than this are folded into one.
-const MAX_UPDATE_MANAGERS: usize = 10;
+pub(super) const MAX_UPDATE_MANAGERS: usize = 10;
 const ANCIENT: &str = "ancient-changes";
 
 /// One manager's fields.

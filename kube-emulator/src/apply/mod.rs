@@ -4,6 +4,7 @@ mod compare;
 mod field_set;
 mod managers;
 mod merge;
+mod records;
 
 use std::sync::Arc;
 
@@ -87,9 +88,20 @@ pub(crate) fn track_update(
     operation: &Operation,
     time: &str,
 ) {
+    let comparison = compare::compare(&resource.schema, old, new).retain(|set| tracked(set, resource, subresource));
+    if matches!(operation, Operation::Update) {
+        let updater = records::Updater {
+            manager,
+            api_version: &resource.api_version(),
+            subresource,
+            time,
+        };
+        if track_in_place(old, new, &comparison, &updater) {
+            return;
+        }
+    }
     let mut managers = Managers::of_update(old, new, subresource);
     let untracked = managers.is_empty();
-    let comparison = compare::compare(&resource.schema, old, new).retain(|set| tracked(set, resource, subresource));
     match operation {
         Operation::Update => {
             // Objects without records stay so until somebody applies.
@@ -131,6 +143,26 @@ pub(crate) fn track_update(
         }
     }
     managers.write(new);
+}
+
+/// Does the same to the records as they stand in the object, where that is enough.
+fn track_in_place(old: &Value, new: &mut Value, comparison: &Comparison, updater: &records::Updater<'_>) -> bool {
+    let Some(metadata) = new.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return false;
+    };
+    // A client that rewrites them, or leaves them out, takes the long way.
+    let known = old.get("metadata").and_then(|metadata| metadata.get("managedFields"));
+    let untouched = |entries: &Value| schema::same_as(entries, known);
+    let Some(Value::Array(entries)) = metadata.get_mut("managedFields").filter(|entries| untouched(entries)) else {
+        return false;
+    };
+    if !records::update(entries, comparison, updater) {
+        return false;
+    }
+    if entries.is_empty() {
+        metadata.shift_remove("managedFields");
+    }
+    true
 }
 
 /// The object after an apply, or the conflicts that prevent it.

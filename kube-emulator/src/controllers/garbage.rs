@@ -126,7 +126,7 @@ impl GarbageCollector {
         if self.seen.get(place) != Some(&stored.revision) {
             return;
         }
-        let Some(resource) = emulator.registry().tables().remove(&place.0) else {
+        let Some(resource) = emulator.registry().of_table(&place.0).cloned() else {
             return;
         };
         let object = &stored.value;
@@ -176,7 +176,7 @@ impl GarbageCollector {
     fn orphan(&self, emulator: &KubeEmulator, resource: &Arc<Resource>, place: &Place, object: &Value) {
         let uid = uid_of(object);
         for dependent in self.dependents.get(&uid).cloned().unwrap_or_default() {
-            if let Some(resource) = emulator.registry().tables().remove(&dependent.0) {
+            if let Some(resource) = emulator.registry().of_table(&dependent.0).cloned() {
                 edit(emulator, &resource, &dependent.1, |object| {
                     drop_references(object, &[&uid])
                 });

@@ -89,6 +89,15 @@ impl Resource {
         group_version(&self.group, &self.version)
     }
 
+    /// Whether objects look through this endpoint exactly as they are stored.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.shape == Shape::Stored
+            && match self.storage_version.split_once('/') {
+                Some((group, version)) => self.group == group && self.version == version,
+                None => self.group.is_empty() && self.version == self.storage_version,
+            }
+    }
+
     /// `widgets.ex.io`, `configmaps`.
     pub(crate) fn qualified(&self) -> String {
         qualify(&self.plural, &self.group)

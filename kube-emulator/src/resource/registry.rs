@@ -66,6 +66,11 @@ impl Registry {
         groups
     }
 
+    /// The resource of a table: the first version found.
+    pub(crate) fn of_table(&self, table: &crate::store::StorageId) -> Option<&Arc<Resource>> {
+        self.resources.values().find(|resource| resource.storage == *table)
+    }
+
     /// One resource per table: the first version found of each.
     pub(crate) fn tables(&self) -> BTreeMap<crate::store::StorageId, Arc<Resource>> {
         let mut tables = BTreeMap::new();

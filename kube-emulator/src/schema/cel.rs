@@ -6,7 +6,8 @@
 use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
 use serde_json::{Map, Value, json};
 
-use super::{JsonType, ListKind, Schema, child_path, correlate};
+use super::reads::Reads;
+use super::{JsonType, ListKind, Place, Schema, child_path, correlate, same, same_as};
 use crate::api::field_error::FieldError;
 
 thread_local! {
@@ -17,9 +18,28 @@ thread_local! {
 /// The rules of one node.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    all: CompiledSchema,
+    all: Checked,
     /// The rules that use `oldSelf`: all that is left to check on an unchanged value.
-    transition: Option<CompiledSchema>,
+    transition: Option<Checked>,
+}
+
+/// Rules that are evaluated together, and what they look at.
+#[derive(Debug)]
+struct Checked {
+    rules: CompiledSchema,
+    reads: Reads,
+}
+
+impl From<CompiledSchema> for Checked {
+    fn from(rules: CompiledSchema) -> Self {
+        let mut reads = Reads::default();
+        for rule in rules.validations.iter().flatten() {
+            for program in std::iter::once(&rule.program).chain(&rule.message_program) {
+                reads.add(program.expression(), &["self", "oldSelf"]);
+            }
+        }
+        Self { rules, reads }
+    }
 }
 
 /// (rule index, field of the rule, its text, what is wrong).
@@ -57,27 +77,35 @@ impl Rules {
         let transition = if transition.is_empty() {
             None
         } else {
-            Some(compile_schema(&with_rules(node, &transition)))
+            Some(compile_schema(&with_rules(node, &transition)).into())
         };
+        let all = all.into();
         Ok(Some(Self { all, transition }))
     }
 
-    fn evaluate(&self, value: &Value, old: Option<&Value>, node: &Schema, path: &str, errors: &mut Vec<FieldError>) {
-        let unchanged = old == Some(value);
-        let rules = match (&self.transition, unchanged) {
+    fn evaluate(
+        &self,
+        value: &Value,
+        old: Option<&Value>,
+        unchanged: bool,
+        node: &Schema,
+        place: &Place<'_>,
+        errors: &mut Vec<FieldError>,
+    ) {
+        let checked = match (&self.transition, unchanged) {
             (Some(transition), true) => transition,
             (None, true) => return,
             (_, false) => &self.all,
         };
-        let Err(failures) = VALIDATOR.with(|validator| validator.validate_compiled(rules, value, old)) else {
-            return;
-        };
+        let (value, old) = (checked.reads.of(value), old.map(|old| checked.reads.of(old)));
+        let outcome = VALIDATOR.with(|validator| validator.validate_compiled(&checked.rules, &value, old.as_deref()));
+        let Err(failures) = outcome else { return };
         let type_name = node.json_type.map_or("object", JsonType::name);
         for failure in failures.into_vec() {
             let field = match failure.field_path.as_str() {
-                "" => path.to_owned(),
-                below if below.starts_with('[') => format!("{path}{below}"),
-                below => child_path(path, below.trim_start_matches('.')),
+                "" => place.to_string(),
+                below if below.starts_with('[') => format!("{place}{below}"),
+                below => child_path(&place.to_string(), below.trim_start_matches('.')),
             };
             errors.push(match failure.kind {
                 ErrorKind::ValidationFailure => {
@@ -137,9 +165,11 @@ pub(super) fn check_rules(schema: &Schema, value: &Value, old: Option<&Value>, e
     }
     if let Some(rules) = &schema.rules {
         // At the root only name and generateName of the metadata are visible to rules.
-        rules.evaluate(&visible_root(value), old.map(visible_root).as_ref(), schema, "", errors);
+        let (visible, visible_old) = (visible_root(value), old.map(visible_root));
+        let unchanged = visible_old.as_ref().is_some_and(|old| same(old, &visible));
+        rules.evaluate(&visible, visible_old.as_ref(), unchanged, schema, &Place::Root, errors);
     }
-    descend(schema, value, old, "", errors);
+    descend(schema, value, old, &Place::Root, errors);
 }
 
 fn visible_root(value: &Value) -> Value {
@@ -163,39 +193,42 @@ fn visible_root(value: &Value) -> Value {
     Value::Object(root)
 }
 
-fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
+fn check(schema: &Schema, value: &Value, old: Option<&Value>, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     if !schema.has_rules || value.is_null() {
         return;
     }
     if let Some(rules) = &schema.rules {
-        rules.evaluate(value, old, schema, path, errors);
+        let unchanged = same_as(value, old);
+        rules.evaluate(value, old, unchanged, schema, place, errors);
     }
-    descend(schema, value, old, path, errors);
+    descend(schema, value, old, place, errors);
 }
 
-fn descend(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
+fn descend(schema: &Schema, value: &Value, old: Option<&Value>, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     match value {
         Value::Object(object) => {
             for (name, child) in object {
-                if let Some(field) = schema.field(name) {
-                    let path = match (schema.properties.contains_key(name), path) {
-                        (true, path) => child_path(path, name),
-                        (false, path) => format!("{path}[{name}]"),
+                if let Some(field) = schema.field(name).filter(|field| field.has_rules) {
+                    let place = match schema.properties.contains_key(name) {
+                        true => Place::Field(place, name),
+                        false => Place::Key(place, name),
                     };
                     // The fields of an atomic map have no history of their own.
                     let old = old.and_then(|old| old.get(name)).filter(|_| !schema.atomic_map);
-                    check(field, child, old, &path, errors);
+                    check(field, child, old, &place, errors);
                 }
             }
         }
         Value::Array(list) => {
-            let Some(items) = schema.items.as_deref() else { return };
+            let Some(items) = schema.items.as_deref().filter(|items| items.has_rules) else {
+                return;
+            };
             for (index, item) in list.iter().enumerate() {
                 let old = match schema.list {
                     ListKind::Map(_) => correlate(schema, item, old),
                     ListKind::Set | ListKind::Atomic => None,
                 };
-                check(items, item, old, &format!("{path}[{index}]"), errors);
+                check(items, item, old, &Place::Item(place, index), errors);
             }
         }
         _ => {}

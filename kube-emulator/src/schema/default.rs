@@ -9,19 +9,22 @@ pub(crate) fn apply_defaults(schema: &Schema, value: &mut Value) {
     match value {
         Value::Object(object) => {
             for (name, field) in &schema.properties {
-                let current = object.get(name);
-                let missing = current.is_none_or(|current| current.is_null() && !field.nullable);
-                match &field.default {
-                    Some(default) if missing => {
-                        object.insert(name.clone(), default.clone());
-                    }
-                    None if missing => {
+                match (object.get_mut(name), &field.default) {
+                    (Some(child), None) if child.is_null() && !field.nullable => {
                         object.shift_remove(name);
                     }
-                    _ => {}
-                }
-                if let Some(child) = object.get_mut(name) {
-                    apply_defaults(field, child);
+                    (Some(child), default) => {
+                        if let Some(default) = default.as_ref().filter(|_| child.is_null() && !field.nullable) {
+                            *child = default.clone();
+                        }
+                        apply_defaults(field, child);
+                    }
+                    (None, Some(default)) => {
+                        let mut child = default.clone();
+                        apply_defaults(field, &mut child);
+                        object.insert(name.clone(), child);
+                    }
+                    (None, None) => {}
                 }
             }
             if let Some(additional) = &schema.additional {

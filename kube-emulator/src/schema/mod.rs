@@ -8,7 +8,10 @@ mod default;
 mod formats;
 pub(crate) mod openapi;
 mod parse;
+mod place;
 mod prune;
+mod reads;
+mod same;
 mod typed;
 mod validate;
 
@@ -20,7 +23,9 @@ use serde_json::{Number, Value};
 pub(crate) use cel::Rules;
 pub(crate) use default::apply_defaults;
 pub(crate) use parse::{SchemaError, parse};
+pub(crate) use place::Place;
 pub(crate) use prune::prune;
+pub(crate) use same::{same, same_as};
 pub(crate) use typed::decode_typed;
 pub(crate) use validate::{validate, validate_nulls};
 

@@ -2,25 +2,25 @@
 
 use serde_json::Value;
 
-use super::{Schema, child_path};
+use super::{Place, Schema};
 
 /// Drops undeclared fields and returns their paths.
 pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Vec<String> {
     let mut unknown = Vec::new();
-    prune_node(schema, value, "", &mut unknown);
+    prune_node(schema, value, &Place::Root, &mut unknown);
     unknown
 }
 
-fn prune_node(schema: &Schema, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
+fn prune_node(schema: &Schema, value: &mut Value, place: &Place<'_>, unknown: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             object.retain(|name, child| {
                 if let Some(field) = schema.properties.get(name) {
-                    prune_node(field, child, &child_path(path, name), unknown);
+                    prune_node(field, child, &Place::Field(place, name), unknown);
                     return true;
                 }
                 if let Some(additional) = &schema.additional {
-                    prune_node(additional, child, &child_path(path, name), unknown);
+                    prune_node(additional, child, &Place::Field(place, name), unknown);
                     return true;
                 }
                 if schema.preserve_unknown
@@ -28,14 +28,14 @@ fn prune_node(schema: &Schema, value: &mut Value, path: &str, unknown: &mut Vec<
                 {
                     return true;
                 }
-                unknown.push(child_path(path, name));
+                unknown.push(Place::Field(place, name).to_string());
                 false
             });
         }
         Value::Array(list) => {
             if let Some(items) = &schema.items {
                 for (index, item) in list.iter_mut().enumerate() {
-                    prune_node(items, item, &format!("{path}[{index}]"), unknown);
+                    prune_node(items, item, &Place::Item(place, index), unknown);
                 }
             }
         }

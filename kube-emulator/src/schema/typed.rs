@@ -5,21 +5,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::{JsonType, Schema, child_path};
+use super::{JsonType, Place, Schema};
 
 /// Normalises `value` as a decode and encode through the Go type would. The error is the text after
 /// `cannot be handled as a <Kind>: `.
 pub(crate) fn decode_typed(schema: &Schema, kind: &str, value: &mut Value) -> Result<(), String> {
-    decode(schema, value, kind)
+    decode(schema, value, &Place::Named(kind))
 }
 
-fn decode(schema: &Schema, value: &mut Value, path: &str) -> Result<(), String> {
+fn decode(schema: &Schema, value: &mut Value, place: &Place<'_>) -> Result<(), String> {
     if schema.preserve_unknown {
         return Ok(());
     }
     let wrong = |found: &str, wanted: &str| {
         Err(format!(
-            "json: cannot unmarshal {found} into Go struct field {path} of type {wanted}"
+            "json: cannot unmarshal {found} into Go struct field {place} of type {wanted}"
         ))
     };
     match (value, schema.json_type) {
@@ -28,9 +28,9 @@ fn decode(schema: &Schema, value: &mut Value, path: &str) -> Result<(), String> 
             for (name, child) in object.iter_mut() {
                 // Go names the struct field, not the key of a map or the index of a list.
                 if let Some(field) = schema.properties.get(name) {
-                    decode(field, child, &child_path(path, name))?;
+                    decode(field, child, &Place::Field(place, name))?;
                 } else if let Some(values) = &schema.additional {
-                    decode(values, child, path)?;
+                    decode(values, child, place)?;
                 }
             }
             object.retain(|name, child| !schema.field(name).is_some_and(|field| is_omitted(field, child)));
@@ -39,7 +39,7 @@ fn decode(schema: &Schema, value: &mut Value, path: &str) -> Result<(), String> 
         (Value::Array(list), Some(JsonType::Array) | None) => {
             if let Some(items) = &schema.items {
                 for item in list.iter_mut() {
-                    decode(items, item, path)?;
+                    decode(items, item, place)?;
                 }
             }
             Ok(())

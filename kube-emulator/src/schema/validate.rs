@@ -4,14 +4,14 @@
 use serde_json::{Number, Value};
 
 use super::formats::matches_format;
-use super::{JsonType, ListKind, Schema, cel, child_path, correlate, item_key};
+use super::{JsonType, ListKind, Place, Schema, cel, correlate, item_key, same_as};
 use crate::api::field_error::{Fault, FieldError};
 
 /// Validates an object; `old` is what it was before an update. `errors` are what is known to be wrong with it already,
 /// in its metadata for example: CEL rules are not run on an object that is structurally wrong anywhere.
 pub(crate) fn validate(schema: &Schema, value: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
-    check(schema, value, old, "", errors);
-    check_lists(schema, value, "", errors);
+    check(schema, value, old, &Place::Root, errors);
+    check_lists(schema, value, &Place::Root, errors);
     let blocked = errors.iter().any(|error| {
         matches!(
             error.fault,
@@ -27,26 +27,26 @@ pub(crate) fn validate(schema: &Schema, value: &Value, old: Option<&Value>, erro
 
 /// Only the nulls: fields that are null and may not be.
 pub(crate) fn validate_nulls(schema: &Schema, value: &Value, errors: &mut Vec<FieldError>) {
-    check_nulls(schema, value, "", errors);
+    check_nulls(schema, value, &Place::Root, errors);
     if !errors.is_empty() && schema.has_rules {
         errors.push(unchecked_rules());
     }
 }
 
-fn check_nulls(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+fn check_nulls(schema: &Schema, value: &Value, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     match value {
-        Value::Null if !schema.nullable && schema.json_type.is_some() => push_type_error(schema, value, path, errors),
+        Value::Null if !schema.nullable && schema.json_type.is_some() => push_type_error(schema, value, place, errors),
         Value::Object(object) => {
             for (name, child) in object {
                 if let Some(field) = schema.field(name) {
-                    check_nulls(field, child, &child_path(path, name), errors);
+                    check_nulls(field, child, &Place::Field(place, name), errors);
                 }
             }
         }
         Value::Array(list) => {
             for (index, item) in list.iter().enumerate() {
                 if let Some(items) = &schema.items {
-                    check_nulls(items, item, &format!("{path}[{index}]"), errors);
+                    check_nulls(items, item, &Place::Item(place, index), errors);
                 }
             }
         }
@@ -63,21 +63,21 @@ fn unchecked_rules() -> FieldError {
     )
 }
 
-fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors: &mut Vec<FieldError>) {
-    if old == Some(value) {
+fn check(schema: &Schema, value: &Value, old: Option<&Value>, place: &Place<'_>, errors: &mut Vec<FieldError>) {
+    if same_as(value, old) {
         return;
     }
     if value.is_null() {
         if !schema.nullable && !schema.preserve_unknown && (schema.json_type.is_some() || schema.int_or_string) {
-            push_type_error(schema, value, path, errors);
+            push_type_error(schema, value, place, errors);
         }
         return;
     }
     if !has_type(schema, value) {
-        push_type_error(schema, value, path, errors);
+        push_type_error(schema, value, place, errors);
         return;
     }
-    check_value(schema, value, path, errors);
+    check_value(schema, value, place, errors);
     match value {
         Value::Object(object) => {
             for name in &schema.required {
@@ -86,7 +86,7 @@ fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors
                     .get(name)
                     .is_some_and(|value| !value.is_null() || field.is_some_and(|field| field.nullable));
                 if !present {
-                    errors.push(FieldError::required(child_path(path, name), ""));
+                    errors.push(FieldError::required(Place::Field(place, name), ""));
                 }
             }
             for (name, child) in object {
@@ -95,7 +95,7 @@ fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors
                 if child.is_null() && schema.required.contains(name) && !field.nullable {
                     continue;
                 }
-                check(field, child, old, &child_path(path, name), errors);
+                check(field, child, old, &Place::Field(place, name), errors);
             }
         }
         Value::Array(list) => {
@@ -105,7 +105,7 @@ fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, errors
                         items,
                         item,
                         correlate(schema, item, old),
-                        &format!("{path}[{index}]"),
+                        &Place::Item(place, index),
                         errors,
                     );
                 }
@@ -148,31 +148,38 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn push_type_error(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+fn push_type_error(schema: &Schema, value: &Value, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     let wanted = if schema.int_or_string {
         "integer,string"
     } else {
         schema.json_type.map_or("object", JsonType::name)
     };
     let found = type_name(value);
-    let detail = format!("{path} in body must be of type {wanted}: {found:?}");
-    errors.push(FieldError::type_invalid(path, &Value::from(found), detail));
+    let detail = format!("{place} in body must be of type {wanted}: {found:?}");
+    errors.push(FieldError::type_invalid(place, &Value::from(found), detail));
 }
 
-fn check_value(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let invalid = |what: String| FieldError::invalid(path, value, format!("{path} in body {what}"));
+fn check_value(schema: &Schema, value: &Value, place: &Place<'_>, errors: &mut Vec<FieldError>) {
+    let invalid = |what: String| FieldError::invalid(place, value, format!("{place} in body {what}"));
     if let Some(allowed) = &schema.enumeration
         && !allowed.contains(value)
     {
         let names: Vec<String> = allowed.iter().map(plain).collect();
-        errors.push(FieldError::not_supported(path, value, names.iter().map(String::as_str)));
+        errors.push(FieldError::not_supported(
+            place,
+            value,
+            names.iter().map(String::as_str),
+        ));
     }
     let limits = &schema.limits;
     match value {
         Value::String(text) => {
             let length = text.chars().count() as u64;
             if let Some(most) = limits.max_length.filter(|most| length > *most) {
-                errors.push(FieldError::too_long(path, format!("may not be more than {most} bytes")));
+                errors.push(FieldError::too_long(
+                    place,
+                    format!("may not be more than {most} bytes"),
+                ));
             }
             if let Some(least) = limits.min_length.filter(|least| length < *least) {
                 errors.push(invalid(format!("should be at least {least} chars long")));
@@ -181,15 +188,15 @@ fn check_value(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<Fiel
                 errors.push(invalid(format!("should match '{pattern}'")));
             }
             if let Some(format) = schema.format.as_ref().filter(|format| !matches_format(format, text)) {
-                let detail = format!("{path} in body must be of type {format}: {text:?}");
-                errors.push(FieldError::type_invalid(path, value, detail));
+                let detail = format!("{place} in body must be of type {format}: {text:?}");
+                errors.push(FieldError::type_invalid(place, value, detail));
             }
         }
         Value::Number(number) => check_number(schema, number, &invalid, errors),
         Value::Array(list) => {
             let count = list.len();
             if let Some(most) = limits.max_items.filter(|most| count as u64 > *most) {
-                errors.push(FieldError::too_many(path, count, most));
+                errors.push(FieldError::too_many(place, count, most));
             }
             if let Some(least) = limits.min_items.filter(|least| (count as u64) < *least) {
                 errors.push(invalid(format!("should have at least {least} items")));
@@ -198,7 +205,7 @@ fn check_value(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<Fiel
         Value::Object(object) => {
             let count = object.len();
             if let Some(most) = limits.max_properties.filter(|most| count as u64 > *most) {
-                errors.push(FieldError::too_many(path, count, most));
+                errors.push(FieldError::too_many(place, count, most));
             }
             if let Some(least) = limits.min_properties.filter(|least| (count as u64) < *least) {
                 errors.push(invalid(format!("should have at least {least} properties")));
@@ -206,7 +213,7 @@ fn check_value(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<Fiel
         }
         Value::Null | Value::Bool(_) => {}
     }
-    check_junctors(schema, value, path, errors);
+    check_junctors(schema, value, place, errors);
 }
 
 fn check_number(
@@ -248,10 +255,10 @@ fn check_number(
     }
 }
 
-fn check_junctors(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+fn check_junctors(schema: &Schema, value: &Value, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     let passes = |branch: &Schema| {
         let mut found = Vec::new();
-        check_branch(branch, value, path, &mut found);
+        check_branch(branch, value, place, &mut found);
         found
     };
     for branch in &schema.all_of {
@@ -259,9 +266,9 @@ fn check_junctors(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<F
     }
     if !schema.any_of.is_empty() && !schema.any_of.iter().any(|branch| passes(branch).is_empty()) {
         errors.push(FieldError::invalid(
-            path,
+            place,
             value,
-            format!("{path} in body must validate at least one schema (anyOf)"),
+            format!("{place} in body must validate at least one schema (anyOf)"),
         ));
     }
     if !schema.one_of.is_empty() {
@@ -272,33 +279,33 @@ fn check_junctors(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<F
             } else {
                 format!("{valid} valid alternatives")
             };
-            let detail = format!("{path} in body must validate one and only one schema (oneOf). Found {found}");
-            errors.push(FieldError::invalid(path, value, detail));
+            let detail = format!("{place} in body must validate one and only one schema (oneOf). Found {found}");
+            errors.push(FieldError::invalid(place, value, detail));
         }
     }
     if let Some(not) = &schema.not
         && passes(not).is_empty()
     {
         errors.push(FieldError::invalid(
-            path,
+            place,
             value,
-            format!("{path} in body must not validate the schema (not)"),
+            format!("{place} in body must not validate the schema (not)"),
         ));
     }
 }
 
 /// A branch of a junctor judges values only: it has no types of its own unless it names them.
-fn check_branch(branch: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    check(branch, value, None, path, errors);
+fn check_branch(branch: &Schema, value: &Value, place: &Place<'_>, errors: &mut Vec<FieldError>) {
+    check(branch, value, None, place, errors);
 }
 
 /// Uniqueness in sets and map lists. Not ratcheted.
-fn check_lists(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+fn check_lists(schema: &Schema, value: &Value, place: &Place<'_>, errors: &mut Vec<FieldError>) {
     match value {
         Value::Object(object) => {
             for (name, child) in object {
                 if let Some(field) = schema.field(name) {
-                    check_lists(field, child, &child_path(path, name), errors);
+                    check_lists(field, child, &Place::Field(place, name), errors);
                 }
             }
         }
@@ -308,7 +315,7 @@ fn check_lists(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<Fiel
                 ListKind::Set => {
                     for (index, item) in list.iter().enumerate() {
                         if list[..index].contains(item) {
-                            errors.push(FieldError::duplicate(format!("{path}[{index}]"), item));
+                            errors.push(FieldError::duplicate(Place::Item(place, index), item));
                         }
                     }
                 }
@@ -318,14 +325,14 @@ fn check_lists(schema: &Schema, value: &Value, path: &str, errors: &mut Vec<Fiel
                     for (index, identity) in identities.iter().enumerate() {
                         if identities[..index].contains(identity) {
                             let identity = Value::Object(identity.iter().cloned().collect());
-                            errors.push(FieldError::duplicate(format!("{path}[{index}]"), &identity));
+                            errors.push(FieldError::duplicate(Place::Item(place, index), &identity));
                         }
                     }
                 }
             }
             if let Some(items) = &schema.items {
                 for (index, item) in list.iter().enumerate() {
-                    check_lists(items, item, &format!("{path}[{index}]"), errors);
+                    check_lists(items, item, &Place::Item(place, index), errors);
                 }
             }
         }

@@ -64,6 +64,9 @@ pub struct Commit {
 /// Called synchronously, in commit order, after every committed write.
 pub type Observer = Arc<dyn Fn(&Commit) + Send + Sync>;
 
+/// Most objects are shorter than this.
+const TEXT_CAPACITY: usize = 4096;
+
 /// One version of an object. Its JSON text is made at most once, however many lists and watches send it.
 #[derive(Debug)]
 pub(crate) struct Stored {
@@ -82,7 +85,14 @@ impl Stored {
     }
 
     pub(crate) fn text(&self) -> Bytes {
-        self.text.get_or_init(|| Bytes::from(self.value.to_string())).clone()
+        let write = || {
+            let mut text = Vec::with_capacity(TEXT_CAPACITY);
+            // Values have text for keys, and a vector takes everything.
+            let written = serde_json::to_writer(&mut text, &*self.value);
+            debug_assert!(written.is_ok(), "{written:?}");
+            Bytes::from(text)
+        };
+        self.text.get_or_init(write).clone()
     }
 }
 

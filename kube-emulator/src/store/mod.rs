@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+use crate::schema::same;
 pub(crate) use commit::{Change, Stored, watch_line};
 pub use commit::{Commit, CommitEvent, Observer};
 pub(crate) use key::{ObjectKey, StorageId};
@@ -254,7 +255,7 @@ impl State {
     ) -> Option<Written> {
         let (event, mut value) = match (decision, &current) {
             (Decision::Keep, _) => return current.map(|object| Written { object, changed: false }),
-            (Decision::Put(value), Some(current)) if *current.value == value => {
+            (Decision::Put(value), Some(current)) if same(&current.value, &value) => {
                 return Some(Written {
                     object: current.clone(),
                     changed: false,
