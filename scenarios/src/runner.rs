@@ -2,6 +2,7 @@
 
 use crate::edges::{Clock, system_clock, virtual_clock};
 use crate::engine::{self, Progress};
+use crate::net::Network;
 use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
 use crate::testbed::log_lines::LogLines;
@@ -76,7 +77,7 @@ pub fn in_virtual_time(
             let mut foundation = foundation(settings, clock, directory, log_lines, token);
             foundation.is_virtual = true;
             foundation.first_observer = Some(Arc::new(move |event| trace.event(event)));
-            let wire = MemoryWire::new(settings.seed, &foundation.admin_token);
+            let wire = MemoryWire::new(settings.seed, &foundation.admin_token, Network::new(settings.seed));
             let world = World::start(scenario, foundation, wire).await?;
             Ok(play(scenario, world, progress).await)
         })

@@ -367,6 +367,7 @@ fn record_event(state: &mut State, now: Timestamp, event: &WorldEvent) {
                 OperatorAction::Crash => (MarkerKind::Crash, "operator crashed"),
                 OperatorAction::Stop => (MarkerKind::Stop, "operator stopped"),
                 OperatorAction::Start => (MarkerKind::Start, "operator started"),
+                OperatorAction::StartAnother => (MarkerKind::Start, "a second operator started"),
             };
             record.marker(now, None, kind, text.to_owned());
         }

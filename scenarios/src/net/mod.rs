@@ -1,11 +1,24 @@
-//! A network without sockets: hosts are routers, a connection is a function call that takes as long as a seed says.
+//! A network without sockets: hosts are routers, a connection is a function call that takes as long as a seed says, and goes wrong where
+//! a [`Disturbance`] says so.
 //!
-//! A [`Network`] has one address space. Who sends is not part of it: every client sees every host.
+//! | module | subject |
+//! |---|---|
+//! | [`party`] | who talks to whom |
+//! | [`disturbance`] | what goes wrong on a link, while it lasts |
+//! | `passage` | one request on its way, and its answer on the way back |
+//! | [`effect`] | what the operator changes outside of itself, counted |
+//! | `kube` | the Kubernetes client |
 
+pub mod disturbance;
+pub mod effect;
 mod kube;
+pub mod party;
+mod passage;
 
-pub use self::kube::kube_client;
-
+use self::disturbance::{Disturbance, Disturbances};
+use self::effect::{Cut, Effects};
+use self::party::Party;
+use self::passage::Passage;
 use crate::edges::{BoxError, HttpService};
 use axum::Router;
 use axum::body::Body;
@@ -18,8 +31,11 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 /// Nobody listens at an address.
@@ -31,6 +47,11 @@ pub struct ConnectionRefused(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("connection closed by {0} before an answer came")]
 pub struct ConnectionClosed(pub String);
+
+/// Something between the two sides broke the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("connection to {0} reset")]
+pub struct ConnectionBroken(pub String);
 
 /// How long messages to hosts of a kind take, one way.
 #[derive(Clone, Debug)]
@@ -66,52 +87,144 @@ impl Latency {
 
 #[derive(Clone)]
 struct Host {
+    party: Party,
     router: Router,
     latency: Latency,
 }
 
-/// All hosts by `name:port`. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Network(Arc<Mutex<BTreeMap<String, Host>>>);
+/// All hosts by `name:port`, and what happens between them. Cheap to clone.
+#[derive(Clone)]
+pub struct Network(Arc<Inner>);
+
+struct Inner {
+    seed: u64,
+    hosts: Mutex<BTreeMap<String, Host>>,
+    disturbances: Mutex<Disturbances>,
+    effects: Mutex<Effects>,
+    /// Requests that have been sent.
+    traffic: Mutex<JoinSet<()>>,
+}
 
 impl Network {
-    /// From now on `router` answers at `authority`, which always states a port.
-    pub fn listen(&self, authority: &str, router: Router, latency: Latency) {
-        self.hosts().insert(authority.to_owned(), Host { router, latency });
-    }
-
-    /// A client that reaches every host.
+    /// Disturbances draw from `seed`.
     #[must_use]
-    pub fn http(&self) -> HttpService {
-        let network = self.clone();
-        HttpService::new(tower::service_fn(move |request| network.clone().exchange(request)))
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Inner {
+            seed,
+            hosts: Mutex::default(),
+            disturbances: Mutex::default(),
+            effects: Mutex::default(),
+            traffic: Mutex::default(),
+        }))
     }
 
-    async fn exchange(self, request: Request<Bytes>) -> Result<Response<Bytes>, BoxError> {
+    /// From now on `router` answers at `authority`, which always states a port, as `party`.
+    pub fn listen(&self, authority: &str, party: Party, router: Router, latency: Latency) {
+        let host = Host { party, router, latency };
+        lock(&self.0.hosts).insert(authority.to_owned(), host);
+    }
+
+    /// The client of `from`, which reaches every host.
+    #[must_use]
+    pub fn http(&self, from: Party) -> HttpService {
+        let network = self.clone();
+        HttpService::new(tower::service_fn(move |request| {
+            network.clone().exchange(from.clone(), request)
+        }))
+    }
+
+    /// A disturbance begins. `id` is what ends it, and whose stream it draws from.
+    pub fn disturb(&self, id: u64, disturbance: Disturbance, ends: Instant) {
+        self.disturbances().begin(id, self.0.seed, disturbance, ends);
+    }
+
+    /// It is over; how many requests it has met.
+    pub fn calm(&self, id: u64) -> u64 {
+        self.disturbances().end(id)
+    }
+
+    /// Stops the sender at one effect of the operator: whoever waits for the answer is told when it is reached, and has to end the
+    /// operator, which hears nothing any more of this request.
+    #[must_use]
+    pub fn cut_at(&self, cut: Cut) -> Arc<Notify> {
+        self.effects().cut_at(cut)
+    }
+
+    /// Every effect of the operator so far, in words.
+    #[must_use]
+    pub fn effect_names(&self) -> Vec<String> {
+        self.effects().names()
+    }
+
+    /// Requests that are on their way are lost.
+    pub async fn close(&self) {
+        let mut traffic = std::mem::take(&mut *lock(&self.0.traffic));
+        traffic.shutdown().await;
+    }
+
+    async fn exchange(self, from: Party, request: Request<Bytes>) -> Result<Response<Bytes>, BoxError> {
         let authority = authority(&request)?;
-        let host = self.hosts().get(&authority).cloned();
-        let Some(host) = host else {
+        let host = lock(&self.0.hosts).get(&authority).cloned();
+        let Some(Host { party, router, latency }) = host else {
             return Err(ConnectionRefused(authority).into());
         };
-        host.latency.travel().await;
-        let request = request.map(Body::from);
-        let response = host
-            .router
-            .oneshot(request)
-            .await
-            .unwrap_or_else(|never| match never {});
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
-        host.latency.travel().await;
-        if parts.extensions.get::<ConnectionDropped>().is_some() {
+        let passage = Passage::new(&self, &from, &party, latency, request.method(), request.uri());
+        let again = passage
+            .repeated_after()
+            .map(|later| (later, serve(router.clone(), request.clone())));
+        let network = self.clone();
+        let once = async move {
+            let answer = serve(router, request).await;
+            if let Some((later, again)) = again {
+                network.spawn(async move {
+                    tokio::time::sleep(later).await;
+                    // Nobody waits for it.
+                    let _ = again.await;
+                });
+            }
+            answer
+        };
+        let (response, dropped) = passage.carry(once, instead).await??;
+        if dropped {
             return Err(ConnectionClosed(authority).into());
         }
-        Ok(Response::from_parts(parts, body))
+        Ok(response)
     }
 
-    fn hosts(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Host>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spawn(&self, request: impl Future<Output = ()> + Send + 'static) {
+        let mut traffic = lock(&self.0.traffic);
+        while traffic.try_join_next().is_some() {}
+        traffic.spawn(request);
     }
+
+    fn disturbances(&self) -> MutexGuard<'_, Disturbances> {
+        lock(&self.0.disturbances)
+    }
+
+    fn effects(&self) -> MutexGuard<'_, Effects> {
+        lock(&self.0.effects)
+    }
+}
+
+/// What a host answers, and whether it hung up instead.
+type Served = Result<(Response<Bytes>, bool), BoxError>;
+
+async fn serve(router: Router, request: Request<Bytes>) -> Served {
+    let answered = router.oneshot(request.map(Body::from)).await;
+    let (parts, body) = answered.unwrap_or_else(|never| match never {}).into_parts();
+    let dropped = parts.extensions.get::<ConnectionDropped>().is_some();
+    let body = body.collect().await?.to_bytes();
+    Ok((Response::from_parts(parts, body), dropped))
+}
+
+fn instead(status: u16) -> Served {
+    let mut response = Response::new(Bytes::from_static(b"injected"));
+    *response.status_mut() = http::StatusCode::from_u16(status)?;
+    Ok((response, false))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn authority(request: &Request<Bytes>) -> Result<String, BoxError> {
@@ -126,6 +239,7 @@ fn authority(request: &Request<Bytes>) -> Result<String, BoxError> {
 
 #[cfg(test)]
 mod tests {
+    use super::disturbance::Trouble;
     use super::*;
     use axum::routing::get;
 
@@ -135,7 +249,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn hosts_answer_refuse_and_hang_up() {
-        let network = Network::default();
+        let network = Network::new(1);
         let router = Router::new().route("/hello", get(|| async { "world" })).route(
             "/drop",
             get(|| async {
@@ -145,8 +259,13 @@ mod tests {
                     .expect("plain")
             }),
         );
-        network.listen("host:80", router, Latency::new(1, "test", 1000..=2000));
-        let http = network.http();
+        network.listen(
+            "host:80",
+            Party::new("host"),
+            router,
+            Latency::new(1, "test", 1000..=2000),
+        );
+        let http = network.http(Party::new("user"));
         let start = tokio::time::Instant::now();
         let answer = http
             .clone()
@@ -163,5 +282,38 @@ mod tests {
         assert!(refused.is::<ConnectionRefused>(), "{refused}");
         let closed = http.oneshot(request("http://host:80/drop")).await.expect_err("dropped");
         assert!(closed.is::<ConnectionClosed>(), "{closed}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_takes_effect_though_its_answer_is_lost() {
+        let (network, served) = (Network::new(1), Arc::new(Mutex::new(0)));
+        let counted = served.clone();
+        let router = Router::new().fallback(move || async move { *lock(&counted) += 1 });
+        network.listen("host:80", Party::new("host"), router, Latency::new(1, "test", 1..=2));
+        let http = network.http(Party::new("operator-1"));
+        let mut expected = 0;
+        for (trouble, effects) in [
+            (Trouble::Refuse, 0),
+            (Trouble::BreakBefore, 0),
+            (Trouble::LoseRequest, 0),
+            (Trouble::Answer { status: 500 }, 0),
+            (Trouble::BreakAfter, 1),
+            (Trouble::LoseAnswer, 1),
+            (Trouble::Duplicate { milliseconds: 500 }, 2),
+        ] {
+            let disturbance = Disturbance {
+                from: "operator-*".into(),
+                to: "host".into(),
+                trouble: trouble.clone(),
+                percent: 100,
+            };
+            network.disturb(1, disturbance, Instant::now() + Duration::from_secs(60));
+            let patience = Duration::from_secs(10);
+            let _ = tokio::time::timeout(patience, http.clone().oneshot(request("http://host/"))).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(network.calm(1), 1, "{trouble:?}");
+            expected += effects;
+            assert_eq!(*lock(&served), expected, "{trouble:?}");
+        }
     }
 }

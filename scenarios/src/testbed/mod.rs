@@ -98,12 +98,14 @@ impl std::fmt::Debug for Password {
 /// What can be done to the operator process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperatorAction {
-    /// It disappears between two instructions: nothing is finished, nothing is closed.
+    /// The oldest instance disappears between two instructions: nothing is finished, nothing is closed.
     Crash,
-    /// SIGTERM: it stops reconciling, closes BMC sessions, gives up its lease.
+    /// SIGTERM for the oldest instance: it stops reconciling, closes BMC sessions, gives up its lease.
     Stop,
     /// A new instance with empty caches.
     Start,
+    /// A new instance beside the one that runs, as in a rolling upgrade.
+    StartAnother,
 }
 
 /// Anything that happens in a world.

@@ -121,13 +121,18 @@ impl<W: Wire> World<W> {
             bmc_ca_file: face.ca_file,
             mac_prefixes_file: mac_prefixes.as_deref(),
         };
-        let edges = ::operator::Edges {
-            kube: wire.kube("operator")?,
-            bmc_http: wire.bmc_http()?,
-            clock: clock.clone(),
-            seed: Seed::from(seed),
-            identity: "metal-operator".to_owned(),
-        };
+        let (clients, time) = (wire.operator_clients()?, clock.clone());
+        let edges = Arc::new(move |process| {
+            let (kube, bmc_http) = clients(process)?;
+            Ok(::operator::Edges {
+                kube,
+                bmc_http,
+                clock: time.clone(),
+                // Real processes do not share their entropy.
+                seed: Seed::from(seed.wrapping_add(process << 32)),
+                identity: format!("metal-operator-{process}"),
+            })
+        });
         let mut operator = OperatorProcess::new(flags::arguments(&surroundings, &scenario.operator), edges, faces);
         operator.start()?;
         let machines = fleet
@@ -246,12 +251,11 @@ impl<W: Wire + 'static> Testbed for World<W> {
 
     async fn finish(&self) -> Result<(), TestbedError> {
         let mut operator = self.operator.lock().await;
-        // A scenario may leave it stopped or crashed.
-        if operator.is_running() {
-            operator.stop().await
-        } else {
-            Ok(())
+        // A scenario may leave it stopped or crashed, and a campaign two of them.
+        while operator.is_running() {
+            operator.act(OperatorAction::Stop).await?;
         }
+        Ok(())
     }
 }
 
@@ -293,7 +297,7 @@ async fn boot_server<W: Wire>(
         allowed_registries: vec![IMAGE_REGISTRY.to_owned()],
     };
     let server = BootServer::new(wire.kube("boot-server")?, settings, clock.clone());
-    slot.set(Some(server.router()));
+    slot.add(1, server.router());
     let until = stop.clone();
     tasks.spawn(async move { server.run(until).await });
     Ok(url)
@@ -312,7 +316,7 @@ fn fleet<W: Wire>(
     for machine in &mut spec.machines {
         machine.boot.server_url.get_or_insert_with(|| boot_url.to_owned());
     }
-    let http = wire.http()?;
+    let http = wire.machine_http()?;
     let edges = bmc_emulator::Edges {
         clock: clock.clone(),
         guest: Arc::new(Guests::new(http.clone(), clock.clone())),

@@ -1,14 +1,16 @@
 //! Everything in one thread: function calls with latencies from the seed.
 
-use super::{BmcFace, Wire};
+use super::{BmcFace, ClientsOf, Wire};
 use crate::edges::HttpService;
-use crate::net::{Latency, Network, kube_client};
+use crate::net::party::Party;
+use crate::net::{Latency, Network};
 use crate::testbed::TestbedError;
 use async_trait::async_trait;
 use axum::Router;
 use bmc_emulator::{Fleet, FleetSpec};
 use kube_emulator::KubeEmulator;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// One way, in microseconds: a data centre's API server, a service next door, a BMC's small CPU.
 const API_SERVER: RangeInclusive<u64> = 500..=3_000;
@@ -24,11 +26,11 @@ pub(crate) struct MemoryWire {
 }
 
 impl MemoryWire {
-    pub(crate) fn new(seed: u64, token: &str) -> Self {
+    pub(crate) fn new(seed: u64, token: &str, network: Network) -> Self {
         Self {
             seed,
             token: token.to_owned(),
-            network: Network::default(),
+            network,
             cluster: None,
         }
     }
@@ -42,23 +44,19 @@ impl Wire for MemoryWire {
     }
 
     fn kube(&self, user: &str) -> Result<kube::Client, TestbedError> {
-        let cluster = self
-            .cluster
-            .as_ref()
-            .ok_or_else(|| TestbedError::failed("there is no client", "the cluster is not published yet"))?;
-        let latency = Latency::new(self.seed, &format!("kube/{user}"), API_SERVER);
-        Ok(kube_client(cluster.router(), &self.token, latency))
+        let cluster = self.cluster.as_ref().ok_or_else(unpublished)?;
+        Ok(client(&self.network, self.seed, &self.token, user, cluster.router()))
     }
 
     async fn publish(&mut self, name: &'static str, router: Router) -> Result<String, TestbedError> {
         let authority = format!("{name}.testbed:80");
         let latency = Latency::new(self.seed, &authority, SERVICE);
-        self.network.listen(&authority, router, latency);
+        self.network.listen(&authority, Party::new(name), router, latency);
         Ok(format!("http://{name}.testbed"))
     }
 
-    fn http(&self) -> Result<HttpService, TestbedError> {
-        Ok(self.network.http())
+    fn machine_http(&self) -> Result<HttpService, TestbedError> {
+        Ok(self.network.http(Party::new("machines")))
     }
 
     async fn publish_fleet(&mut self, fleet: &Fleet) -> Result<(), TestbedError> {
@@ -67,7 +65,8 @@ impl Wire for MemoryWire {
         for bmc in fleet.bmcs() {
             let endpoint = bmc.endpoint();
             let authority = format!("{}:{}", endpoint.address, endpoint.port);
-            self.network.listen(&authority, bmc.router(), latency.clone());
+            let party = Party::new(&format!("bmc/{}", bmc.name()));
+            self.network.listen(&authority, party, bmc.router(), latency.clone());
         }
         Ok(())
     }
@@ -81,9 +80,26 @@ impl Wire for MemoryWire {
         }
     }
 
-    fn bmc_http(&self) -> Result<HttpService, TestbedError> {
-        Ok(self.network.http())
+    fn operator_clients(&self) -> Result<ClientsOf, TestbedError> {
+        let cluster = self.cluster.clone().ok_or_else(unpublished)?;
+        let (network, seed, token) = (self.network.clone(), self.seed, self.token.clone());
+        Ok(Arc::new(move |process| {
+            let name = format!("operator-{process}");
+            let kube = client(&network, seed, &token, &name, cluster.router());
+            Ok((kube, network.http(Party::new(&name))))
+        }))
     }
 
-    async fn close(&mut self) {}
+    async fn close(&mut self) {
+        self.network.close().await;
+    }
+}
+
+fn client(network: &Network, seed: u64, token: &str, user: &str, router: Router) -> kube::Client {
+    let latency = Latency::new(seed, &format!("kube/{user}"), API_SERVER);
+    network.kube_client(Party::new(user), router, token, latency)
+}
+
+fn unpublished() -> TestbedError {
+    TestbedError::failed("there is no client", "the cluster is not published yet")
 }

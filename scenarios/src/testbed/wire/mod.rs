@@ -15,6 +15,7 @@ use axum::Router;
 use bmc_emulator::{Fleet, FleetSpec};
 use kube_emulator::KubeEmulator;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What operators are told about BMCs.
 pub(crate) struct BmcFace<'a> {
@@ -23,6 +24,9 @@ pub(crate) struct BmcFace<'a> {
     /// The authority that signs their certificates.
     pub ca_file: Option<&'a Path>,
 }
+
+/// Kubernetes client and transport to BMCs of the operator process with this number.
+pub(crate) type ClientsOf = Arc<dyn Fn(u64) -> Result<(kube::Client, HttpService), TestbedError> + Send + Sync>;
 
 /// Connects the parts of one world, in the order of these methods.
 #[async_trait]
@@ -34,14 +38,14 @@ pub(crate) trait Wire: Send + Sync {
     /// Serves a router; its base URL, without a slash at the end.
     async fn publish(&mut self, name: &'static str, router: Router) -> Result<String, TestbedError>;
     /// What machines and their firmware reach the world with.
-    fn http(&self) -> Result<HttpService, TestbedError>;
+    fn machine_http(&self) -> Result<HttpService, TestbedError>;
     /// Serves every BMC where its endpoint says. Where to put those whose address is left open may be written into `spec` before.
     async fn publish_fleet(&mut self, fleet: &Fleet) -> Result<(), TestbedError>;
     /// Gives BMCs addresses that no other world has.
     fn place(&self, spec: &mut FleetSpec);
     fn bmc_face(&self) -> BmcFace<'_>;
-    /// The operator's transport to BMCs.
-    fn bmc_http(&self) -> Result<HttpService, TestbedError>;
+    /// What processes of the operator reach the world with.
+    fn operator_clients(&self) -> Result<ClientsOf, TestbedError>;
     /// Takes everything down that was published.
     async fn close(&mut self);
 }

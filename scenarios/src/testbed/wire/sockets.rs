@@ -1,6 +1,6 @@
 //! Loopback sockets: the API server and the BMCs over TLS, as deployed; the rest over plain HTTP.
 
-use super::{BmcFace, Wire};
+use super::{BmcFace, ClientsOf, Wire};
 use crate::edges::HttpService;
 use crate::testbed::TestbedError;
 use ::operator::bmc_http;
@@ -14,6 +14,7 @@ use kube_emulator::KubeEmulator;
 use kube_emulator::serve::{Served, serve_https};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -111,7 +112,7 @@ impl Wire for SocketWire {
         Ok(format!("http://{address}"))
     }
 
-    fn http(&self) -> Result<HttpService, TestbedError> {
+    fn machine_http(&self) -> Result<HttpService, TestbedError> {
         transport(None)
     }
 
@@ -139,8 +140,16 @@ impl Wire for SocketWire {
         }
     }
 
-    fn bmc_http(&self) -> Result<HttpService, TestbedError> {
-        transport(self.bmc_face().ca_file)
+    fn operator_clients(&self) -> Result<ClientsOf, TestbedError> {
+        // Each process has connections of its own.
+        let failed = |why: String| TestbedError::failed("the operator cannot connect to the cluster", why);
+        let config = self.cluster.as_ref().map(|(_, config)| config.clone());
+        let config = config.ok_or_else(|| failed("it is not served yet".to_owned()))?;
+        let ca_file = self.bmc_face().ca_file.map(Path::to_owned);
+        Ok(Arc::new(move |_| {
+            let kube = kube::Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))?;
+            Ok((kube, transport(ca_file.as_deref())?))
+        }))
     }
 
     async fn close(&mut self) {
