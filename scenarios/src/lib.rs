@@ -9,15 +9,19 @@
 //! | [`testbed`] | a world: cluster, machines, boot server and operator, wired together |
 //! | [`boot_server`] | the boot-operator stand-in: iPXE scripts and ignitions |
 //! | [`guest`] | what runs on emulated machines |
+//! | [`campaign`] | random worlds: faults and people from a seed |
 //! | [`net`] | a network without sockets |
 //! | [`edges`] | clock and HTTP as values |
 //! | [`runner`] | one scenario in one world, in real or virtual time |
+//! | [`end_state`] | what is the case in the end, for comparison of two runs |
 //! | [`trace`] | everything that happened in a simulation, and its hash |
 //! | [`report`] | what a run leaves behind: data, page, JUnit |
 //! | [`summary`] | why a scenario did not pass, for a terminal |
 
 pub mod boot_server;
+pub mod campaign;
 pub mod edges;
+pub mod end_state;
 pub mod engine;
 pub mod expression;
 pub mod guest;

@@ -1,8 +1,13 @@
 //! Runs scenarios, each in a world of its own on one thread.
 
+use crate::campaign::coverage::Coverage;
+use crate::campaign::plan::Plan;
+use crate::campaign::{self, Arena, Played};
 use crate::edges::{Clock, system_clock, virtual_clock};
+use crate::end_state::EndState;
 use crate::engine::{self, Progress};
 use crate::net::Network;
+use crate::net::effect::Cut;
 use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
 use crate::testbed::log_lines::LogLines;
@@ -16,6 +21,8 @@ use crate::trace::Trace;
 use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// What is worth recording of a run: the operator's decisions, not the chatter of its libraries.
 pub const DEFAULT_LOG_FILTER: &str =
@@ -50,17 +57,48 @@ pub fn in_real_time(scenario: &Scenario, settings: &Settings, progress: &dyn Pro
     report
 }
 
-/// Runs `scenario` in memory and in virtual time, on this thread. Everything that happens goes to the trace that `trace` makes.
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// The steps of a script; with a cut the operator dies at one of its effects, and is started again.
+    Scenario(&'a Scenario, Option<Cut>),
+    /// Random faults and people, written out.
+    Plan(&'a Plan),
+}
+
+/// What became of it.
+pub struct Simulated {
+    pub report: ScenarioReport,
+    /// Of a plan.
+    pub coverage: Coverage,
+    /// What the operator changed outside of itself, in order.
+    pub effects: Vec<String>,
+    /// What is the case in the end, for comparison with another run.
+    pub end_state: EndState,
+}
+
+/// How long an operator that died at an effect is away.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// Runs `piece` in memory and in virtual time, on this thread. Everything that happens goes to the trace that `trace` makes.
 ///
 /// The same seed gives the same trace only where the process belongs to the simulation alone, as in the binary `sim`. `directory`
 /// is for files the operator reads.
 pub fn in_virtual_time(
-    scenario: &Scenario,
+    piece: Piece<'_>,
     settings: &Settings,
     directory: &Path,
     progress: &dyn Progress,
     trace: impl FnOnce(Clock) -> Arc<Trace>,
-) -> ScenarioReport {
+) -> Simulated {
+    let of_plan;
+    let scenario = match piece {
+        Piece::Scenario(scenario, _) => scenario,
+        Piece::Plan(plan) => {
+            of_plan = campaign::scenario(plan);
+            &of_plan
+        }
+    };
     let outcome = (|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -77,14 +115,48 @@ pub fn in_virtual_time(
             let mut foundation = foundation(settings, clock, directory, log_lines, token);
             foundation.is_virtual = true;
             foundation.first_observer = Some(Arc::new(move |event| trace.event(event)));
-            let wire = MemoryWire::new(settings.seed, &foundation.admin_token, Network::new(settings.seed));
-            let world = World::start(scenario, foundation, wire).await?;
-            Ok(play(scenario, world, progress).await)
+            let network = Network::new(settings.seed);
+            let wire = MemoryWire::new(settings.seed, &foundation.admin_token, network.clone());
+            let world = Arc::new(World::start(scenario, foundation, wire).await?);
+            let (report, coverage) = match piece {
+                Piece::Scenario(scenario, cut) => {
+                    let mut knife = JoinSet::new();
+                    if let Some(cut) = cut {
+                        let (world, reached) = (world.clone(), network.cut_at(cut));
+                        knife.spawn(async move {
+                            reached.notified().await;
+                            world.interrupt_operator(AWAY).await
+                        });
+                    }
+                    let report = engine::run(scenario, world.clone(), progress).await;
+                    knife.shutdown().await;
+                    (report, Coverage::default())
+                }
+                Piece::Plan(plan) => {
+                    let front_ends = world.wire.lock().await.front_ends();
+                    let arena = Arena::new(world.clone(), network.clone(), front_ends);
+                    let Played { report, coverage } = campaign::play(plan, arena).await;
+                    (report, coverage)
+                }
+            };
+            let simulated = Simulated {
+                report,
+                coverage,
+                effects: network.effect_names(),
+                end_state: EndState::of(&world.cluster, &world.fleet),
+            };
+            world.close().await;
+            Ok(simulated)
         })
     })();
-    let mut report = outcome.unwrap_or_else(|error: TestbedError| broken(scenario, EPOCH, &error));
-    report.seed = settings.seed;
-    report
+    let mut simulated = outcome.unwrap_or_else(|error: TestbedError| Simulated {
+        report: broken(scenario, EPOCH, &error),
+        coverage: Coverage::default(),
+        effects: Vec::new(),
+        end_state: EndState::default(),
+    });
+    simulated.report.seed = settings.seed;
+    simulated
 }
 
 /// A world that stands.

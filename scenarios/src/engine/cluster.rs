@@ -13,24 +13,24 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Acts as the scenario's user.
 #[derive(Clone)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     client: kube::Client,
 }
 
 /// One object to be changed.
-pub(super) struct Target<'a> {
+pub(crate) struct Target<'a> {
     pub kind: &'a str,
     pub namespace: Option<&'a str>,
     pub name: &'a str,
 }
 
 impl Cluster {
-    pub(super) fn new(client: kube::Client) -> Self {
+    pub(crate) fn new(client: kube::Client) -> Self {
         Self { client }
     }
 
     /// As `kubectl apply --server-side --force-conflicts`.
-    pub(super) async fn apply(&self, manifest: &Value) -> Result<(), String> {
+    pub(crate) async fn apply(&self, manifest: &Value) -> Result<(), String> {
         let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
         let target = Target {
             kind: text("/kind").unwrap_or_default(),
@@ -48,7 +48,7 @@ impl Cluster {
     }
 
     /// RFC 7386, of the object or its status.
-    pub(super) async fn merge(&self, target: &Target<'_>, patch: &Value, status: bool) -> Result<(), String> {
+    pub(crate) async fn merge(&self, target: &Target<'_>, patch: &Value, status: bool) -> Result<(), String> {
         let api = self.api(target)?;
         let parameters = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -67,7 +67,7 @@ impl Cluster {
         }
     }
 
-    pub(super) async fn metadata(
+    pub(crate) async fn metadata(
         &self,
         target: &Target<'_>,
         field: &str,
@@ -77,13 +77,41 @@ impl Cluster {
             .await
     }
 
-    pub(super) async fn delete(&self, target: &Target<'_>) -> Result<(), String> {
+    pub(crate) async fn delete(&self, target: &Target<'_>) -> Result<(), String> {
         let api = self.api(target)?;
         request("delete", target, api.delete(target.name, &DeleteParams::default())).await
     }
 
+    pub(crate) async fn get(&self, target: &Target<'_>) -> Result<Value, String> {
+        let api = self.api(target)?;
+        let what = || format!("cannot get {} {}", target.kind, target.name);
+        let object = match tokio::time::timeout(REQUEST_TIMEOUT, api.get(target.name)).await {
+            Err(_) => return Err(format!("{}: no answer within {REQUEST_TIMEOUT:?}", what())),
+            Ok(object) => object.map_err(|error| format!("{}: {error}", what()))?,
+        };
+        serde_json::to_value(&object).map_err(|error| format!("{}: {error}", what()))
+    }
+
+    /// Only if nothing has this name.
+    pub(crate) async fn create(&self, manifest: &Value) -> Result<(), String> {
+        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
+        let target = Target {
+            kind: text("/kind").unwrap_or_default(),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name").unwrap_or_default(),
+        };
+        let api = self.api(&target)?;
+        let object: DynamicObject = serde_json::from_value(manifest.clone())
+            .map_err(|error| format!("{} is no object: {error}", target.name))?;
+        let parameters = kube::api::PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..kube::api::PostParams::default()
+        };
+        request("create", &target, api.create(&parameters, &object)).await
+    }
+
     /// Everything of a kind, in all namespaces.
-    pub(super) async fn list(&self, kind: KnownKind) -> Result<Vec<DynamicObject>, String> {
+    pub(crate) async fn list(&self, kind: KnownKind) -> Result<Vec<DynamicObject>, String> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind.api_resource());
         let listed = tokio::time::timeout(REQUEST_TIMEOUT, api.list(&kube::api::ListParams::default())).await;
         let list = listed

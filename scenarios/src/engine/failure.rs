@@ -9,7 +9,7 @@ const SHOWN_OBJECTS: usize = 4;
 
 /// Why a step failed, before it is known which step it was.
 #[derive(Debug, Default)]
-pub(super) struct StepFailure {
+pub(crate) struct StepFailure {
     pub message: String,
     /// One line per part that was not as it should be.
     pub details: Vec<String>,
@@ -26,7 +26,7 @@ impl From<String> for StepFailure {
 }
 
 /// The objects a failure is about, as YAML without what only machines read, and without secrets.
-pub(super) fn dump<'a>(objects: impl IntoIterator<Item = (String, &'a Value)>, secrets: &Secrets) -> Vec<ObjectDump> {
+pub(crate) fn dump<'a>(objects: impl IntoIterator<Item = (String, &'a Value)>, secrets: &Secrets) -> Vec<ObjectDump> {
     objects
         .into_iter()
         .take(SHOWN_OBJECTS)

@@ -4,20 +4,24 @@
 //! | module | subject |
 //! |---|---|
 //! | [`run`] | the steps of a scenario, one after the other, until the end or the first thing that is wrong |
-//! | [`observer`] | every event of the testbed, as it happens: the model, the invariants, the record |
+//! | `drama` | a run as a sequence of acts, and the report of it |
+//! | `observer` | every event of the testbed, as it happens: the model, the invariants, the record |
 //! | [`world`] | the objects of the cluster, as of the last event |
 //! | `secrets` | values nobody may see, and where they turn up |
 //! | `expectation` | waiting until something is true |
 //! | `cluster` | writes of the scenario's user to the cluster |
 //! | `steps` | what each kind of step does |
+//! | `registration` | the objects with which a machine is made known |
 //! | `time` | scenario time in a world that may run faster |
 //!
 //! Nothing here polls: expectations are judged again when an object or a machine they are about has changed.
 
-mod cluster;
+pub(crate) mod cluster;
+pub(crate) mod drama;
 mod expectation;
-mod failure;
-pub mod observer;
+pub(crate) mod failure;
+pub(crate) mod observer;
+pub(crate) mod registration;
 mod run;
 mod secrets;
 mod steps;

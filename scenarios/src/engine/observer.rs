@@ -24,19 +24,19 @@ const KEPT_LINES: usize = 20_000;
 const KEPT_VIOLATIONS: usize = 20;
 
 /// Shared by the testbed, which reports events, and the engine, which waits for them.
-pub(super) struct Observer {
+pub(crate) struct Observer {
     testbed: Weak<dyn Testbed>,
     clock: Clock,
     machines: super::world::Machines,
     state: Mutex<State>,
     /// Something the engine waits for may have happened.
-    pub(super) changed: Notify,
+    pub(crate) changed: Notify,
     /// Cancelled at the first violation.
-    pub(super) violated: CancellationToken,
+    pub(crate) violated: CancellationToken,
 }
 
 /// What is known so far.
-pub(super) struct State {
+pub(crate) struct State {
     pub world: World,
     pub record: Recorder,
     pub secrets: Secrets,
@@ -51,7 +51,7 @@ pub(super) struct State {
 
 /// What the current step waits for.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     pub subject: Subject,
     /// Objects that have changed since the step looked.
     pub dirty: BTreeSet<ObjectKey>,
@@ -59,7 +59,7 @@ pub(super) struct Watch {
 }
 
 #[derive(Default, PartialEq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     #[default]
     Nothing,
     /// Objects of a kind, and with `machines` the hardware behind Servers.
@@ -76,13 +76,13 @@ pub(super) enum Subject {
 }
 
 /// A server has entered a state.
-pub(super) struct Transition {
+pub(crate) struct Transition {
     pub server: String,
     pub state: String,
 }
 
 /// An `always` step.
-pub(super) struct Standing {
+pub(crate) struct Standing {
     pub kind: String,
     pub name: Option<String>,
     pub expressions: Vec<Expression>,
@@ -91,7 +91,7 @@ pub(super) struct Standing {
 
 impl Observer {
     /// Starts to observe `testbed`.
-    pub(super) fn attach(testbed: &Arc<dyn Testbed>) -> Arc<Self> {
+    pub(crate) fn attach(testbed: &Arc<dyn Testbed>) -> Arc<Self> {
         let machines = testbed.machines();
         let clock = testbed.clock();
         let mut secrets = Secrets::default();
@@ -130,17 +130,22 @@ impl Observer {
         observer
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something the report shows on its time axis.
+    pub(crate) fn mark(&self, at: Timestamp, machine: Option<&str>, kind: MarkerKind, text: String) {
+        self.lock().record.marker(at, machine, kind, text);
+    }
+
     /// From now on checked at every change.
-    pub(super) fn stand(&self, standing: Standing) {
+    pub(crate) fn stand(&self, standing: Standing) {
         self.lock().always.push(standing);
     }
 
     /// What existed before the first event.
-    pub(super) fn adopt(&self, key: ObjectKey, object: Value) {
+    pub(crate) fn adopt(&self, key: ObjectKey, object: Value) {
         let mut state = self.lock();
         if is_secret(&key.kind) {
             state.secrets.add_object(&key.kind, &key.name, &object);
@@ -149,7 +154,7 @@ impl Observer {
     }
 
     /// The invariants that can only be judged when everything has ended.
-    pub(super) fn judge_end(&self, truths: &BTreeMap<String, MachineTruth>) {
+    pub(crate) fn judge_end(&self, truths: &BTreeMap<String, MachineTruth>) {
         let now = (self.clock)();
         let mut state = self.lock();
         let State {

@@ -4,6 +4,7 @@ use super::cluster::{Cluster, Target};
 use super::expectation;
 use super::failure::StepFailure;
 use super::observer::{Observer, Standing, Subject, Watch};
+use super::registration;
 use super::time::{DEFAULT_DEADLINE, Pace};
 use crate::expression::Expression;
 use crate::report::MarkerKind;
@@ -14,7 +15,6 @@ use crate::script::steps::{
     RegisterVia, Step, When,
 };
 use crate::testbed::{MachineInfo, OperatorAction, Testbed, TestbedError};
-use base64::Engine as _;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::sync::Arc;
@@ -120,10 +120,15 @@ impl Steps {
         for machine in self.select(&register.machines) {
             match register.via {
                 RegisterVia::Bmc => {
-                    self.cluster.apply(&bmc_secret(machine, register.credentials)).await?;
-                    self.cluster.apply(&bmc(machine)).await?;
+                    let password = match register.credentials {
+                        RegisterCredentials::Right => machine.password.0.clone(),
+                        RegisterCredentials::Wrong => format!("not-{}", machine.password.0),
+                    };
+                    let secret = registration::bmc_secret(machine, &password);
+                    self.cluster.apply(&secret).await?;
+                    self.cluster.apply(&registration::bmc(machine)).await?;
                 }
-                RegisterVia::Endpoint => self.cluster.apply(&endpoint(machine)).await?,
+                RegisterVia::Endpoint => self.cluster.apply(&registration::endpoint(machine)).await?,
             }
         }
         Ok(())
@@ -281,39 +286,6 @@ fn machine_variables(machine: &MachineInfo) -> [(String, Value); 6] {
         ("machine.port".to_owned(), json!(machine.port)),
         ("machine.mac".to_owned(), json!(machine.mac)),
     ]
-}
-
-fn bmc_secret(machine: &MachineInfo, credentials: RegisterCredentials) -> Value {
-    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
-    let password = match credentials {
-        RegisterCredentials::Right => machine.password.0.clone(),
-        RegisterCredentials::Wrong => format!("not-{}", machine.password.0),
-    };
-    json!({
-        "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "BMCSecret",
-        "metadata": { "name": machine.name },
-        "data": { "username": encode(&machine.username), "password": encode(&password) }
-    })
-}
-
-fn bmc(machine: &MachineInfo) -> Value {
-    json!({
-        "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "BMC",
-        "metadata": { "name": machine.name },
-        "spec": {
-            "access": { "ip": machine.address, "macAddress": machine.mac },
-            "bmcSecretRef": { "name": machine.name },
-            "protocol": { "name": "Redfish", "port": machine.port, "scheme": machine.scheme }
-        }
-    })
-}
-
-fn endpoint(machine: &MachineInfo) -> Value {
-    json!({
-        "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "Endpoint",
-        "metadata": { "name": machine.name },
-        "spec": { "ip": machine.address, "macAddress": machine.mac }
-    })
 }
 
 fn unknown(name: String) -> StepFailure {

@@ -143,6 +143,11 @@ impl Network {
         self.disturbances().end(id)
     }
 
+    /// All of them are over.
+    pub fn calm_all(&self) {
+        *self.disturbances() = Disturbances::default();
+    }
+
     /// Stops the sender at one effect of the operator: whoever waits for the answer is told when it is reached, and has to end the
     /// operator, which hears nothing any more of this request.
     #[must_use]

@@ -3,7 +3,7 @@
 use super::source::{Place, Placed};
 use bmc_emulator::{AdminAction, Fault};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -347,6 +347,12 @@ impl fmt::Display for ScenarioDuration {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let duration = jiff::SignedDuration::try_from(self.0).map_err(|_| fmt::Error)?;
         write!(formatter, "{duration:#}")
+    }
+}
+
+impl Serialize for ScenarioDuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -81,6 +81,12 @@ impl OperatorProcess {
         !self.running.is_empty()
     }
 
+    /// Number of the process that runs longest.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        let (_, instance) = self.running.first_key_value()?;
+        Some(instance.number.load(Ordering::Relaxed))
+    }
+
     /// How many instances there are.
     pub(super) fn instances(&self) -> usize {
         self.running.len()

@@ -21,6 +21,7 @@ use kube_emulator::KubeEmulator;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,7 @@ pub(crate) struct Urls {
 pub(crate) struct World<W> {
     pub(crate) wire: Mutex<W>,
     pub(crate) fleet: Fleet,
+    pub(crate) cluster: KubeEmulator,
     pub(crate) urls: Urls,
     hub: Arc<Hub>,
     clock: Clock,
@@ -148,6 +150,7 @@ impl<W: Wire> World<W> {
             },
             wire: Mutex::new(wire),
             fleet,
+            cluster,
             hub,
             clock,
             time_scale,
@@ -167,7 +170,31 @@ impl<W: Wire> World<W> {
         self.wire.lock().await.close().await;
     }
 
-    fn bmc(&self, machine: &str) -> Result<Bmc, TestbedError> {
+    /// The operator dies, and a new one starts after a while. Whatever a script wants to do to the operator waits for it.
+    pub(crate) async fn interrupt_operator(&self, away: Duration) {
+        let mut operator = self.operator.lock().await;
+        if !operator.is_running() {
+            return;
+        }
+        self.hub.tell(WorldEvent::Operator(OperatorAction::Crash));
+        // It runs, so it can do both.
+        let _ = operator.act(OperatorAction::Crash).await;
+        tokio::time::sleep(away).await;
+        let _ = operator.act(OperatorAction::Start).await;
+        self.hub.tell(WorldEvent::Operator(OperatorAction::Start));
+    }
+
+    /// Number of the process of the operator that runs longest.
+    pub(crate) async fn oldest_operator(&self) -> Option<u64> {
+        self.operator.lock().await.oldest()
+    }
+
+    /// How many operators run.
+    pub(crate) async fn operators(&self) -> usize {
+        self.operator.lock().await.instances()
+    }
+
+    pub(crate) fn bmc(&self, machine: &str) -> Result<Bmc, TestbedError> {
         self.fleet.bmc(machine).ok_or_else(|| {
             let known: Vec<&str> = self.machines.iter().map(|machine| machine.name.as_str()).collect();
             TestbedError::UnknownMachine {

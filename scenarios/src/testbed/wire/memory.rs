@@ -8,7 +8,7 @@ use crate::testbed::TestbedError;
 use async_trait::async_trait;
 use axum::Router;
 use bmc_emulator::{Fleet, FleetSpec};
-use kube_emulator::KubeEmulator;
+use kube_emulator::{FrontEnd, KubeEmulator};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -23,7 +23,12 @@ pub(crate) struct MemoryWire {
     token: String,
     network: Network,
     cluster: Option<KubeEmulator>,
+    /// Processes of the operator take turns: one that was restarted finds another view of the cluster than its predecessor had.
+    front_ends: Vec<FrontEnd>,
 }
+
+/// As many as control planes have.
+const FRONT_ENDS: usize = 3;
 
 impl MemoryWire {
     pub(crate) fn new(seed: u64, token: &str, network: Network) -> Self {
@@ -32,13 +37,20 @@ impl MemoryWire {
             token: token.to_owned(),
             network,
             cluster: None,
+            front_ends: Vec::new(),
         }
+    }
+
+    /// What stands between operators and the log of the API server.
+    pub(crate) fn front_ends(&self) -> Vec<FrontEnd> {
+        self.front_ends.clone()
     }
 }
 
 #[async_trait]
 impl Wire for MemoryWire {
     async fn publish_cluster(&mut self, cluster: &KubeEmulator) -> Result<(), TestbedError> {
+        self.front_ends = (0..FRONT_ENDS).map(|_| cluster.front_end()).collect();
         self.cluster = Some(cluster.clone());
         Ok(())
     }
@@ -81,11 +93,15 @@ impl Wire for MemoryWire {
     }
 
     fn operator_clients(&self) -> Result<ClientsOf, TestbedError> {
-        let cluster = self.cluster.clone().ok_or_else(unpublished)?;
+        if self.front_ends.is_empty() {
+            return Err(unpublished());
+        }
+        let front_ends = self.front_ends.clone();
         let (network, seed, token) = (self.network.clone(), self.seed, self.token.clone());
         Ok(Arc::new(move |process| {
             let name = format!("operator-{process}");
-            let kube = client(&network, seed, &token, &name, cluster.router());
+            let turn = usize::try_from(process).unwrap_or_default() % front_ends.len();
+            let kube = client(&network, seed, &token, &name, front_ends[turn].router());
             Ok((kube, network.http(Party::new(&name))))
         }))
     }

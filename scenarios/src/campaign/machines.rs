@@ -1,0 +1,96 @@
+//! The machines of a campaign: of several vendors, with drives that can be erased by the BMC and drives that cannot.
+
+use crate::script::model::{OperatorSpec, Scalar, Scenario};
+use bmc_emulator::fleet::spec::{BmcSpec, DriveProtocol, DriveSpec, MachineSpec, MediaType, NeighborSpec, NicSpec};
+use bmc_emulator::{FleetSpec, PersonalityName, Secret};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Name of the machine with this number.
+pub(super) fn name(number: u32) -> String {
+    format!("node-{number}")
+}
+
+/// The Server object of a machine (contract section 3.3).
+pub(super) fn server(machine: &str) -> String {
+    format!("{machine}-system-0")
+}
+
+/// Drives of the machine with this number, and whether the BMC can erase each.
+pub(super) fn drives(number: u32) -> Vec<(&'static str, bool)> {
+    match number % 3 {
+        0 => vec![("nvme0n1", true)],
+        1 => vec![("nvme0n1", true), ("sda", false)],
+        _ => vec![("sda", false), ("sdb", false)],
+    }
+}
+
+/// NIC every machine boots from.
+pub(super) const NIC: &str = "eno1";
+
+/// What a campaign runs in: these machines, and an operator that elects a leader.
+pub(super) fn scenario(name: &str, description: &str, numbers: &[u32]) -> Scenario {
+    let options = [("leader-elect", "true"), ("server-max-concurrent-reconciles", "16")];
+    Scenario {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        file: String::new(),
+        requires: BTreeSet::new(),
+        parameters: BTreeMap::from([("servers".to_owned(), numbers.len().to_string())]),
+        fleet: FleetSpec {
+            machines: numbers.iter().copied().map(machine).collect(),
+            first_address: None,
+        },
+        operator: OperatorSpec {
+            options: options
+                .into_iter()
+                .map(|(option, value)| (option.to_owned(), Scalar(value.to_owned())))
+                .collect(),
+            ..OperatorSpec::default()
+        },
+        steps: Vec::new(),
+    }
+}
+
+fn machine(number: u32) -> MachineSpec {
+    MachineSpec {
+        name: name(number),
+        personality: match number % 2 {
+            0 => PersonalityName::Generic,
+            _ => PersonalityName::Dell,
+        },
+        drives: Some(drives(number).into_iter().map(drive).collect()),
+        nics: Some(vec![NicSpec {
+            name: NIC.to_owned(),
+            speed_mbps: 25_000,
+            neighbor: Some(NeighborSpec {
+                chassis_id: format!("switch-{}", number / 16),
+                port_id: format!("port-{}", number % 16),
+                ..NeighborSpec::default()
+            }),
+            ..NicSpec::default()
+        }]),
+        bmc: BmcSpec {
+            password: Secret::new(format!("canary-bmc-password-{number}")),
+            ..BmcSpec::default()
+        },
+        ..MachineSpec::default()
+    }
+}
+
+fn drive((name, secure_erase): (&str, bool)) -> DriveSpec {
+    let is_nvme = name.starts_with("nvme");
+    DriveSpec {
+        name: name.to_owned(),
+        serial_number: None,
+        size_bytes: 480_000_000_000,
+        media_type: if is_nvme { MediaType::SSD } else { MediaType::HDD },
+        protocol: if is_nvme {
+            DriveProtocol::NVMe
+        } else {
+            DriveProtocol::SATA
+        },
+        manufacturer: None,
+        model: None,
+        secure_erase,
+    }
+}

@@ -1,0 +1,363 @@
+//! What people do to a cluster and its machines.
+
+use super::arena::Arena;
+use super::machines;
+use crate::engine::cluster::Target;
+use crate::engine::registration;
+use crate::testbed::TestbedError;
+use base64::Engine as _;
+use bmc_emulator::{AdminAction, Secret};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+
+/// Namespace of all claims.
+pub(super) const NAMESPACE: &str = "default";
+/// Label of the servers that claims by selector want.
+pub(super) const LABEL: &str = "campaign.example/pool";
+
+/// One action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum UserAction {
+    /// BMCSecret and BMC.
+    Register {
+        machine: String,
+    },
+    /// Deletes the BMC object.
+    Unregister {
+        machine: String,
+    },
+    /// User data and claim.
+    Claim {
+        name: String,
+        #[serde(default)]
+        selector: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        machine: Option<String>,
+        on: bool,
+    },
+    Release {
+        name: String,
+    },
+    /// Deletes the claim and makes it again under the same name, as a GitOps tool does.
+    Recreate {
+        name: String,
+    },
+    Power {
+        name: String,
+        on: bool,
+    },
+    Label {
+        machine: String,
+        on: bool,
+    },
+    Cordon {
+        machine: String,
+        on: bool,
+    },
+    Retain {
+        machine: String,
+        on: bool,
+    },
+    Touch {
+        kind: String,
+        machine: String,
+        value: String,
+    },
+    Retry {
+        machine: String,
+    },
+    DeleteServer {
+        machine: String,
+    },
+    /// That of the server, if there is one.
+    DeleteBootConfiguration {
+        machine: String,
+    },
+    DeleteCredentials {
+        machine: String,
+    },
+    RotatePassword {
+        machine: String,
+        password: String,
+    },
+    TenantPowersOff {
+        machine: String,
+    },
+    /// Deletes a claim and takes its finalizers away.
+    ForceDelete {
+        name: String,
+    },
+}
+
+impl UserAction {
+    /// Does it. That an object is not there (any more) is no failure of the campaign: people do such things, too.
+    pub(super) async fn perform(&self, arena: &Arena) -> Result<(), TestbedError> {
+        let outcome = self.attempt(arena).await;
+        if let Err(why) = &outcome {
+            tracing::info!(action = ?self, why, "the user was refused");
+        }
+        Ok(())
+    }
+
+    /// The machine it is about.
+    pub(super) fn machine(&self) -> Option<&str> {
+        match self {
+            Self::Register { machine }
+            | Self::Unregister { machine }
+            | Self::Label { machine, .. }
+            | Self::Cordon { machine, .. }
+            | Self::Retain { machine, .. }
+            | Self::Touch { machine, .. }
+            | Self::Retry { machine }
+            | Self::DeleteServer { machine }
+            | Self::DeleteBootConfiguration { machine }
+            | Self::DeleteCredentials { machine }
+            | Self::RotatePassword { machine, .. }
+            | Self::TenantPowersOff { machine } => Some(machine),
+            Self::Claim { machine, .. } => machine.as_deref(),
+            Self::Release { .. } | Self::Recreate { .. } | Self::Power { .. } | Self::ForceDelete { .. } => None,
+        }
+    }
+
+    /// The claim it is about.
+    pub(super) fn claim(&self) -> Option<&str> {
+        match self {
+            Self::Claim { name, .. }
+            | Self::Release { name }
+            | Self::Recreate { name }
+            | Self::Power { name, .. }
+            | Self::ForceDelete { name } => Some(name),
+            _ => None,
+        }
+    }
+
+    async fn attempt(&self, arena: &Arena) -> Result<(), String> {
+        let user = &arena.user;
+        match self {
+            Self::Register { machine } => register(arena, machine).await,
+            Self::Unregister { machine } => user.delete(&cluster_scoped("BMC", machine)).await,
+            Self::Claim {
+                name,
+                selector,
+                machine,
+                on,
+            } => {
+                user.apply(&user_data(name)).await?;
+                user.apply(&claim(name, *selector, machine.as_deref(), *on)).await
+            }
+            Self::Release { name } => user.delete(&of_claim(name)).await,
+            Self::Recreate { name } => {
+                let claim = user.get(&of_claim(name)).await?;
+                user.delete(&of_claim(name)).await?;
+                // Until its finalizer is gone the name is taken; whoever re-applies tries again and again.
+                let mut tries = 0;
+                while let Err(why) = user.create(&fresh(&claim)).await {
+                    tries += 1;
+                    if tries > RECREATE_TRIES {
+                        return Err(why);
+                    }
+                    tokio::time::sleep(RECREATE_PAUSE).await;
+                }
+                Ok(())
+            }
+            Self::Power { name, on } => {
+                let power = json!({ "spec": { "power": on_off(*on) } });
+                user.merge(&of_claim(name), &power, false).await
+            }
+            Self::Label { machine, on } => {
+                let value = if *on { json!("yes") } else { Value::Null };
+                let labels = json!({ "metadata": { "labels": { LABEL: value } } });
+                patch_server(arena, machine, &labels).await
+            }
+            Self::Cordon { machine, on } => {
+                patch_server(arena, machine, &json!({ "spec": { "unclaimable": on } })).await
+            }
+            Self::Retain { machine, on } => {
+                let policy = if *on { "Retain" } else { "Recycle" };
+                patch_server(arena, machine, &json!({ "spec": { "reclaimPolicy": policy } })).await
+            }
+            Self::Touch { kind, machine, value } => {
+                let name = match kind.as_str() {
+                    "Server" => machines::server(machine),
+                    _ => machine.clone(),
+                };
+                let annotations = json!({ "metadata": { "annotations": { "campaign.example/touched": value } } });
+                user.merge(&cluster_scoped(kind, &name), &annotations, false).await
+            }
+            Self::Retry { machine } => retry(arena, machine).await,
+            Self::DeleteServer { machine } => user.delete(&cluster_scoped("Server", &machines::server(machine))).await,
+            Self::DeleteBootConfiguration { machine } => {
+                let server = user.get(&cluster_scoped("Server", &machines::server(machine))).await?;
+                let text = |field: &str| {
+                    server
+                        .pointer(&format!("/spec/bootConfigurationRef/{field}"))
+                        .and_then(Value::as_str)
+                        .map(str::to_owned)
+                };
+                let (Some(name), namespace) = (text("name"), text("namespace")) else {
+                    return Err("the server has no boot configuration".to_owned());
+                };
+                user.delete(&Target {
+                    kind: "ServerBootConfiguration",
+                    namespace: namespace.as_deref(),
+                    name: &name,
+                })
+                .await
+            }
+            Self::DeleteCredentials { machine } => {
+                user.delete(&cluster_scoped("BMCSecret", machine)).await?;
+                tokio::time::sleep(CREDENTIALS_MISSING).await;
+                register_secret(arena, machine).await
+            }
+            Self::RotatePassword { machine, password } => rotate(arena, machine, password).await,
+            Self::TenantPowersOff { machine } => {
+                let runs = arena
+                    .world
+                    .bmc(machine)
+                    .is_ok_and(|bmc| matches!(bmc.inspect().execution, bmc_emulator::Execution::Guest { .. }));
+                if !runs {
+                    return Err("nothing runs there".to_owned());
+                }
+                arena
+                    .hands(machine, AdminAction::PowerOff)
+                    .map_err(|error| error.to_string())
+            }
+            Self::ForceDelete { name } => {
+                user.delete(&of_claim(name)).await?;
+                let none = json!({ "metadata": { "finalizers": null } });
+                user.merge(&of_claim(name), &none, false).await
+            }
+        }
+    }
+}
+
+/// How often and how long whoever re-applies a claim tries.
+const RECREATE_TRIES: u32 = 360;
+const RECREATE_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long deleted credentials are missing.
+const CREDENTIALS_MISSING: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Credentials and BMC of a machine, as they should be.
+pub(super) async fn register(arena: &Arena, machine: &str) -> Result<(), String> {
+    register_secret(arena, machine).await?;
+    let info = arena
+        .machine(machine)
+        .ok_or_else(|| format!("there is no machine {machine}"))?;
+    arena.user.apply(&registration::bmc(info)).await
+}
+
+async fn register_secret(arena: &Arena, machine: &str) -> Result<(), String> {
+    let info = arena
+        .machine(machine)
+        .ok_or_else(|| format!("there is no machine {machine}"))?;
+    let secret = registration::bmc_secret(info, &arena.password(info));
+    arena.user.apply(&secret).await
+}
+
+/// First the BMC, then the secret: as an administrator with a terminal would.
+async fn rotate(arena: &Arena, machine: &str, password: &str) -> Result<(), String> {
+    let info = arena
+        .machine(machine)
+        .ok_or_else(|| format!("there is no machine {machine}"))?;
+    let change = AdminAction::ChangePassword {
+        username: info.username.clone(),
+        password: Secret::new(password.to_owned()),
+    };
+    arena.hands(machine, change).map_err(|error| error.to_string())?;
+    arena
+        .passwords
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(machine.to_owned(), password.to_owned());
+    let encoded = base64::engine::general_purpose::STANDARD.encode(password);
+    let data = json!({ "data": { "password": encoded } });
+    arena
+        .user
+        .merge(&cluster_scoped("BMCSecret", machine), &data, false)
+        .await
+}
+
+/// What the documentation tells administrators to do about a server in Error.
+pub(super) async fn retry(arena: &Arena, machine: &str) -> Result<(), String> {
+    let annotation =
+        json!({ "metadata": { "annotations": { crds::keys::OPERATION_ANNOTATION: crds::keys::operation::RETRY } } });
+    patch_server(arena, machine, &annotation).await
+}
+
+pub(super) async fn patch_server(arena: &Arena, machine: &str, patch: &Value) -> Result<(), String> {
+    let name = machines::server(machine);
+    arena.user.merge(&cluster_scoped("Server", &name), patch, false).await
+}
+
+/// The Secret with the user data of a claim.
+pub(super) fn user_data(claim: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": claim, "namespace": NAMESPACE },
+        "stringData": {
+            "format": "fcos",
+            "ignition": format!(
+                "variant: fcos\nversion: 1.3.0\nstorage:\n  files:\n    - path: /etc/tenant\n      contents:\n        inline: canary-data-of-{claim}\n"
+            ),
+        }
+    })
+}
+
+fn claim(name: &str, selector: bool, machine: Option<&str>, on: bool) -> Value {
+    let mut claim = json!({
+        "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "ServerClaim",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "spec": {
+            "power": on_off(on),
+            "image": format!("{}/tenant-os:v1", crate::testbed::IMAGE_REGISTRY),
+            "ignitionSecretRef": { "name": name },
+        }
+    });
+    if selector {
+        claim["spec"]["serverSelector"] = json!({ "matchLabels": { LABEL: "yes" } });
+    }
+    if let Some(machine) = machine {
+        claim["spec"]["serverRef"] = json!({ "name": machines::server(machine) });
+    }
+    claim
+}
+
+/// The claim as its manifest says it: what the operator filled in is not part of that.
+fn fresh(claim: &Value) -> Value {
+    let name = claim
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let mut spec = claim.get("spec").cloned().unwrap_or_default();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.shift_remove("serverRef");
+    }
+    json!({
+        "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "ServerClaim",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "spec": spec,
+    })
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "On" } else { "Off" }
+}
+
+pub(super) fn of_claim(name: &str) -> Target<'_> {
+    Target {
+        kind: "ServerClaim",
+        namespace: Some(NAMESPACE),
+        name,
+    }
+}
+
+pub(super) fn cluster_scoped<'a>(kind: &'a str, name: &'a str) -> Target<'a> {
+    Target {
+        kind,
+        namespace: None,
+        name,
+    }
+}
