@@ -10,6 +10,7 @@ use crate::net::Network;
 use crate::net::effect::Cut;
 use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
+use crate::script::steps::ScenarioDuration;
 use crate::testbed::log_lines::LogLines;
 pub use crate::testbed::log_lines::Logs;
 use crate::testbed::wire::Wire;
@@ -292,6 +293,22 @@ fn random_token() -> Result<String, TestbedError> {
         .fill(&mut bytes)
         .map_err(|_| TestbedError::failed("there is no token", "the operating system gives no randomness"))?;
     Ok(uuid::Uuid::from_bytes(bytes).simple().to_string())
+}
+
+/// The report of a simulation called `name` that did not come to its end.
+pub fn broken_report(name: &str, why: String) -> ScenarioReport {
+    let plan = Plan {
+        description: String::new(),
+        seed: 0,
+        machines: Vec::new(),
+        lasts: ScenarioDuration(Duration::ZERO),
+        entries: Vec::new(),
+    };
+    let scenario = Scenario {
+        name: name.to_owned(),
+        ..campaign::scenario(&plan)
+    };
+    engine::not_run(&scenario, EPOCH, Outcome::Broken { why })
 }
 
 fn broken(scenario: &Scenario, at: Timestamp, error: &TestbedError) -> ScenarioReport {

@@ -3,7 +3,7 @@
 use super::arena::Arena;
 use super::class::FaultClass;
 use crate::net::disturbance::{Disturbance, Trouble};
-use crate::testbed::{OperatorAction, Testbed as _, TestbedError};
+use crate::testbed::{OperatorAction, TestbedError};
 use bmc_emulator::{AdminAction, Fault, FaultId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

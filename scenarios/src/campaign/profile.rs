@@ -3,7 +3,7 @@
 use super::class::{FaultClass, UserClass};
 use crate::script::steps::ScenarioDuration;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

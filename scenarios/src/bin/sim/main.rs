@@ -1,65 +1,45 @@
-//! `sim`: scenarios in one thread under virtual time, from one seed. Usually run as `cargo xtask sim`.
+//! `sim`: the whole system in one thread under virtual time, from one seed. Usually run as `cargo xtask sim`.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `command_line` | the command line |
+//! | `job` | one simulation, in a process of its own |
+//! | `children` | several of these processes at a time |
+//! | `scripted` | scripted scenarios |
+//! | `random` | campaigns of random worlds, and shrinking of their plans |
+//! | `sweep` | crash sweeps |
+//! | `twice` | whether one seed gives one trace |
+//! | `shard` | results of parts of a campaign, and their sum |
+//! | `out` | what people see |
+//! | `shim`, `hash_seed` | the doors to the outside (docs/determinism.md) |
+//! | `sabotage` | known incidents put back |
 
+mod children;
+mod command_line;
 mod hash_seed;
+mod job;
+mod out;
+mod random;
+mod sabotage;
+mod scripted;
+mod shard;
 mod shim;
+mod sweep;
+mod twice;
 
-use clap::Parser;
-use miette::{IntoDiagnostic as _, WrapErr as _, miette};
-use scenarios::engine::Silent;
-use scenarios::report::{self, Millis, Mode, Outcome, RunReport, ScenarioReport, length};
-use scenarios::runner::{self, DEFAULT_LOG_FILTER, Logs, Settings};
-use scenarios::script::parameters::Parameters;
-use scenarios::script::{Scenario, Script};
-use scenarios::summary;
-use scenarios::trace::Trace;
-use sha2::{Digest as _, Sha256};
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use clap::Parser as _;
+use command_line::{Command, CommandLine};
+use job::{Done, Job, JobPiece};
+use miette::{IntoDiagnostic as _, WrapErr as _};
+use scenarios::campaign::coverage::Coverage;
+use scenarios::report::{self, Millis, Mode, RunReport};
+use scenarios::runner;
+use std::io::Read as _;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 /// JSON documents are built and dropped all the time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Deep futures need room, and a thread of its own begins with no state of any library.
-const STACK: usize = 64 << 20;
-
-/// Runs scenarios in one thread under virtual time. The same seed gives the same trace, on any machine.
-#[derive(Parser)]
-#[command(
-    version,
-    about,
-    name = "sim",
-    after_help = "Examples:\n  sim --seed 7\n  sim life-cycle --seed 1 --servers 1000\n  sim drive-fails-to-erase --trace trace.txt --verbose"
-)]
-struct CommandLine {
-    /// Scenarios by name; all of them if none is named.
-    scenarios: Vec<String>,
-    /// Everything random follows from it.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Size of the fleet, for scenarios that have a parameter `servers`.
-    #[arg(long, value_name = "N")]
-    servers: Option<u32>,
-    /// Directory of the scripts.
-    #[arg(long, value_name = "DIR", default_value = "scenarios/scripts")]
-    scripts: PathBuf,
-    /// Write report.json, junit.xml and index.html here.
-    #[arg(long, value_name = "DIR")]
-    report: Option<PathBuf>,
-    /// Write every line of the trace here.
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// Which log lines are part of the trace.
-    #[arg(long, value_name = "FILTER", default_value = DEFAULT_LOG_FILTER)]
-    log: String,
-    /// Print log lines, too.
-    #[arg(long)]
-    verbose: bool,
-}
 
 fn main() -> ExitCode {
     hash_seed::own_ahash();
@@ -74,164 +54,107 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &CommandLine) -> miette::Result<bool> {
+    match &arguments.command {
+        Some(Command::Job) => return child().map(|()| true),
+        Some(Command::Merge { files, profiles }) => return shard::merge(files, profiles),
+        None => {}
+    }
     scenarios::testbed::log_lines::check_filter(&arguments.log).into_diagnostic()?;
-    let chosen = choose(arguments)?;
-    let directory = tempfile::tempdir()
-        .into_diagnostic()
-        .wrap_err("there is no place for temporary files; set TMPDIR")?;
+    sabotage::check(&arguments.sabotage)?;
     if let Some(path) = &arguments.trace {
-        File::create(path)
+        std::fs::File::create(path)
             .into_diagnostic()
             .wrap_err_with(|| format!("cannot write the trace to {}", path.display()))?;
     }
-    let start = now();
-    let (mut reports, mut all, mut lines) = (Vec::new(), Sha256::new(), 0);
-    for scenario in chosen {
-        let outcome = simulate(scenario, arguments, directory.path())?;
-        println!("{}", row(&outcome));
-        all.update(outcome.hash.as_bytes());
-        lines += outcome.lines;
-        let explanation = summary::explain(&outcome.report);
-        if !explanation.is_empty() {
-            println!("{}", indented(&explanation));
-        }
-        reports.push(outcome.report);
-    }
-    let wall = Millis::from(start.elapsed());
-    let virtual_time = Millis(reports.iter().map(|report| report.duration.0).sum());
-    let good = reports.iter().all(|report| report.outcome.is_good());
-    println!();
-    println!("virtual time  {}", length(virtual_time));
-    println!("wall time     {}", length(wall));
-    println!("trace lines   {lines}");
-    println!("trace hash    {}", hex::encode(&all.finalize()[..8]));
-    if let Some(directory) = &arguments.report {
-        let run = RunReport {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: replay(arguments),
-            environment: "embedded cluster, emulated machines, virtual time".to_owned(),
-            seed: arguments.seed,
-            mode: Mode::VirtualTime,
-            time_scale: 1.0,
-            started_at: runner::EPOCH,
-            wall_time: Some(wall),
-            scenarios: reports,
+    let start = children::now();
+    let is_random = arguments.profile.is_some() || arguments.plan.is_some();
+    let (all, same) = if arguments.crash_sweep {
+        (sweep::run(arguments)?, true)
+    } else {
+        let jobs = jobs(arguments, is_random)?;
+        let all = if is_random {
+            random::run(arguments, &jobs)?
+        } else {
+            scripted::run(arguments, &jobs)?
         };
-        let files = report::write(directory, &run).into_diagnostic()?;
-        println!("report        {}", files.page.display());
+        let same = !arguments.twice || twice::compare(arguments, &jobs, &all)?;
+        (all, same)
+    };
+    let wall = Millis::from(start.elapsed());
+    if !arguments.crash_sweep {
+        out::totals(&all, wall);
     }
-    Ok(good)
+    let mut coverage = Coverage::default();
+    all.iter().for_each(|done| coverage.add(&done.coverage));
+    let covered = match random::profile(arguments)? {
+        Some(profile) => random::judge_coverage(&coverage, all.len(), &profile),
+        None => true,
+    };
+    if let Some(path) = &arguments.result {
+        shard::PartResult::new(arguments, &all).write(path)?;
+    }
+    let good = all.iter().all(Done::is_good);
+    if let Some(directory) = &arguments.report {
+        write_report(arguments, directory, all, wall)?;
+    }
+    Ok(good && same && covered)
 }
 
-fn choose(arguments: &CommandLine) -> miette::Result<Vec<Scenario>> {
-    let scripts = Script::read_all(&arguments.scripts)?;
-    let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
-    for wanted in &arguments.scenarios {
-        if !names.contains(&wanted.as_str()) {
-            return Err(miette!(
-                help = format!("there are {}", names.join(", ")),
-                "there is no scenario `{wanted}` in {}",
-                arguments.scripts.display()
-            ));
+fn jobs(arguments: &CommandLine, is_random: bool) -> miette::Result<Vec<Job>> {
+    let mut jobs = if is_random {
+        random::jobs(arguments)?
+    } else {
+        scripted::jobs(arguments)?
+    };
+    if let Some(wanted) = arguments.crash_at {
+        for job in &mut jobs {
+            if let JobPiece::Scenario { cut, .. } = &mut job.piece {
+                *cut = Some(wanted.0);
+            }
         }
     }
-    let wanted = |script: &&Script| arguments.scenarios.is_empty() || arguments.scenarios.contains(&script.name);
-    scripts
-        .iter()
-        .filter(wanted)
-        .map(|script| {
-            let mut parameters = Parameters::new();
-            if let Some(servers) = arguments.servers
-                && script.parameters.contains_key("servers")
-            {
-                parameters.insert("servers".to_owned(), servers.to_string());
-            }
-            Ok(script.bind(&parameters)?)
-        })
-        .collect()
+    Ok(jobs)
 }
 
-/// What became of one scenario.
-struct Simulated {
-    report: ScenarioReport,
-    hash: String,
-    lines: u64,
+/// A child: one simulation.
+fn child() -> miette::Result<()> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).into_diagnostic()?;
+    let job: Job = serde_json::from_str(&text).into_diagnostic().wrap_err("this is no job")?;
+    let done = job::simulate(job)?;
+    println!("{}", serde_json::to_string(&done).into_diagnostic()?);
+    Ok(())
 }
 
-fn simulate(scenario: Scenario, arguments: &CommandLine, directory: &Path) -> miette::Result<Simulated> {
-    let settings = Settings {
-        seed: arguments.seed,
-        time_scale: 1.0,
-        log_filter: arguments.log.clone(),
-        logs: if arguments.verbose { Logs::Stderr } else { Logs::Quiet },
-    };
-    let copy = arguments
-        .trace
-        .as_ref()
-        .map(|path| File::options().append(true).open(path))
-        .transpose()
-        .into_diagnostic()
-        .wrap_err("cannot write the trace")?;
-    let (trace, directory) = (Arc::new(Mutex::new(None::<Arc<Trace>>)), directory.to_owned());
-    let of_thread = trace.clone();
-    let start = now();
-    let thread = std::thread::Builder::new().stack_size(STACK);
-    let running = thread
-        .spawn(move || {
-            let _simulation = shim::Simulation::begin(settings.seed);
-            hash_seed::seed_thread(settings.seed);
-            runner::in_virtual_time(&scenario, &settings, &directory, &Silent, |clock| {
-                shim::own_clock();
-                let copy = copy.map(|file| Box::new(BufWriter::new(file)) as Box<dyn std::io::Write + Send>);
-                let trace = Arc::new(Trace::new(clock, copy));
-                *of_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(trace.clone());
-                trace
-            })
-        })
-        .into_diagnostic()?;
-    let mut report = running
-        .join()
-        .map_err(|_| miette!("the simulation panicked; the message stands above"))?;
-    report.wall_time = Some(start.elapsed().into());
-    let trace = trace.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (hash, lines) = trace.map(|trace| (trace.hash(), trace.lines())).unwrap_or_default();
-    Ok(Simulated { report, hash, lines })
-}
-
-fn row(simulated: &Simulated) -> String {
-    let Simulated { report, hash, .. } = simulated;
-    let (passed, of) = (report.passed_steps(), report.steps.len());
-    let outcome = match report.outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed(_) => "FAILED",
-        Outcome::Skipped { .. } => "skipped",
-        Outcome::Broken { .. } => "BROKEN",
-    };
-    format!(
-        "{outcome:7}  {:36} {passed:>2}/{of:<2} steps  {:>11} virtual  {:>7} wall  trace {hash}",
-        report.name,
-        length(report.duration),
-        length(report.wall_time.unwrap_or_default()),
-    )
-}
-
-/// The command line that does the same again.
-fn replay(arguments: &CommandLine) -> String {
+fn write_report(
+    arguments: &CommandLine,
+    directory: &std::path::Path,
+    all: Vec<Done>,
+    wall: Millis,
+) -> miette::Result<()> {
     let mut words = vec!["cargo xtask sim".to_owned()];
     words.extend(arguments.scenarios.iter().cloned());
-    words.push(format!("--seed {}", arguments.seed));
-    words.extend(arguments.servers.map(|servers| format!("--servers {servers}")));
-    words.join(" ")
-}
-
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("         {line}\n")).collect()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long people waited; nothing in the simulation sees it"
-)]
-fn now() -> Instant {
-    Instant::now()
+    let command = match &arguments.plan {
+        Some(plan) => format!("cargo xtask sim --plan {}", plan.display()),
+        None if arguments.profile.is_some() => random::replay(arguments, arguments.seed),
+        None => {
+            words.push(format!("--seed {}", arguments.seed));
+            words.extend(arguments.servers.map(|servers| format!("--servers {servers}")));
+            words.join(" ")
+        }
+    };
+    let run = RunReport {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command,
+        environment: "embedded cluster, emulated machines, virtual time".to_owned(),
+        seed: arguments.seed,
+        mode: Mode::VirtualTime,
+        time_scale: 1.0,
+        started_at: runner::EPOCH,
+        wall_time: Some(wall),
+        scenarios: all.into_iter().map(|done| done.report).collect(),
+    };
+    let files = report::write(directory, &run).into_diagnostic()?;
+    println!("report        {}", files.page.display());
+    Ok(())
 }

@@ -1,0 +1,63 @@
+//! Scripted scenarios, each from one seed.
+
+use crate::children;
+use crate::command_line::{CommandLine, Jobs};
+use crate::job::{Done, Job, JobPiece};
+use crate::out::{Lines, row};
+use miette::miette;
+use scenarios::script::Script;
+use scenarios::script::parameters::Parameters;
+use std::path::PathBuf;
+
+/// The scripts that are named, or all of them.
+pub(crate) fn chosen(arguments: &CommandLine) -> miette::Result<Vec<(Script, PathBuf, Parameters)>> {
+    let scripts = Script::read_all(&arguments.scripts)?;
+    let names: Vec<&str> = scripts.iter().map(|script| script.name.as_str()).collect();
+    for wanted in &arguments.scenarios {
+        if !names.contains(&wanted.as_str()) {
+            return Err(miette!(
+                help = format!("there are {}", names.join(", ")),
+                "there is no scenario `{wanted}` in {}",
+                arguments.scripts.display()
+            ));
+        }
+    }
+    let wanted = |script: &Script| arguments.scenarios.is_empty() || arguments.scenarios.contains(&script.name);
+    Ok(scripts
+        .into_iter()
+        .filter(wanted)
+        .map(|script| {
+            let mut parameters = Parameters::new();
+            if let Some(servers) = arguments.servers
+                && script.parameters.contains_key("servers")
+            {
+                parameters.insert("servers".to_owned(), servers.to_string());
+            }
+            let path = arguments.scripts.join(format!("{}.yaml", script.name));
+            (script, path, parameters)
+        })
+        .collect())
+}
+
+/// Jobs of all chosen scenarios for all seeds.
+pub(crate) fn jobs(arguments: &CommandLine) -> miette::Result<Jobs> {
+    let chosen = chosen(arguments)?;
+    let mut jobs = Vec::new();
+    for seed in arguments.seeds() {
+        for (_, script, parameters) in &chosen {
+            let piece = JobPiece::Scenario {
+                script: script.clone(),
+                parameters: parameters.clone(),
+                cut: None,
+            };
+            jobs.push(arguments.job(piece, seed));
+        }
+    }
+    Ok(jobs)
+}
+
+/// Runs them; what became of each is told on the way.
+pub(crate) fn run(arguments: &CommandLine, jobs: &[Job]) -> miette::Result<Vec<Done>> {
+    let lines = Lines::new();
+    children::run(jobs, arguments.at_once(), |_, done| lines.tell(&row(&done.report.name, done), done))
+}
