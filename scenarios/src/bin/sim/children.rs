@@ -14,7 +14,11 @@ use std::time::Instant;
 pub(crate) const COMMAND: &str = "job";
 
 /// Runs all jobs, `at_once` at a time, and tells what became of each, in the order of `jobs`.
-pub(crate) fn run(jobs: &[Job], at_once: usize, mut tell: impl FnMut(usize, &Done) + Send) -> miette::Result<Vec<Done>> {
+pub(crate) fn run(
+    jobs: &[Job],
+    at_once: usize,
+    mut tell: impl FnMut(usize, &Done) + Send,
+) -> miette::Result<Vec<Done>> {
     let program = std::env::current_exe()
         .into_diagnostic()
         .wrap_err("this program does not know where it is")?;
@@ -63,12 +67,19 @@ fn child(program: &std::path::Path, job: &Job) -> Done {
         }
         let output = child.wait_with_output()?;
         if !output.status.success() {
-            return Err(std::io::Error::other(format!("its process ended with {}", output.status)));
+            return Err(std::io::Error::other(format!(
+                "its process ended with {}",
+                output.status
+            )));
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     };
     let mut done = attempt().unwrap_or_else(|error| {
-        Done::broken(&name, job.seed, format!("the simulation did not come to its end: {error}"))
+        Done::broken(
+            &name,
+            job.seed,
+            format!("the simulation did not come to its end: {error}"),
+        )
     });
     done.report.wall_time = Some(Millis::from(start.elapsed()));
     done

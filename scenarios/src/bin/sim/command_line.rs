@@ -168,7 +168,11 @@ impl FromStr for Shard {
         let wrong = || format!("`{text}` is no shard; write 0/4 for the first of four");
         let (index, of) = text.split_once('/').ok_or_else(wrong)?;
         let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
-        if index < of { Ok(Self { index, of }) } else { Err(wrong()) }
+        if index < of {
+            Ok(Self { index, of })
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -215,7 +219,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for arguments in [["--seeds", "5..5"], ["--seeds", "5"], ["--crash-at", "0:before"], ["--crash-at", "3"]] {
+        for arguments in [
+            ["--seeds", "5..5"],
+            ["--seeds", "5"],
+            ["--crash-at", "0:before"],
+            ["--crash-at", "3"],
+        ] {
             let arguments = ["sim"].into_iter().chain(arguments);
             assert!(CommandLine::try_parse_from(arguments).is_err());
         }

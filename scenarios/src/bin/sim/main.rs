@@ -120,7 +120,9 @@ fn jobs(arguments: &CommandLine, is_random: bool) -> miette::Result<Vec<Job>> {
 fn child() -> miette::Result<()> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).into_diagnostic()?;
-    let job: Job = serde_json::from_str(&text).into_diagnostic().wrap_err("this is no job")?;
+    let job: Job = serde_json::from_str(&text)
+        .into_diagnostic()
+        .wrap_err("this is no job")?;
     let done = job::simulate(job)?;
     println!("{}", serde_json::to_string(&done).into_diagnostic()?);
     Ok(())

@@ -6,10 +6,10 @@ use crate::job::{Done, Job, JobPiece};
 use crate::out::{Lines, row};
 use miette::IntoDiagnostic as _;
 use scenarios::campaign::coverage::Coverage;
+use scenarios::campaign::generate;
 use scenarios::campaign::plan::Plan;
 use scenarios::campaign::profile::Profile;
 use scenarios::campaign::shrink::shrink;
-use scenarios::campaign::generate;
 use scenarios::report::Outcome;
 use std::time::Duration;
 
@@ -96,7 +96,12 @@ fn smaller(arguments: &CommandLine, job: &Job, done: &Done) -> miette::Result<()
         Outcome::Failed(failure) if !done.report.violations.is_empty() => Duration::from_millis(failure.at.0),
         _ => plan.lasts.0,
     };
-    println!("\nshrinking seed {}: {} machines, {} entries", plan.seed, plan.machines.len(), plan.entries.len());
+    println!(
+        "\nshrinking seed {}: {} machines, {} entries",
+        plan.seed,
+        plan.machines.len(),
+        plan.entries.len()
+    );
     let mut tried = 0;
     let mut trial = |candidates: &[Plan]| {
         let jobs: Vec<Job> = candidates
@@ -105,7 +110,9 @@ fn smaller(arguments: &CommandLine, job: &Job, done: &Done) -> miette::Result<()
             .collect();
         tried += jobs.len();
         let done = children::run(&jobs, arguments.at_once(), |_, _| {}).ok()?;
-        let failing = done.iter().position(|done| done.kind_of_failure().as_ref() == Some(&wanted));
+        let failing = done
+            .iter()
+            .position(|done| done.kind_of_failure().as_ref() == Some(&wanted));
         if let Some(index) = failing {
             eprintln!(
                 "  {} machines, {} entries still fail ({tried} tried)",

@@ -9,7 +9,10 @@ pub(crate) fn check(names: &[String]) -> miette::Result<()> {
     for name in names {
         name.parse::<operator::sabotage::Bug>().map_err(|_| {
             let known: Vec<String> = operator::sabotage::Bug::ALL.iter().map(ToString::to_string).collect();
-            miette!(help = format!("there are {}", known.join(", ")), "there is no bug `{name}`")
+            miette!(
+                help = format!("there are {}", known.join(", ")),
+                "there is no bug `{name}`"
+            )
         })?;
     }
     Ok(())

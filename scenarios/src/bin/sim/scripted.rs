@@ -59,5 +59,7 @@ pub(crate) fn jobs(arguments: &CommandLine) -> miette::Result<Jobs> {
 /// Runs them; what became of each is told on the way.
 pub(crate) fn run(arguments: &CommandLine, jobs: &[Job]) -> miette::Result<Vec<Done>> {
     let lines = Lines::new();
-    children::run(jobs, arguments.at_once(), |_, done| lines.tell(&row(&done.report.name, done), done))
+    children::run(jobs, arguments.at_once(), |_, done| {
+        lines.tell(&row(&done.report.name, done), done)
+    })
 }

@@ -75,7 +75,10 @@ impl PartResult {
 
 /// Joins parts. False if anything failed, or too little was reached.
 pub(crate) fn merge(files: &[PathBuf], profiles: &Path) -> miette::Result<bool> {
-    let parts: Vec<PartResult> = files.iter().map(|file| PartResult::read(file)).collect::<Result<_, _>>()?;
+    let parts: Vec<PartResult> = files
+        .iter()
+        .map(|file| PartResult::read(file))
+        .collect::<Result<_, _>>()?;
     let Some(first) = parts.first() else { return Ok(true) };
     if let Some(index) = parts
         .iter()
@@ -96,12 +99,19 @@ pub(crate) fn merge(files: &[PathBuf], profiles: &Path) -> miette::Result<bool> 
     parts.iter().for_each(|part| coverage.add(&part.coverage));
     let mut seeds: Vec<&SeedResult> = parts.iter().flat_map(|part| &part.seeds).collect();
     seeds.sort_by_key(|seed| seed.seed);
-    if let Some(twice) = seeds.windows(2).find(|pair| pair[0].seed == pair[1].seed && pair[0].name == pair[1].name) {
+    if let Some(twice) = seeds
+        .windows(2)
+        .find(|pair| pair[0].seed == pair[1].seed && pair[0].name == pair[1].name)
+    {
         return Err(miette!("seed {} is in two of the files", twice[0].seed));
     }
     let failed: Vec<&&SeedResult> = seeds.iter().filter(|seed| !seed.passed).collect();
     for seed in &failed {
-        println!("FAILED   seed {}: {}", seed.seed, seed.failure.as_deref().unwrap_or("unknown"));
+        println!(
+            "FAILED   seed {}: {}",
+            seed.seed,
+            seed.failure.as_deref().unwrap_or("unknown")
+        );
     }
     println!("seeds         {}\nfailed        {}", seeds.len(), failed.len());
     let covered = match &first.profile {

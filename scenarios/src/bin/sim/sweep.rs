@@ -25,14 +25,19 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<Vec<Done>> {
                 lines.tell(&row(&script.name, done), done);
             }
         })?;
-        let Some(whole) = whole.into_iter().next() else { continue };
+        let Some(whole) = whole.into_iter().next() else {
+            continue;
+        };
         if !whole.is_good() {
             all.push(whole);
             bad += 1;
             continue;
         }
         let cuts = cuts(&whole, arguments.every);
-        let jobs: Vec<Job> = cuts.iter().map(|cut| arguments.job(piece(Some(*cut)), arguments.seed)).collect();
+        let jobs: Vec<Job> = cuts
+            .iter()
+            .map(|cut| arguments.job(piece(Some(*cut)), arguments.seed))
+            .collect();
         let mut failed = 0;
         let swept = children::run(&jobs, arguments.at_once(), |index, done| {
             let cut = cuts[index];
@@ -45,9 +50,17 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<Vec<Done>> {
             lines.tell(&row(&name, done), done);
             println!("         the effect: {}", effect(&whole, cut));
             if !differences.is_empty() {
-                println!("         it ended otherwise than without a crash:\n{}", indented(&differences.join("\n")));
+                println!(
+                    "         it ended otherwise than without a crash:\n{}",
+                    indented(&differences.join("\n"))
+                );
             }
-            println!("         cargo xtask sim {} --seed {} --crash-at {}\n", script.name, arguments.seed, at(cut));
+            println!(
+                "         cargo xtask sim {} --seed {} --crash-at {}\n",
+                script.name,
+                arguments.seed,
+                at(cut)
+            );
         })?;
         println!(
             "{}  {:36} {:>4} effects, {:>4} cut points, {failed} bad   {}",
@@ -63,7 +76,11 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<Vec<Done>> {
         all.extend(swept);
     }
     println!("\ncut points    {points}\nbad           {bad}");
-    Ok(if bad == 0 { all.into_iter().filter(Done::is_good).collect() } else { all })
+    Ok(if bad == 0 {
+        all.into_iter().filter(Done::is_good).collect()
+    } else {
+        all
+    })
 }
 
 fn cuts(whole: &Done, every: u64) -> Vec<Cut> {
@@ -93,7 +110,10 @@ fn kinds(whole: &Done) -> String {
     for effect in &whole.effects {
         *kinds.entry(kind(effect)).or_default() += 1;
     }
-    let kinds: Vec<String> = kinds.into_iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
     kinds.join(", ")
 }
 
@@ -130,10 +150,19 @@ mod tests {
     #[test]
     fn kinds_of_effects() {
         for (effect, expected) in [
-            ("PATCH api /apis/metal.ironcore.dev/v1alpha1/servers/a/status", "servers/status"),
-            ("PATCH api /apis/metal.ironcore.dev/v1alpha1/namespaces/default/serverclaims/a", "serverclaims"),
+            (
+                "PATCH api /apis/metal.ironcore.dev/v1alpha1/servers/a/status",
+                "servers/status",
+            ),
+            (
+                "PATCH api /apis/metal.ironcore.dev/v1alpha1/namespaces/default/serverclaims/a",
+                "serverclaims",
+            ),
             ("POST api /api/v1/namespaces/default/secrets", "secrets"),
-            ("POST bmc/node /redfish/v1/Systems/1/Actions/ComputerSystem.Reset", "ComputerSystem.Reset"),
+            (
+                "POST bmc/node /redfish/v1/Systems/1/Actions/ComputerSystem.Reset",
+                "ComputerSystem.Reset",
+            ),
             ("POST bmc/node /redfish/v1/SessionService/Sessions", "Sessions"),
             ("PATCH bmc/node /redfish/v1/Systems/437XR1138R2", "Systems"),
         ] {

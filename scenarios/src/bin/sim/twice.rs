@@ -17,7 +17,11 @@ pub(crate) fn compare(arguments: &CommandLine, jobs: &[Job], first: &[Done]) -> 
         println!("repeated      {} simulations, every trace is the same", jobs.len());
         return Ok(true);
     };
-    println!("repeated      {} simulations, {} traces DIFFER", jobs.len(), differing.len());
+    println!(
+        "repeated      {} simulations, {} traces DIFFER",
+        jobs.len(),
+        differing.len()
+    );
     let directory = tempfile::tempdir().into_diagnostic()?;
     let traces = ["one", "two"].map(|name| directory.path().join(name));
     for trace in &traces {
@@ -29,7 +33,10 @@ pub(crate) fn compare(arguments: &CommandLine, jobs: &[Job], first: &[Done]) -> 
     }
     match first_difference(&traces[0], &traces[1]).into_diagnostic()? {
         Some((line, one, two)) => println!("first event that differs, in line {line}:\n  {one}\n  {two}"),
-        None => println!("two more runs of seed {} were equal: it does not always differ", jobs[*index].seed),
+        None => println!(
+            "two more runs of seed {} were equal: it does not always differ",
+            jobs[*index].seed
+        ),
     }
     Ok(false)
 }
