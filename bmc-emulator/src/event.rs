@@ -31,6 +31,8 @@ pub enum MachineEventKind {
     ResetRequested {
         reset_type: String,
     },
+    /// Somebody has pressed the power button of the machine.
+    PowerButtonPressed,
     /// POST is over and the firmware works through these devices.
     BootStarted {
         devices: Vec<String>,

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::MachineEventKind;
 use crate::machine::drive::{DriveContent, DriveError, DriveName};
-use crate::machine::power::ResetType;
 use crate::machine::{Machine, Moment};
 use crate::secret::Secret;
 
@@ -59,10 +58,7 @@ pub enum ActionError {
 impl Machine {
     pub(crate) fn apply(&mut self, action: AdminAction, moment: Moment) -> Result<(), ActionError> {
         match action {
-            AdminAction::PowerOn => {
-                // The button of a machine in transition does nothing, as on real ones.
-                let _ = self.reset(ResetType::On, moment);
-            }
+            AdminAction::PowerOn => self.press_power_button(moment),
             AdminAction::PowerOff => self.lose_power(moment),
             AdminAction::BmcReset => self.reset_bmc(moment),
             AdminAction::PullDrive { drive } => self.known_drive(drive)?.absent = true,

@@ -229,24 +229,40 @@ impl Machine {
         Ok(())
     }
 
+    /// Somebody presses the power button of a machine that is off.
+    pub(crate) fn press_power_button(&mut self, moment: Moment) {
+        // The button of a machine in transition does nothing, as on real ones.
+        let _ = self.step_as(
+            Input::Reset(ResetType::On),
+            Some(MachineEventKind::PowerButtonPressed),
+            moment,
+        );
+    }
+
     pub(crate) fn guest_input(&mut self, input: Input, moment: Moment) {
         // Inputs of a guest are never refused.
         let _ = self.step(input, moment);
     }
 
     fn step(&mut self, input: Input, moment: Moment) -> Result<(), Refusal> {
+        let told = match input {
+            Input::Reset(reset) => Some(MachineEventKind::ResetRequested {
+                reset_type: reset.as_str().to_owned(),
+            }),
+            _ => None,
+        };
+        self.step_as(input, told, moment)
+    }
+
+    /// `told` is what observers hear of an input that was taken.
+    fn step_as(&mut self, input: Input, told: Option<MachineEventKind>, moment: Moment) -> Result<(), Refusal> {
         let around = Surroundings {
             timing: &self.timing,
             guest_listens: matches!(self.execution, Execution::Guest { .. }),
         };
         let (power, effects) = self.power.step(input, moment.now, around)?;
-        if let Input::Reset(reset) = input {
-            self.event(
-                moment.wall,
-                MachineEventKind::ResetRequested {
-                    reset_type: reset.as_str().to_owned(),
-                },
-            );
+        if let Some(told) = told {
+            self.event(moment.wall, told);
         }
         self.power = power;
         for effect in effects {

@@ -29,7 +29,14 @@ pub(super) const NIC: &str = "eno1";
 
 /// What a campaign runs in: these machines, and an operator that elects a leader.
 pub(super) fn scenario(name: &str, description: &str, numbers: &[u32]) -> Scenario {
-    let options = [("leader-elect", "true"), ("server-max-concurrent-reconciles", "16")];
+    let options = [
+        ("leader-elect", "true"),
+        // Twice as long as by default, because every renewal is simulated.
+        ("leader-elect-lease-duration", "30s"),
+        ("leader-elect-renew-deadline", "20s"),
+        ("leader-elect-retry-period", "5s"),
+        ("server-max-concurrent-reconciles", "16"),
+    ];
     Scenario {
         name: name.to_owned(),
         description: description.to_owned(),

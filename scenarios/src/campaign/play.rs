@@ -13,7 +13,7 @@ use crate::engine::failure::StepFailure;
 use crate::engine::observer::Observer;
 use crate::report::{MarkerKind, ScenarioReport};
 use crate::testbed::{Testbed, WorldEvent};
-use bmc_emulator::{AdminAction, Execution, MachineTruth, PowerState};
+use bmc_emulator::{AdminAction, DriveContent, DriveTruth, Execution, MachineTruth, PowerState};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// Everything is where it has to be this long after the last repair. An erasure of two drives in band, a timeout of it and another try
 /// fit in.
 const PATIENCE: Duration = Duration::from_secs(8 * 3600);
+/// What is settled may still be told: conditions follow with the next resync.
+const AFTERTHOUGHTS: Duration = Duration::from_secs(600);
 /// Nothing is written for so long.
 const SILENCE: Duration = Duration::from_secs(3600);
 /// Between two looks at everything.
@@ -224,18 +226,31 @@ impl Director {
                 // It may be gone by now.
                 let _ = user::retry(&self.arena, &truth.name).await;
             }
-            let hangs = truth.power_state == PowerState::On
-                && matches!(truth.execution, Execution::Halted { .. } | Execution::Post);
+            let hangs = matches!(truth.execution, Execution::Halted { .. } | Execution::Post)
+                && truth.power_state == PowerState::On;
             if hangs && crate::engine::world::state(&server) == Some("Reserved") {
-                self.arena
-                    .hands(&truth.name, AdminAction::PowerOff)
-                    .map_err(|error| error.to_string())?;
+                self.help_tenant(truth, &server).await?;
             }
         }
         Ok(())
     }
 
+    /// A tenant whose machine hangs pulls the cord; one whose machine has nothing to boot from (its installation was cut off) gives up.
+    async fn help_tenant(&self, truth: &MachineTruth, server: &serde_json::Value) -> Result<(), String> {
+        let is_installed = |drive: &DriveTruth| drive.records.contains_key(DriveContent::BOOT_IMAGE);
+        if !truth.drives.iter().any(is_installed) {
+            let claim = crate::engine::world::text(server, "/spec/serverClaimRef/name").unwrap_or_default();
+            // It may be gone by now.
+            let _ = self.arena.user.delete(&user::of_claim(claim)).await;
+            return Ok(());
+        }
+        self.arena
+            .hands(&truth.name, AdminAction::PowerOff)
+            .map_err(|error| error.to_string())
+    }
+
     async fn silence(&self) -> Result<(), StepFailure> {
+        sleep(AFTERTHOUGHTS).await;
         self.ledger.open();
         sleep(SILENCE).await;
         let Pages { writes, .. } = self.ledger.read();

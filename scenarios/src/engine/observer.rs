@@ -166,6 +166,7 @@ impl Observer {
         } = &mut *state;
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let scene = Scene {
+            now,
             world,
             secrets,
             truth: None,
@@ -238,7 +239,12 @@ impl Observer {
             transitions,
             ..
         } = &mut *state;
-        let scene = Scene { world, secrets, truth };
+        let scene = Scene {
+            now,
+            world,
+            secrets,
+            truth,
+        };
         let mut breaches: Vec<_> = invariants
             .iter_mut()
             .flat_map(|invariant| named(invariant.name(), invariant.commit(commit, &scene)))
@@ -265,6 +271,7 @@ impl Observer {
     }
 
     fn machine(&self, state: &mut State, event: &MachineEvent) -> bool {
+        let now = event.at;
         let State {
             world,
             secrets,
@@ -273,6 +280,7 @@ impl Observer {
             ..
         } = &mut *state;
         let scene = Scene {
+            now,
             world,
             secrets,
             truth: None,
@@ -301,6 +309,7 @@ impl Observer {
             ..
         } = &mut *state;
         let scene = Scene {
+            now,
             world,
             secrets,
             truth: None,

@@ -27,7 +27,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use identity::GuestKind;
+pub use identity::GuestKind;
 use ignition::{AgentService, FirstBoot};
 use tenant::TenantLabel;
 

@@ -131,6 +131,7 @@ mod tests {
             "password of BMCSecret node-1 stands in /status/conditions/0/message of Server s1"
         );
         let scene = Scene {
+            now: jiff::Timestamp::UNIX_EPOCH,
             world: &stage.world,
             secrets: &stage.secrets,
             truth: None,

@@ -83,6 +83,7 @@ mod tests {
         );
         stage.put(invariant, "Server", object);
         let scene = Scene {
+            now: jiff::Timestamp::UNIX_EPOCH,
             world: &stage.world,
             secrets: &stage.secrets,
             truth: None,

@@ -9,6 +9,8 @@
 //! | [`epoch_grows`] | S5: the tenancy epoch never decreases, and grows with every new holder |
 //! | [`power_off_between_tenancies`] | S3: the machine was Off after the tenancy, before anybody else got it |
 //! | [`fenced_operations`] | S5, S8: a reset reaches a machine only for a recorded intent of the current epoch, once per attempt |
+//! | [`right_image`] | S9: what runs on a machine is what its holder asked for, delivered once; agents run for nobody |
+//! | [`quiet_loops`] | L10: no object is written again and again |
 //! | [`confidentiality`] | S15: no secret value in a log line, an Event, a status or any object that is not a Secret |
 //! | [`sessions_closed`] | every BMC session is closed at the end |
 
@@ -19,17 +21,22 @@ pub mod fenced_operations;
 pub mod no_residue;
 pub mod power_off_between_tenancies;
 pub mod proven_cleanup;
+pub mod quiet_loops;
+pub mod right_image;
 pub mod sessions_closed;
 
 use crate::engine::Secrets;
 use crate::engine::world::World;
 use crate::testbed::OperatorAction;
 use bmc_emulator::{MachineEvent, MachineTruth, PowerState};
+use jiff::Timestamp;
 use kube_emulator::Commit;
 use std::collections::BTreeMap;
 
 /// What an invariant may look at besides the event.
 pub struct Scene<'a> {
+    /// By the clock of the world.
+    pub now: Timestamp,
     /// The cluster, the event included.
     pub world: &'a World,
     /// All secret values known so far.
@@ -95,6 +102,8 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(epoch_grows::EpochGrows),
         Box::new(power_off_between_tenancies::PowerOffBetweenTenancies::default()),
         Box::new(fenced_operations::FencedOperations::default()),
+        Box::new(right_image::RightImage::default()),
+        Box::new(quiet_loops::QuietLoops::default()),
         Box::new(confidentiality::Confidentiality),
         Box::new(sessions_closed::SessionsClosed::default()),
     ]
@@ -144,6 +153,7 @@ pub(crate) mod testing {
             invariant.commit(
                 &commit,
                 &Scene {
+                    now: Timestamp::UNIX_EPOCH,
                     world: &self.world,
                     secrets: &self.secrets,
                     truth: None,

@@ -51,6 +51,7 @@ impl MachineLane {
                 return self.guests.end(at);
             }
             Kind::ResetRequested { reset_type } => (MarkerKind::Operation, format!("reset {reset_type}")),
+            Kind::PowerButtonPressed => (MarkerKind::Fault, "power button pressed".to_owned()),
             Kind::BmcReset => (MarkerKind::Operation, "BMC reset".to_owned()),
             Kind::BootStarted { devices, from_override } => {
                 let how = if *from_override {
@@ -144,6 +145,7 @@ pub(super) fn count(event: &MachineEventKind, statistics: &mut Statistics) {
         | Kind::DriveWritten { .. }
         | Kind::DriveEraseStarted { .. }
         | Kind::DriveEraseLied { .. }
+        | Kind::PowerButtonPressed
         | Kind::SessionClosed { .. }
         | Kind::BmcReady
         | Kind::TaskFinished { .. } => return,

@@ -1,0 +1,64 @@
+//! L10: an object that is written again and again by the operator, without anybody else having changed anything, is a loop.
+
+use super::{Breach, Invariant, Scene};
+use crate::engine::world::{ObjectKey, text};
+use kube_emulator::{Commit, CommitEvent};
+use std::collections::BTreeMap;
+
+/// So many writes by one field manager in one minute of the world's clock are a loop. A server that is wiped with many drives, or whose
+/// BMC comes and goes, has some tens.
+const LIMIT: u32 = 200;
+
+/// Writes per object in the current minute.
+#[derive(Default)]
+pub struct QuietLoops {
+    minute: i64,
+    writes: BTreeMap<String, u32>,
+}
+
+impl Invariant for QuietLoops {
+    fn name(&self) -> &'static str {
+        "no object is written again and again"
+    }
+
+    fn commit(&mut self, commit: &Commit, scene: &Scene<'_>) -> Vec<Breach> {
+        if commit.event != CommitEvent::Modified || text(&commit.object, "/metadata/name").is_none() {
+            return Vec::new();
+        }
+        let minute = scene.now.as_second().div_euclid(60);
+        if minute != self.minute {
+            self.minute = minute;
+            self.writes.clear();
+        }
+        let by = commit.field_manager.as_deref().unwrap_or_default();
+        let key = ObjectKey::of(commit).to_string();
+        let writes = self.writes.entry(format!("{key} by {by}")).or_default();
+        *writes += 1;
+        if *writes != LIMIT {
+            return Vec::new();
+        }
+        vec![Breach::new(
+            format!("{by} wrote {key} {LIMIT} times within a minute"),
+            [key],
+        )]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Stage, server};
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_loop_is_a_breach_once() {
+        let (mut stage, mut invariant) = (Stage::default(), QuietLoops::default());
+        let breaches: usize = (0..2 * LIMIT)
+            .map(|count| {
+                let object = server("s1", "uuid-1", json!({}), json!({ "count": count }));
+                stage.put(&mut invariant, "Server", object).len()
+            })
+            .sum();
+        assert_eq!(breaches, 1);
+    }
+}

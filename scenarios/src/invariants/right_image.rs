@@ -1,0 +1,204 @@
+//! S9, judged by the truth: the tenant that starts on a machine is the one whose claim holds it, and it is delivered once; agents of the
+//! operator start on no machine that a living claim holds.
+
+use super::{Breach, Invariant, Scene};
+use crate::engine::world::{ObjectKey, World, holder, text};
+use crate::guest::GuestKind;
+use bmc_emulator::{MachineEvent, MachineEventKind};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known about tenants.
+#[derive(Default)]
+pub struct RightImage {
+    /// Whose label it is: the first claim it was delivered for. Claims with the same image and user data have the same label.
+    owners: BTreeMap<String, Workload>,
+    /// Holders a machine was delivered to, by machine.
+    delivered: BTreeSet<(String, String)>,
+    /// Machines somebody has switched on by hand: what is on their drives starts, whatever the operator wants.
+    by_hand: BTreeSet<String>,
+}
+
+/// What a claim asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Workload {
+    image: String,
+    secret: String,
+}
+
+impl Invariant for RightImage {
+    fn name(&self) -> &'static str {
+        "a machine runs what its holder asked for, or nothing"
+    }
+
+    fn machine(&mut self, event: &MachineEvent, scene: &Scene<'_>) -> Vec<Breach> {
+        match &event.kind {
+            MachineEventKind::PowerButtonPressed => {
+                self.by_hand.insert(event.machine.clone());
+                Vec::new()
+            }
+            MachineEventKind::ResetRequested { .. } => {
+                self.by_hand.remove(&event.machine);
+                Vec::new()
+            }
+            MachineEventKind::GuestIdentified { kind, label, .. } => {
+                let (Some(kind), Some((key, server))) =
+                    (GuestKind::parse(kind), scene.world.server_for(&event.machine))
+                else {
+                    return Vec::new();
+                };
+                let wrong = if kind.is_tenant() {
+                    self.tenant(kind, label, &event.machine, server, scene.world)
+                } else {
+                    agent(kind, server, scene.world)
+                };
+                wrong
+                    .into_iter()
+                    .map(|message| Breach::new(message, [key.to_string(), format!("machine {}", event.machine)]))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl RightImage {
+    fn tenant(&mut self, kind: GuestKind, label: &str, machine: &str, server: &Value, world: &World) -> Option<String> {
+        let starts = format!("{kind} {label} starts on {machine}", kind = kind.as_str());
+        if self.by_hand.contains(machine) {
+            return None;
+        }
+        let Some(uid) = holder(server) else {
+            return Some(format!("{starts}, which nobody holds"));
+        };
+        // A claim that is gone keeps its machine until that is off; what it asked for is not known any more.
+        let workload = workload_of(server, world)?;
+        let owner = self.owners.entry(label.to_owned()).or_insert_with(|| workload.clone());
+        if *owner != workload {
+            return Some(format!(
+                "{starts}, which is held for {workload:?}, and belongs to {owner:?}"
+            ));
+        }
+        let again = kind == GuestKind::DeliveredTenant && !self.delivered.insert((machine.to_owned(), uid.to_owned()));
+        again.then(|| format!("{starts} a second time for the same claim: a provisioned machine was imaged again"))
+    }
+}
+
+fn agent(kind: GuestKind, server: &Value, world: &World) -> Option<String> {
+    let claim = claim_of(server, world)?;
+    let lives = text(claim, "/metadata/deletionTimestamp").is_none();
+    lives.then(|| format!("the {} starts on a machine that a claim holds", kind.as_str()))
+}
+
+fn claim_of<'a>(server: &Value, world: &'a World) -> Option<&'a Value> {
+    let key = ObjectKey {
+        kind: "ServerClaim".to_owned(),
+        namespace: text(server, "/spec/serverClaimRef/namespace").map(str::to_owned),
+        name: text(server, "/spec/serverClaimRef/name")?.to_owned(),
+    };
+    let claim = world.get(&key)?;
+    (text(claim, "/metadata/uid") == holder(server)).then_some(claim)
+}
+
+fn workload_of(server: &Value, world: &World) -> Option<Workload> {
+    let claim = claim_of(server, world)?;
+    Some(Workload {
+        image: text(claim, "/spec/image").unwrap_or_default().to_owned(),
+        secret: text(claim, "/spec/ignitionSecretRef/name")
+            .unwrap_or_default()
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Stage, held_by, server};
+    use super::*;
+    use serde_json::json;
+
+    struct Theatre {
+        stage: Stage,
+        invariant: RightImage,
+    }
+
+    impl Theatre {
+        fn new() -> Self {
+            Self {
+                stage: Stage::default(),
+                invariant: RightImage::default(),
+            }
+        }
+
+        fn claim(&mut self, uid: &str, secret: &str) {
+            let claim = json!({
+                "metadata": {"name": "tenant", "namespace": "default", "uid": uid},
+                "spec": {"image": "os", "ignitionSecretRef": {"name": secret}},
+            });
+            self.stage.put(&mut self.invariant, "ServerClaim", claim);
+        }
+
+        fn held(&mut self, uid: Option<&str>) {
+            let spec = uid.map_or(json!({}), |uid| json!({"serverClaimRef": held_by(uid)}));
+            let object = server("s1", "uuid-1", spec, json!({}));
+            self.stage.put(&mut self.invariant, "Server", object);
+        }
+
+        fn event(&mut self, kind: MachineEventKind) -> usize {
+            let event = MachineEvent {
+                machine: "node-1".into(),
+                at: jiff::Timestamp::UNIX_EPOCH,
+                kind,
+            };
+            let scene = Scene {
+                now: jiff::Timestamp::UNIX_EPOCH,
+                world: &self.stage.world,
+                secrets: &self.stage.secrets,
+                truth: None,
+            };
+            self.invariant.machine(&event, &scene).len()
+        }
+
+        fn starts(&mut self, kind: GuestKind, label: &str) -> usize {
+            self.event(MachineEventKind::GuestIdentified {
+                source: "x".into(),
+                kind: kind.as_str().into(),
+                label: label.into(),
+            })
+        }
+    }
+
+    #[test]
+    fn each_runs_its_own_and_is_delivered_once() {
+        let mut theatre = Theatre::new();
+        theatre.claim("a", "one");
+        theatre.held(Some("a"));
+        assert_eq!(theatre.starts(GuestKind::DeliveredTenant, "os#1"), 0);
+        assert_eq!(theatre.starts(GuestKind::InstalledTenant, "os#1"), 0);
+        assert_eq!(theatre.starts(GuestKind::DeliveredTenant, "os#1"), 1);
+        theatre.claim("b", "two");
+        theatre.held(Some("b"));
+        assert_eq!(
+            theatre.starts(GuestKind::InstalledTenant, "os#1"),
+            1,
+            "of the tenant before"
+        );
+    }
+
+    #[test]
+    fn nobody_has_no_tenant_and_a_holder_no_agent() {
+        let mut theatre = Theatre::new();
+        theatre.claim("a", "one");
+        theatre.held(None);
+        assert_eq!(theatre.starts(GuestKind::ProbeAgent, "u"), 0);
+        assert_eq!(theatre.starts(GuestKind::InstalledTenant, "os#1"), 1);
+        theatre.event(MachineEventKind::PowerButtonPressed);
+        assert_eq!(
+            theatre.starts(GuestKind::InstalledTenant, "os#1"),
+            0,
+            "somebody pressed the button"
+        );
+        theatre.held(Some("a"));
+        assert_eq!(theatre.starts(GuestKind::ProbeAgent, "u"), 1);
+        assert_eq!(theatre.starts(GuestKind::WipeAgent, "u"), 1);
+    }
+}
