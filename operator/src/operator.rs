@@ -9,6 +9,7 @@ use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api_deadline::with_deadline;
 use crate::bmc::{BmcPool, PoolSettings};
 use crate::context::{Caches, Context};
 use crate::controllers::server::Settings;
@@ -63,6 +64,10 @@ impl Operator {
     /// Options that contradict each other, files that cannot be used.
     pub fn new(options: Options, edges: Edges) -> Result<Self, ConfigError> {
         options.validate()?;
+        let edges = Edges {
+            kube: with_deadline(edges.kube),
+            ..edges
+        };
         let metrics = Metrics::new();
         let registry = Registry::new(
             edges.kube.clone(),

@@ -80,6 +80,8 @@ bugs! {
     BmcLeavesFirst = "bmc-leaves-first",
     /// (39) A deleted Server goes at once, held or running. S13, S3.
     ServerFinalizerUnconditional = "server-finalizer-unconditional",
+    /// (39) A deleted Server takes the knowledge of what is on its drives with it. S4.
+    ResidueForgottenOnDelete = "residue-forgotten-on-delete",
     /// (41) A deletion that asks for another pass counts as done: the machine may still be running. S13.
     FinalizerLostOnRequeue = "finalizer-lost-on-requeue",
     /// (42) The whole list of finalizers is written without precondition: one that somebody else has added since is lost. S13.

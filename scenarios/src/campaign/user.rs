@@ -97,7 +97,13 @@ impl UserAction {
     pub(super) async fn perform(&self, arena: &Arena) -> Result<(), TestbedError> {
         let outcome = self.attempt(arena).await;
         if let Err(why) = &outcome {
-            tracing::info!(action = ?self, why, "the user was refused");
+            // Not the whole action: it may hold a password.
+            tracing::info!(
+                machine = self.machine(),
+                claim = self.claim(),
+                why,
+                "the user was refused"
+            );
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! A Server that is being deleted. It disappears only when no claim holds it any more (S13): what the claim runs keeps running
-//! until the claim is gone. Then the machine is turned off, as far as its BMC can be reached in time, and the object goes. Nothing is
-//! wiped: `spec.residueEpoch` goes with the object, so hardware that leaves the house must be wiped by a release before.
+//! until the claim is gone. Then the machine is cleaned as after every release, because `spec.residueEpoch` goes with the object: the next
+//! Server for this machine would offer what the tenant left. Who wants to get rid of it unclean says `cleanupPolicy: Skip`. In the end
+//! the machine is turned off, as far as its BMC can be reached in time, and the object goes.
 
 use std::time::Duration;
 
+use crds::kinds::server::CleanupPolicy;
 use crds::{Server, keys};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -25,20 +27,36 @@ const PULL: Operation = Operation::Reset(ResetType::ForceOff);
 /// Condition on a Server whose deletion waits.
 const DELETION_BLOCKED: &str = "DeletionBlocked";
 
-pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<Duration, Error> {
+/// What is to be done about a Server that is being deleted.
+pub(super) enum Course {
+    /// The pass is over; look again after this time at the latest.
+    Wait(Duration),
+    /// It may not go before its machine is clean: go on as if it was not being deleted.
+    CleanUp(Box<Server>),
+}
+
+pub(super) async fn reconcile(context: &Context, server: Server) -> Result<Course, Error> {
+    match go(context, server).await? {
+        Ok(pause) => Ok(Course::Wait(pause)),
+        Err(server) => Ok(Course::CleanUp(server)),
+    }
+}
+
+/// Gives the Server back if it must be cleaned first.
+async fn go(context: &Context, mut server: Server) -> Result<Result<Duration, Box<Server>>, Error> {
     let resync = context.settings.resync;
     let ours = server
         .finalizers()
         .iter()
         .any(|finalizer| finalizer == keys::finalizer::SERVER);
     if !ours {
-        return Ok(resync);
+        return Ok(Ok(resync));
     }
     // Incident 39.
     if sabotage::active(Bug::ServerFinalizerUnconditional) {
         boot::discard(context, &server).await?;
         remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
-        return Ok(resync);
+        return Ok(Ok(resync));
     }
     let holder = match &server.spec.server_claim_ref {
         None => Holder::None,
@@ -54,7 +72,16 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<D
             ),
         );
         perform::note(context, &mut server, &wish).await?;
-        return Ok(resync);
+        return Ok(Ok(resync));
+    }
+    if must_be_clean(context, &server) {
+        let wish = Wish::yes(
+            DELETION_BLOCKED,
+            "ResidueOnDrives",
+            "A tenant has left data; the Server goes when its machine is clean. Set spec.cleanupPolicy to Skip to let it go as it is",
+        );
+        perform::note(context, &mut server, &wish).await?;
+        return Ok(Err(Box::new(server)));
     }
     // The machine of a duplicate is somebody else's.
     if duplicate::elder(context, &server).is_none()
@@ -63,7 +90,7 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<D
         // Incident 41.
         && !sabotage::active(Bug::FinalizerLostOnRequeue)
     {
-        return Ok(pause);
+        return Ok(Ok(pause));
     }
     let discarded = boot::discard(context, &server).await;
     // Incident 37.
@@ -71,7 +98,17 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<D
         discarded?;
     }
     remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
-    Ok(resync)
+    Ok(Ok(resync))
+}
+
+/// The next Server for this machine would know nothing of what is on its drives, and offer them (S4).
+fn must_be_clean(context: &Context, server: &Server) -> bool {
+    // Incident 39 on a machine that nobody holds any more.
+    if sabotage::active(Bug::ResidueForgottenOnDelete) {
+        return false;
+    }
+    let policy = server.spec.cleanup_policy.unwrap_or(context.settings.cleanup_policy);
+    server.spec.residue_epoch.is_some() && policy != CleanupPolicy::Skip && duplicate::elder(context, server).is_none()
 }
 
 /// A BMC that is gone for good must not keep the object for ever (L5).

@@ -96,7 +96,10 @@ fn is_stale(error: &Error) -> bool {
 
 async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> {
     if server.metadata.deletion_timestamp.is_some() {
-        return deletion::reconcile(context, server).await;
+        match deletion::reconcile(context, server).await? {
+            deletion::Course::Wait(pause) => return Ok(pause),
+            deletion::Course::CleanUp(unclean) => server = *unclean,
+        }
     }
     if is_ignored(&server) {
         return Ok(context.settings.resync);
@@ -116,7 +119,10 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
         );
         perform::note(context, &mut server, &wish).await?;
     }
-    if let Some(with_finalizer) = ensure_finalizer(&context.api(), &server, keys::finalizer::SERVER).await? {
+    // It has its finalizer if it is being deleted, and nobody may add one then.
+    if server.metadata.deletion_timestamp.is_none()
+        && let Some(with_finalizer) = ensure_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?
+    {
         server = with_finalizer;
     }
     let mut look = observe::look(context, &mut server).await?;
