@@ -13,7 +13,7 @@
 //! | [`leader_election`] | one active operator, and for how long it may act |
 //! | [`metrics`], [`health`] | Prometheus; probes of the kubelet |
 //! | [`operator`] | the operator as a whole: [`Operator`] |
-//! | `api_deadline` | no request to the API server lasts for ever |
+//! | [`api_deadline`] | no request to the API server lasts for ever |
 //! | [`controllers`] | one folder or file per kind |
 //! | [`ownership`] | who holds a machine, and what may be done to it |
 //! | [`runtime`] | watches, caches and work queues that all controllers share |
@@ -21,7 +21,7 @@
 //! | [`sabotage`] | known bugs for tests to put back; never in a binary that ships |
 //! | [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
 
-mod api_deadline;
+pub mod api_deadline;
 pub mod bmc;
 pub mod bmc_http;
 pub mod conditions;

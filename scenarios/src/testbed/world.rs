@@ -10,6 +10,7 @@ use crate::boot_server::{self, BootServer};
 use crate::edges::Clock;
 use crate::guest::Guests;
 use crate::script::{Capability, Scenario};
+use ::operator::api_deadline::with_deadline;
 use ::operator::edges::Seed;
 use async_trait::async_trait;
 use bmc_emulator::{AdminAction, Bmc, Fault, Fleet, FleetSpec, MachineTruth};
@@ -323,7 +324,7 @@ async fn boot_server<W: Wire>(
         service_url: url.clone(),
         allowed_registries: vec![IMAGE_REGISTRY.to_owned()],
     };
-    let server = BootServer::new(wire.kube("boot-server")?, settings, clock.clone());
+    let server = BootServer::new(with_deadline(wire.kube("boot-server")?), settings, clock.clone());
     slot.add(1, server.router());
     let until = stop.clone();
     tasks.spawn(async move { server.run(until).await });
