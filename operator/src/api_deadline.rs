@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 struct NoAnswer;
 
 /// `client` with a deadline. Of a watch only its beginning has one: it ends by kube's own idle timeout.
-pub(crate) fn with_deadline(client: Client) -> Client {
+pub fn with_deadline(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {
         let client = client.clone();

@@ -226,6 +226,12 @@ impl Director {
                 // It may be gone by now.
                 let _ = user::retry(&self.arena, &truth.name).await;
             }
+            let is_retained = crate::engine::world::state(&server) == Some("Released");
+            if is_retained && crate::engine::world::text(&server, "/metadata/deletionTimestamp").is_some() {
+                // Who wants to get rid of a server that was kept says so by letting go of what it was kept for.
+                let let_go = serde_json::json!({ "spec": { "serverClaimRef": null } });
+                let _ = user::patch_server(&self.arena, &truth.name, &let_go).await;
+            }
             let hangs = matches!(truth.execution, Execution::Halted { .. } | Execution::Post)
                 && truth.power_state == PowerState::On;
             if hangs && crate::engine::world::state(&server) == Some("Reserved") {

@@ -16,7 +16,7 @@ pub(crate) struct CrdsArguments {
     check: bool,
 }
 
-/// Write the JSON Schemas of scenario scripts and fleet files, for editors
+/// Write the JSON Schemas of scenario scripts, fault profiles and fleet files, for editors
 #[derive(Debug, clap::Args)]
 pub(crate) struct SchemasArguments {
     /// Write nothing; fail when a file is not as it would be written.
@@ -45,6 +45,10 @@ pub(crate) fn schemas(repository: &Repository, arguments: &SchemasArguments) -> 
             (
                 repository.path("scenarios/scripts/schema.json"),
                 scenarios::script::json_schema(),
+            ),
+            (
+                repository.path("scenarios/profiles/schema.json"),
+                scenarios::campaign::profile::schema(),
             ),
             (repository.path("bmc-emulator/fleet.schema.json"), fleet_schema()),
         ],

@@ -11,21 +11,29 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 const EXAMPLES: &str = "\
 Arguments of the simulator:
-  SCENARIO…      names of scenarios; default: all
-  --seed N       everything that is random follows from it
-  --servers N    the parameter `servers` of scenarios that have it
-  --report DIR   write index.html, report.json and junit.xml there
-  --trace FILE   write the trace, line by line, to compare two runs
-  -- --help      all there are, told by the simulator itself
+  SCENARIO…              names of scenarios; default: all
+  --seed N               everything that is random follows from it
+  --seeds A..B           many of them
+  --profile PROFILE      instead of scenarios: random faults and people (none, calm, rough, hell, or a file)
+  --plan FILE            instead of scenarios: faults and people as a file says
+  --servers N            size of the fleet
+  --crash-sweep          the operator dies before and after each of its effects
+  --shrink               the smallest plan that still fails
+  --twice                run everything twice, and compare
+  --report DIR           write index.html, report.json and junit.xml there
+  --trace FILE           write the trace, line by line
+  -- --help              all there are, told by the simulator itself
 
 Examples:
   cargo xtask sim --seed 1
-  cargo xtask sim --seed 7 --servers 100 life-cycle
-  cargo xtask sim --seed 7 --trace target/trace.txt operator-crash-in-every-state";
+  cargo xtask sim --seeds 0..200 --profile rough --servers 20
+  cargo xtask sim --seed 17 --profile rough --servers 20 --shrink
+  cargo xtask sim --crash-sweep claim-boot-release-wipe
+  cargo xtask sim merge shard-0.json shard-1.json";
 
-/// Run the scenarios in one thread under virtual time, from one seed
+/// Run scenarios, or random worlds, in one thread under virtual time, from one seed
 ///
-/// Hours pass in seconds. The same seed gives the same trace on any machine; its hash is printed last.
+/// Hours pass in seconds. The same seed gives the same trace on any machine; its hash is printed last. docs/simulation.md tells more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -48,10 +56,13 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     }
     let mut simulator = Command::new(executable(arguments.dev)?);
     simulator.args(&arguments.arguments);
-    let names_scripts = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--scripts"));
-    if !arguments.arguments.iter().any(names_scripts) {
-        // The simulator looks for them where it is started, which may be a folder below.
-        simulator.arg("--scripts").arg(repository.path("scenarios/scripts"));
+    // The simulator looks for its files where it is started, which may be a folder below.
+    let is_merge = arguments.arguments.first().is_some_and(|first| first == "merge");
+    for (option, folder) in [("--scripts", "scenarios/scripts"), ("--profiles", "scenarios/profiles")] {
+        let is_given = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with(option));
+        if !arguments.arguments.iter().any(is_given) && !(is_merge && option == "--scripts") {
+            simulator.arg(option).arg(repository.path(folder));
+        }
     }
     let status = simulator
         .status()

@@ -33,6 +33,9 @@ pub(crate) fn run(
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
                     let done = child(&program, job);
+                    if enough(&done) {
+                        next.store(jobs.len(), Ordering::Relaxed);
+                    }
                     // One lock after the other: results first, then whoever listens.
                     lock(&results)[index] = Some(done);
                     progress.inc(1);

@@ -56,6 +56,9 @@ pub(crate) struct CommandLine {
     /// Where the plan of a failing run goes.
     #[arg(long, value_name = "FILE", default_value = "target/plan.yaml")]
     pub plan_out: PathBuf,
+    /// Begin nothing more after the first failure.
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Run everything twice, and compare.
     #[arg(long)]
     pub twice: bool,

@@ -48,8 +48,20 @@ pub(crate) fn totals(all: &[Done], wall: Millis) {
     println!();
     println!("virtual time  {}", length(virtual_time));
     println!("wall time     {}", length(wall));
+    println!("{}", speed(all, wall));
     println!("trace lines   {lines}");
     println!("trace hash    {}", hex::encode(&hash.finalize()[..8]));
+}
+
+/// How many hours of one server were simulated, in all and per second that people waited.
+fn speed(all: &[Done], wall: Millis) -> String {
+    let hours = |done: &Done| done.report.servers.len() as f64 * done.report.duration.0 as f64 / 3_600_000.0;
+    let hours: f64 = all.iter().map(hours).sum();
+    let seconds = (wall.0 as f64 / 1000.0).max(0.001);
+    format!(
+        "server hours  {hours:.1}, {:.1} per second of wall time",
+        hours / seconds
+    )
 }
 
 pub(crate) fn indented(text: &str) -> String {

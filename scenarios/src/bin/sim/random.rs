@@ -50,7 +50,8 @@ pub(crate) fn profile(arguments: &CommandLine) -> miette::Result<Option<Profile>
 /// Runs them; what became of each is told on the way.
 pub(crate) fn run(arguments: &CommandLine, jobs: &[Job]) -> miette::Result<Vec<Done>> {
     let lines = Lines::new();
-    let all = children::run(jobs, arguments.at_once(), |index, done| {
+    let enough = |done: &Done| arguments.fail_fast && !done.is_good();
+    let all = children::run_until(jobs, arguments.at_once(), enough, |index, done| {
         lines.tell(&row(&format!("seed {}", jobs[index].seed), done), done);
         if !done.is_good() && arguments.plan.is_none() {
             println!("         replay: {}\n", replay(arguments, jobs[index].seed));
