@@ -143,6 +143,8 @@ bugs! {
 
     /// (87) A drive whose SecureErase the BMC refuses counts as erased. S4.
     RefusedEraseIsErased = "refused-erase-is-erased",
+    /// (86) A drive that was there at discovery and is missing at cleanup is forgotten. S4.
+    MissingDriveForgotten = "missing-drive-forgotten",
     /// (88) A failed drive is forgiven where another one was erased. S4.
     FailingDriveTolerated = "failing-drive-tolerated",
     /// (89) A released server is available at once. S4.

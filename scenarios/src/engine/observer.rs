@@ -157,6 +157,10 @@ impl Observer {
     pub(crate) fn judge_end(&self, truths: &BTreeMap<String, MachineTruth>) {
         let now = (self.clock)();
         let mut state = self.lock();
+        if !state.violations.is_empty() {
+            // What was cut off by a violation has not ended as it should, and says nothing.
+            return;
+        }
         let State {
             world,
             secrets,

@@ -1,6 +1,7 @@
 //! Evidence of erasure: from the BMC's list of drives, its tasks, and the wipe agent's report. Pure.
 
 use crds::kinds::server_cleanup::{DriveEvidence, DriveState, EraseMethod};
+use crds::kinds::server_status::Storage;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -23,6 +24,37 @@ pub fn enumerate(drives: &[Drive]) -> Vec<DriveEvidence> {
             } else {
                 EraseMethod::Agent
             },
+            ..DriveEvidence::default()
+        })
+        .collect()
+}
+
+/// One failed entry per drive that was there at discovery and is not there now: what cannot be seen cannot be erased, and it may come
+/// back (S6; bugs.md #88).
+pub fn missing(drives: &[Drive], known: &[Storage]) -> Vec<DriveEvidence> {
+    // Incident 86.
+    if sabotage::active(Bug::MissingDriveForgotten) {
+        return Vec::new();
+    }
+    let is_there = |name: &str| {
+        drives
+            .iter()
+            .any(|drive| drive.name == name && drive.state.as_deref() != Some("Absent"))
+    };
+    known
+        .iter()
+        .flat_map(|storage| &storage.drives)
+        .filter(|drive| drive.state.as_deref() != Some("Absent"))
+        .filter_map(|drive| drive.name.as_deref())
+        .filter(|name| !is_there(name))
+        .map(|name| DriveEvidence {
+            id: name.to_owned(),
+            name: Some(name.to_owned()),
+            state: DriveState::Failed,
+            message: Some(
+                "was there at discovery and is missing; put it back and retry, or set spec.cleanupPolicy to Skip if it is gone for good"
+                    .to_owned(),
+            ),
             ..DriveEvidence::default()
         })
         .collect()
@@ -186,6 +218,38 @@ mod tests {
             state: Some("Enabled".into()),
             health: None,
         }
+    }
+
+    #[test]
+    fn a_drive_that_is_not_there_any_more_is_no_clean_drive() {
+        let known = |names: &[(&str, &str)]| {
+            let drives = names
+                .iter()
+                .map(|(name, state)| crds::kinds::server_status::StorageDrive {
+                    name: Some((*name).into()),
+                    state: Some((*state).into()),
+                    ..Default::default()
+                });
+            vec![Storage {
+                drives: drives.collect(),
+                ..Storage::default()
+            }]
+        };
+        let mut pulled = drive("sdb", None, false);
+        pulled.state = Some("Absent".into());
+        let drives = [drive("sda", None, false), pulled];
+        let names = |known: &[Storage]| -> Vec<String> {
+            missing(&drives, known)
+                .into_iter()
+                .map(|evidence| evidence.id)
+                .collect()
+        };
+        assert_eq!(names(&known(&[("sda", "Enabled")])), [""; 0]);
+        assert_eq!(
+            names(&known(&[("sda", "Enabled"), ("sdb", "Enabled"), ("sdc", "Enabled")])),
+            ["sdb", "sdc"]
+        );
+        assert_eq!(names(&known(&[("sdb", "Absent")])), [""; 0], "the bay was empty before");
     }
 
     fn report(state: CleanupState, drives: &[(&str, &str, &str, CleanupDriveState)]) -> CleanupReport {

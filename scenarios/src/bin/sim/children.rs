@@ -14,9 +14,15 @@ use std::time::Instant;
 pub(crate) const COMMAND: &str = "job";
 
 /// Runs all jobs, `at_once` at a time, and tells what became of each, in the order of `jobs`.
-pub(crate) fn run(
+pub(crate) fn run(jobs: &[Job], at_once: usize, tell: impl FnMut(usize, &Done) + Send) -> miette::Result<Vec<Done>> {
+    run_until(jobs, at_once, |_| false, tell)
+}
+
+/// As [`run`], until the first of them of which `enough` is true: what has not begun by then is not run.
+pub(crate) fn run_until(
     jobs: &[Job],
     at_once: usize,
+    enough: impl Fn(&Done) -> bool + Sync,
     mut tell: impl FnMut(usize, &Done) + Send,
 ) -> miette::Result<Vec<Done>> {
     let program = std::env::current_exe()

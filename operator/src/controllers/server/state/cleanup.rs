@@ -169,9 +169,11 @@ fn look_over(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
         return Step::Wait(observed.settings.resource.interval).into();
     };
     let resettable = bios.as_ref().is_some_and(|bios| bios.supports_reset);
+    let mut all = evidence::enumerate(drives);
+    all.extend(evidence::missing(drives, &observed.status().storages));
     record(CleanupStatus {
         state: CleanupState::InProgress,
-        drives: evidence::enumerate(drives),
+        drives: all,
         bios_reset: (!resettable).then_some(StepState::Unsupported),
         ..cleanup.clone()
     })
