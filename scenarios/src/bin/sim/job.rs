@@ -11,12 +11,15 @@ use scenarios::report::{Outcome, ScenarioReport};
 use scenarios::runner::{self, Logs, Piece, Settings};
 use scenarios::script::Script;
 use scenarios::script::parameters::Parameters;
+use scenarios::script::source::Place;
+use scenarios::script::steps::{Action, ScenarioDuration, Step};
 use scenarios::trace::Trace;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Deep futures need room, and a thread of its own begins with no state of any library.
 const STACK: usize = 64 << 20;
@@ -40,6 +43,8 @@ pub(crate) enum JobPiece {
     Scenario {
         script: PathBuf,
         parameters: Parameters,
+        /// How long everything is left alone after the last step, so that what ends is what stays.
+        rest: Duration,
         cut: Option<Cut>,
     },
     Plan(Plan),
@@ -103,7 +108,22 @@ pub(crate) fn simulate(job: Job) -> miette::Result<Done> {
     let copy = job.trace.as_ref().map(File::create).transpose().into_diagnostic();
     let copy = copy.wrap_err("the trace cannot be written")?;
     let scenario = match &job.piece {
-        JobPiece::Scenario { script, parameters, .. } => Some(Script::read(script)?.bind(parameters)?),
+        JobPiece::Scenario {
+            script,
+            parameters,
+            rest,
+            ..
+        } => {
+            let mut scenario = Script::read(script)?.bind(parameters)?;
+            if !rest.is_zero() {
+                scenario.steps.push(Step {
+                    title: "everything is left alone".to_owned(),
+                    action: Action::Wait(ScenarioDuration(*rest)),
+                    place: Place::default(),
+                });
+            }
+            Some(scenario)
+        }
         JobPiece::Plan(_) => None,
     };
     let trace = Arc::new(Mutex::new(None::<Arc<Trace>>));

@@ -29,7 +29,7 @@ mod twice;
 
 use clap::Parser as _;
 use command_line::{Command, CommandLine};
-use job::{Done, Job, JobPiece};
+use job::{Done, Job};
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use scenarios::campaign::coverage::Coverage;
 use scenarios::report::{self, Millis, Mode, RunReport};
@@ -101,19 +101,11 @@ fn run(arguments: &CommandLine) -> miette::Result<bool> {
 }
 
 fn jobs(arguments: &CommandLine, is_random: bool) -> miette::Result<Vec<Job>> {
-    let mut jobs = if is_random {
-        random::jobs(arguments)?
+    if is_random {
+        random::jobs(arguments)
     } else {
-        scripted::jobs(arguments)?
-    };
-    if let Some(wanted) = arguments.crash_at {
-        for job in &mut jobs {
-            if let JobPiece::Scenario { cut, .. } = &mut job.piece {
-                *cut = Some(wanted.0);
-            }
-        }
+        scripted::jobs(arguments)
     }
-    Ok(jobs)
 }
 
 /// A child: one simulation.

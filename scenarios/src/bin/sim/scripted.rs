@@ -8,6 +8,10 @@ use miette::miette;
 use scenarios::script::Script;
 use scenarios::script::parameters::Parameters;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a world is left alone before its end is compared with another: longer than any transition of a machine takes.
+pub(crate) const REST: Duration = Duration::from_secs(1800);
 
 /// The scripts that are named, or all of them.
 pub(crate) fn chosen(arguments: &CommandLine) -> miette::Result<Vec<(Script, PathBuf, Parameters)>> {
@@ -48,7 +52,13 @@ pub(crate) fn jobs(arguments: &CommandLine) -> miette::Result<Jobs> {
             let piece = JobPiece::Scenario {
                 script: script.clone(),
                 parameters: parameters.clone(),
-                cut: None,
+                // A cut is replayed as the sweep played it.
+                rest: if arguments.crash_at.is_some() {
+                    REST
+                } else {
+                    Duration::ZERO
+                },
+                cut: arguments.crash_at.map(|wanted| wanted.0),
             };
             jobs.push(arguments.job(piece, seed));
         }

@@ -17,6 +17,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<Vec<Done>> {
         let piece = |cut| JobPiece::Scenario {
             script: path.clone(),
             parameters: parameters.clone(),
+            rest: scripted::REST,
             cut,
         };
         let lines = Lines::new();
