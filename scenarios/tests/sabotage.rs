@@ -12,7 +12,12 @@ fn sim(arguments: &[&str]) -> Output {
     let here = concat!(env!("CARGO_MANIFEST_DIR"));
     Command::new(env!("CARGO_BIN_EXE_sim"))
         .args(arguments)
-        .args(["--scripts", &format!("{here}/scripts"), "--profiles", &format!("{here}/profiles")])
+        .args([
+            "--scripts",
+            &format!("{here}/scripts"),
+            "--profiles",
+            &format!("{here}/profiles"),
+        ])
         .output()
         .expect("the simulator starts")
 }
@@ -31,7 +36,17 @@ fn every_known_bug_is_caught() {
     let mut missed = Vec::new();
     for Case(bug, below, by) in CASES {
         let seeds = format!("0..{below}");
-        let output = sim(&["--profile", "dense", "--servers", "4", "--seeds", &seeds, "--fail-fast", "--sabotage", bug]);
+        let output = sim(&[
+            "--profile",
+            "dense",
+            "--servers",
+            "4",
+            "--seeds",
+            &seeds,
+            "--fail-fast",
+            "--sabotage",
+            bug,
+        ]);
         if output.status.code() != Some(1) || !text(&output).contains(by) {
             missed.push(format!("{bug} was not caught below seed {below} by: {by}"));
         }
@@ -47,7 +62,17 @@ fn three_bugs_are_caught_shrunk_and_replayed() {
     for Case(bug, below, by) in CASES.iter().take(3) {
         let plan = directory.path().join(format!("{bug}.yaml")).display().to_string();
         let seeds = format!("0..{below}");
-        let arguments = ["--profile", "dense", "--servers", "6", "--seeds", &seeds, "--fail-fast", "--sabotage", bug];
+        let arguments = [
+            "--profile",
+            "dense",
+            "--servers",
+            "6",
+            "--seeds",
+            &seeds,
+            "--fail-fast",
+            "--sabotage",
+            bug,
+        ];
         let output = sim(&[&arguments[..], &["--shrink", "--plan-out", &plan]].concat());
         assert_eq!(output.status.code(), Some(1), "{bug}: {}", text(&output));
         let small = std::fs::read_to_string(&plan).expect("a plan was written");

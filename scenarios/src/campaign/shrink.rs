@@ -68,7 +68,7 @@ fn fewer_machines(plan: &mut Plan, trial: &mut dyn Trial) {
         let mut start = 0;
         while start < plan.machines.len() && plan.machines.len() > 1 {
             let end = (start + part).min(plan.machines.len());
-            let candidates = vec![without_machines(plan, &plan.machines[start..end].to_vec())];
+            let candidates = vec![without_machines(plan, &plan.machines[start..end])];
             if candidates[0].machines.is_empty() || !take(plan, candidates, trial) {
                 start = end;
             }

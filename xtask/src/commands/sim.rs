@@ -60,7 +60,8 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     let is_merge = arguments.arguments.first().is_some_and(|first| first == "merge");
     for (option, folder) in [("--scripts", "scenarios/scripts"), ("--profiles", "scenarios/profiles")] {
         let is_given = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with(option));
-        if !arguments.arguments.iter().any(is_given) && !(is_merge && option == "--scripts") {
+        let is_needed = option == "--profiles" || !is_merge;
+        if is_needed && !arguments.arguments.iter().any(is_given) {
             simulator.arg(option).arg(repository.path(folder));
         }
     }
