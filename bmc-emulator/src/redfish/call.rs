@@ -61,7 +61,10 @@ impl Reply {
     /// `head` keeps the headers and drops the body (RFC 9110 §9.3.2).
     pub(super) fn into_response(self, head: bool, server: Option<&'static str>) -> axum::response::Response {
         let (content_type, bytes) = match &self.body {
-            Some(Content::Json(value)) => (Some("application/json;charset=utf-8"), value.to_string().into_bytes()),
+            Some(Content::Json(value)) => (
+                Some("application/json;charset=utf-8"),
+                serde_json::to_vec(value).unwrap_or_default(),
+            ),
             Some(Content::Xml(text)) => (Some("application/xml;charset=utf-8"), text.as_bytes().to_vec()),
             None => (None, Vec::new()),
         };

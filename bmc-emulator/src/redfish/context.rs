@@ -172,23 +172,46 @@ impl Context<'_> {
 /// precondition would ever succeed.
 fn etag(document: &Value) -> String {
     const VOLATILE: [&str; 3] = ["DateTime", "PercentComplete", "@odata.etag"];
-    let mut hash = Sha256::new();
+    let mut hash = Hashed(Sha256::new());
     match document {
         Value::Object(object) => {
             for (name, value) in object.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str())) {
-                hash.update(name.as_bytes());
-                hash.update(value.to_string().as_bytes());
+                hash.0.update(name.as_bytes());
+                hash.add(value);
             }
         }
-        other => hash.update(other.to_string().as_bytes()),
+        other => hash.add(other),
     }
     let digest: String = hash
+        .0
         .finalize()
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("\"{digest}\"")
+}
+
+/// Hashes the text of documents without making it.
+struct Hashed(Sha256);
+
+impl Hashed {
+    fn add(&mut self, value: &Value) {
+        // A hash takes everything, and documents have text for keys.
+        let written = serde_json::to_writer(self, value);
+        debug_assert!(written.is_ok(), "{written:?}");
+    }
+}
+
+impl std::io::Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn matches_etag(header: &str, tag: &str) -> bool {
