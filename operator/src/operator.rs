@@ -421,35 +421,27 @@ impl World {
 
     /// Says who looks when what changes, and starts watching.
     fn spawn(mut self, context: &Arc<Context>, wakers: &Wakers, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
-        let (bmcs, own) = (context.caches.bmcs.clone(), wakers.clone());
+        let references = Arc::new(bmc::References::default());
+        let (known, own) = (references.clone(), wakers.clone());
         self.endpoints.on_change(move |change| {
             let name = change.object().name_any();
             own.endpoints.wake(&name);
-            let referencing = |bmc: &BMC| {
-                bmc.spec
-                    .endpoint_ref
-                    .as_ref()
-                    .is_some_and(|endpoint| endpoint.name == name)
-            };
-            bmcs.all()
-                .iter()
-                .filter(|bmc| referencing(bmc))
-                .for_each(|bmc| own.bmcs.wake_object(bmc));
+            known.of_endpoint(&name).iter().for_each(|bmc| own.bmcs.wake(bmc));
         });
-        let (bmcs, own) = (context.caches.bmcs.clone(), wakers.clone());
+        let (known, own) = (references.clone(), wakers.clone());
         self.secrets.on_change(move |change| {
             let name = change.object().name_any();
             own.endpoints.wake(&name);
             // Incident 31.
-            let missed = |bmc: &BMC| sabotage::active(Bug::SecretMappedByName) && bmc.name_any() != name;
-            let referencing = |bmc: &BMC| bmc.spec.bmc_secret_ref.name == name && !missed(bmc);
-            bmcs.all()
-                .iter()
-                .filter(|bmc| referencing(bmc))
-                .for_each(|bmc| own.bmcs.wake_object(bmc));
+            let missed = |bmc: &&String| sabotage::active(Bug::SecretMappedByName) && **bmc != name;
+            let bmcs = known.of_secret(&name);
+            bmcs.iter()
+                .filter(|bmc| !missed(bmc))
+                .for_each(|bmc| own.bmcs.wake(bmc));
         });
         let (board, own) = (context.board.clone(), wakers.clone());
         self.bmcs.on_change(move |change| {
+            references.bmc_changed(change);
             let name = change.object().name_any();
             own.endpoints.wake(&name);
             own.bmcs.wake(&name);

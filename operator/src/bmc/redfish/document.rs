@@ -149,7 +149,8 @@ pub(super) fn compat_error(error: RepairError<BmcError>, uri: &str) -> BmcError 
 /// Reads a document as a schema type. Properties that do not fit are left out; links that carry more than they should are
 /// reduced to the link.
 pub(super) fn typed<T: DeserializeOwned>(document: &Value) -> Result<T, BmcError> {
-    if let Ok(value) = serde_path_to_error::deserialize(document) {
+    // Paths are only kept track of where there is an error to find.
+    if let Ok(value) = T::deserialize(document) {
         return Ok(value);
     }
     let uri = document["@odata.id"].as_str().unwrap_or_default().to_owned();

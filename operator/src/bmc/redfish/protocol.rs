@@ -11,7 +11,6 @@ use nv_redfish::core::{
     RepairError, SessionCreateResponse, UploadReader,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::answer::{Answer, local_path};
 use super::call::{Call, Outgoing};
@@ -39,11 +38,8 @@ impl ActionError for BmcError {
 }
 
 impl Call {
-    async fn document(&self, path: &str, repair: &impl Repair) -> Result<Value, BmcError> {
-        let answer = self.exchange(Outgoing::get(path)).await?.success(self.posted())?;
-        let mut document = answer.document(path)?;
-        repair.repair(&mut document);
-        Ok(document)
+    async fn answer(&self, path: &str) -> Result<Answer, BmcError> {
+        self.exchange(Outgoing::get(path)).await?.success(self.posted())
     }
 
     async fn entity<T: for<'de> Deserialize<'de>>(
@@ -51,15 +47,26 @@ impl Call {
         path: &str,
         repair: &impl Repair,
     ) -> Result<Arc<T>, RepairError<BmcError>> {
-        let document = self.document(path, repair).await.map_err(RepairError::Transport)?;
-        serde_path_to_error::deserialize(document)
+        let answer = self.answer(path).await.map_err(RepairError::Transport)?;
+        let document = || {
+            let mut document = answer.document(path)?;
+            repair.repair(&mut document);
+            Ok(document)
+        };
+        let first = document().map_err(RepairError::Transport)?;
+        if let Ok(entity) = T::deserialize(first) {
+            return Ok(Arc::new(entity));
+        }
+        // Once more, to find the place of the error.
+        let again = document().map_err(RepairError::Transport)?;
+        serde_path_to_error::deserialize(again)
             .map(Arc::new)
             .map_err(RepairError::Decode)
     }
 
     /// The current `ETag` of a resource.
     async fn current_etag(&self, path: &str) -> Result<Option<String>, BmcError> {
-        let document = self.document(path, &NoRepair).await?;
+        let document = self.answer(path).await?.document(path)?;
         Ok(document["@odata.etag"]
             .as_str()
             .filter(|etag| !etag.is_empty())

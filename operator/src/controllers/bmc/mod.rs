@@ -4,15 +4,18 @@
 //! |---|---|
 //! | [`access`] | address, port, scheme and credentials |
 //! | `status` | what the manager says, as status. Pure |
+//! | `references` | which BMCs name an Endpoint or a BMCSecret |
 //! | `discovery` | Servers for the systems of a BMC |
 //! | `reset` | resets of the BMC itself. The decision is pure |
 
 pub mod access;
 mod discovery;
+mod references;
 mod reset;
 mod status;
 
 pub use access::AccessError;
+pub use references::References;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -27,6 +27,8 @@ struct State {
     /// Claim UID to the server that this process has tried to bind, before the watch shows it. Without it a claim that is looked
     /// at again too soon would take a second server (bugs.md #4). Lists after a restart are consistent reads, so memory is enough.
     tried: BTreeMap<String, String>,
+    /// The servers among `tried`, each as often as it is there.
+    tried_servers: BTreeMap<String, usize>,
     /// System UUID to names of servers.
     systems: BTreeMap<SystemUuid, Vec<String>>,
     /// BMC to names of its servers.
@@ -102,7 +104,7 @@ impl Board {
             state.waiting.remove(&age(claim));
         }
         if claim.spec.server_ref.is_some() || !present {
-            state.tried.remove(&claim.uid().unwrap_or_default());
+            state.forget_try(&claim.uid().unwrap_or_default());
         }
         // One that waited for a server is out of the way.
         if alive { Vec::new() } else { state.assigned() }
@@ -137,12 +139,15 @@ impl Board {
 
     /// Noted before the patch is sent: one whose answer is lost may have been taken.
     pub fn tried(&self, claim_uid: &str, server: &str) {
-        self.lock().tried.insert(claim_uid.to_owned(), server.to_owned());
+        let mut state = self.lock();
+        state.forget_try(claim_uid);
+        state.tried.insert(claim_uid.to_owned(), server.to_owned());
+        *state.tried_servers.entry(server.to_owned()).or_default() += 1;
     }
 
     /// A live read showed that the bind did not happen.
     pub fn failed(&self, claim_uid: &str) {
-        self.lock().tried.remove(claim_uid);
+        self.lock().forget_try(claim_uid);
     }
 
     /// The one server with this UUID; `None` for none and for several: an identity that is not unique identifies nothing.
@@ -169,6 +174,18 @@ impl Board {
 }
 
 impl State {
+    fn forget_try(&mut self, claim_uid: &str) {
+        let Some(server) = self.tried.remove(claim_uid) else {
+            return;
+        };
+        if let Some(times) = self.tried_servers.get_mut(&server) {
+            *times -= 1;
+            if *times == 0 {
+                self.tried_servers.remove(&server);
+            }
+        }
+    }
+
     /// Without those whose server is known.
     fn really_waiting(&self) -> impl Iterator<Item = &Arc<ServerClaim>> {
         self.waiting.values().filter(|claim| {
@@ -180,10 +197,9 @@ impl State {
 
     /// Without those that this process may have bound already.
     fn really_free(&self) -> impl Iterator<Item = &Arc<Server>> {
-        let tried: BTreeSet<&String> = self.tried.values().collect();
         self.free
             .iter()
-            .filter(move |(name, _)| !tried.contains(name))
+            .filter(|(name, _)| !self.tried_servers.contains_key(*name))
             .map(|(_, server)| server)
     }
 

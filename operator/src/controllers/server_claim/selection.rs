@@ -117,20 +117,26 @@ pub fn assign<'a>(
     servers: impl Iterator<Item = &'a Arc<Server>>,
     mut found: impl FnMut(&'a Arc<ServerClaim>, &'a Arc<Server>) -> bool,
 ) {
-    let mut claims = claims.peekable();
-    if claims.peek().is_none() {
-        return;
-    }
-    let mut free: VecDeque<&Arc<Server>> = servers.collect();
+    let mut servers = servers.fuse();
+    // Servers that did not fit a claim, still to be had for the next ones.
+    let mut passed: VecDeque<&Arc<Server>> = VecDeque::new();
+    let mut more = true;
     for claim in claims {
-        if free.is_empty() {
-            return;
+        let mut chosen = passed
+            .iter()
+            .position(|server| fits(claim, server).is_ok())
+            .and_then(|position| passed.remove(position));
+        while chosen.is_none() && more {
+            match servers.next() {
+                Some(server) if fits(claim, server).is_ok() => chosen = Some(server),
+                Some(server) => passed.push_back(server),
+                None => more = false,
+            }
         }
-        let position = free.iter().position(|server| fits(claim, server).is_ok());
-        if let Some(server) = position.and_then(|position| free.remove(position))
-            && !found(claim, server)
-        {
-            return;
+        match chosen {
+            Some(server) if !found(claim, server) => return,
+            None if passed.is_empty() => return,
+            _ => {}
         }
     }
 }
