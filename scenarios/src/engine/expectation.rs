@@ -5,6 +5,7 @@ use super::failure::{StepFailure, dump};
 use super::observer::{Observer, State, Subject};
 use super::time::{DEFAULT_DEADLINE, Pace};
 use super::world::ObjectKey;
+use crate::expression::parts::Parts;
 use crate::expression::{Bindings, Expression, Verdict, value};
 use crate::script::steps::Expect;
 use crate::testbed::Testbed;
@@ -36,7 +37,7 @@ pub(super) async fn wait(
     let deadline = Instant::now() + pace.deadline(patience);
     while !judge.is_true() {
         if timeout_at(deadline, observer.changed.notified()).await.is_err() {
-            return Err(judge.failure(observer, format!("not true within {}", shown(patience))));
+            return Err(judge.failure(observer, testbed, format!("not true within {}", shown(patience))));
         }
         judge.look_again(observer, testbed);
     }
@@ -53,7 +54,11 @@ pub(super) async fn wait(
             judge.look_again(observer, testbed);
         }
         if !judge.is_true() {
-            return Err(judge.failure(observer, format!("became true and did not stay so for {holds_for}")));
+            return Err(judge.failure(
+                observer,
+                testbed,
+                format!("became true and did not stay so for {holds_for}"),
+            ));
         }
         if ended {
             return Ok(());
@@ -68,7 +73,7 @@ pub(super) fn look(observer: &Observer, testbed: &dyn Testbed, expect: &Expect) 
     if judge.is_true() {
         Ok(())
     } else {
-        Err(judge.failure(observer, "not true".to_owned()))
+        Err(judge.failure(observer, testbed, "not true".to_owned()))
     }
 }
 
@@ -81,8 +86,10 @@ struct Judge<'a> {
     expect: &'a Expect,
     expressions: Vec<Expression>,
     reads: BTreeSet<String>,
-    /// Objects of the kind that are selected, and why they do not fulfil the expectation.
-    objects: BTreeMap<ObjectKey, Option<String>>,
+    object_parts: Parts,
+    machine_parts: Parts,
+    /// Objects of the kind that are selected, and whether they fulfil the expectation.
+    objects: BTreeMap<ObjectKey, bool>,
     /// How many of `objects` fulfil it.
     fulfilled: usize,
     /// For an expectation without kind: what is not true.
@@ -99,10 +106,17 @@ impl<'a> Judge<'a> {
             .collect();
         let expressions = compiled?;
         let reads = expressions.iter().flat_map(Expression::reads).collect();
+        let (mut object_parts, mut machine_parts) = (Parts::default(), Parts::default());
+        for expression in &expressions {
+            expression.add_parts("object", &mut object_parts);
+            expression.add_parts("machine", &mut machine_parts);
+        }
         Ok(Self {
             expect,
             expressions,
             reads,
+            object_parts,
+            machine_parts,
             objects: BTreeMap::new(),
             fulfilled: 0,
             untrue: Vec::new(),
@@ -150,39 +164,34 @@ impl<'a> Judge<'a> {
 
     fn judge_objects(&mut self, observer: &Observer, testbed: &dyn Testbed, keys: BTreeSet<ObjectKey>) {
         for key in keys {
-            // The object is fetched under the lock and judged without it: the testbed may be asked for the truth.
-            let (object, machine) = {
-                let state = observer.lock();
-                let object = state.world.get(&key).map(Arc::clone);
-                let machine = object
-                    .as_deref()
-                    .and_then(|object| state.world.machine_of(object))
-                    .map(str::to_owned);
-                (object, machine)
-            };
-            if self.objects.remove(&key).is_some_and(|why| why.is_none()) {
+            if self.objects.remove(&key) == Some(true) {
                 self.fulfilled -= 1;
             }
+            let (object, machine) = fetch(observer, &key);
             let Some(object) = object.filter(|object| self.selects(&key, object)) else {
                 continue;
             };
-            let why = self.judge_object(&object, machine.as_deref(), testbed);
-            if why.is_none() {
-                self.fulfilled += 1;
-            }
-            self.objects.insert(key, why);
+            let bindings = self.bindings(&object, machine.as_deref(), testbed);
+            let fulfils = self.expressions.iter().all(|expression| expression.holds(&bindings));
+            self.fulfilled += usize::from(fulfils);
+            self.objects.insert(key, fulfils);
         }
     }
 
-    fn judge_object(&self, object: &Value, machine: Option<&str>, testbed: &dyn Testbed) -> Option<String> {
-        let mut bindings = Bindings::from([("object", value::from_json(object))]);
+    fn bindings(&self, object: &Value, machine: Option<&str>, testbed: &dyn Testbed) -> Bindings {
+        let mut bindings = Bindings::from([("object", self.object_parts.of(object))]);
         if self.reads.contains("machine") {
             let truth = machine.and_then(|machine| testbed.inspect(machine));
-            bindings.insert(
-                "machine",
-                truth.map_or(CelValue::Null, |truth| value::from_json(&to_json(&truth))),
-            );
+            let machine = truth.map_or(CelValue::Null, |truth| self.machine_parts.of(&to_json(&truth)));
+            bindings.insert("machine", machine);
         }
+        bindings
+    }
+
+    /// Why an object does not fulfil the expectation.
+    fn why(&self, observer: &Observer, testbed: &dyn Testbed, key: &ObjectKey) -> Option<String> {
+        let (object, machine) = fetch(observer, key);
+        let bindings = self.bindings(&*object?, machine.as_deref(), testbed);
         self.expressions
             .iter()
             .find_map(|expression| match expression.judge(&bindings) {
@@ -234,8 +243,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn failure(&self, observer: &Observer, how: String) -> StepFailure {
-        let state = observer.lock();
+    fn failure(&self, observer: &Observer, testbed: &dyn Testbed, how: String) -> StepFailure {
         let conditions: Vec<&str> = self.expressions.iter().map(Expression::source).collect();
         let whole = conditions.join(" && ");
         let Some(kind) = &self.expect.kind else {
@@ -267,14 +275,18 @@ impl<'a> Judge<'a> {
             ));
         }
         let too_many = self.expect.count.is_some_and(|count| self.fulfilled > count);
-        let culprits: Vec<(&ObjectKey, &Option<String>)> = self
+        let culprits: Vec<&ObjectKey> = self
             .objects
             .iter()
-            .filter(|(_, why)| why.is_none() == too_many)
+            .filter(|(_, fulfils)| **fulfils == too_many)
+            .map(|(key, _)| key)
             .collect();
-        let mut details: Vec<String> = culprits
+        let shown = culprits.iter().take(SHOWN_REASONS);
+        let reasons: Vec<(&ObjectKey, Option<String>)> =
+            shown.map(|key| (*key, self.why(observer, testbed, key))).collect();
+        let state = observer.lock();
+        let mut details: Vec<String> = reasons
             .iter()
-            .take(SHOWN_REASONS)
             .map(|(key, why)| match why {
                 Some(why) => format!("{key}: {}", state.secrets.redact(why)),
                 None => format!("{key}: it is true"),
@@ -286,7 +298,7 @@ impl<'a> Judge<'a> {
         let objects = dump(
             culprits
                 .iter()
-                .filter_map(|(key, _)| Some((key.to_string(), state.world.get(key)?.as_ref()))),
+                .filter_map(|key| Some((key.to_string(), state.world.get(key)?.as_ref()))),
             &state.secrets,
         );
         StepFailure {
@@ -295,6 +307,17 @@ impl<'a> Judge<'a> {
             objects,
         }
     }
+}
+
+/// An object, and the machine it stands for. Fetched under the lock and judged without it: the testbed may be asked for the truth.
+fn fetch(observer: &Observer, key: &ObjectKey) -> (Option<Arc<Value>>, Option<String>) {
+    let state = observer.lock();
+    let object = state.world.get(key).map(Arc::clone);
+    let machine = object
+        .as_deref()
+        .and_then(|object| state.world.machine_of(object))
+        .map(str::to_owned);
+    (object, machine)
 }
 
 /// Variables that are maps of objects by name, and the kinds behind them.

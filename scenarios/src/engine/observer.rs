@@ -264,13 +264,11 @@ impl Observer {
             });
             wake |= watch.subject == Subject::Transitions;
         }
-        let what = format!(
-            "{:?} of {} at revision {}",
-            commit.event,
-            ObjectKey::of(commit),
-            commit.revision
-        );
-        self.report(state, now, &what, breaches);
+        if !breaches.is_empty() {
+            let key = ObjectKey::of(commit);
+            let what = format!("{:?} of {key} at revision {}", commit.event, commit.revision);
+            self.report(state, now, &what, breaches);
+        }
         wake
     }
 

@@ -19,8 +19,13 @@ const PUBLIC_KEYS: [&str; 4] = ["username", "format", "pub", "ca.crt"];
 pub struct Secrets {
     by_prefix: BTreeMap<u64, Vec<Canary>>,
     known: BTreeSet<String>,
-    /// Which last bytes of a prefix occur at all: most windows of a text end here, without a look into the map.
-    endings: Box<[u64; 4]>,
+    filter: Filter,
+}
+
+/// Which prefixes may be known: most windows of a text end here, without a look into the map.
+#[derive(Clone, Default)]
+struct Filter {
+    bits: Vec<u64>,
 }
 
 #[derive(Clone)]
@@ -38,8 +43,7 @@ impl Secrets {
             return;
         }
         let prefix = window(value.as_bytes());
-        let last = value.as_bytes()[PREFIX - 1];
-        self.endings[usize::from(last / 64)] |= 1 << (last % 64);
+        self.filter.add(prefix, &self.by_prefix);
         self.by_prefix.entry(prefix).or_default().push(Canary {
             value: value.to_owned(),
             origin: origin.to_owned(),
@@ -104,9 +108,9 @@ impl Secrets {
         let bytes = text.as_bytes();
         let mut at = from;
         while at + PREFIX <= bytes.len() {
-            let last = bytes[at + PREFIX - 1];
-            if self.endings[usize::from(last / 64)] >> (last % 64) & 1 == 1
-                && let Some(candidates) = self.by_prefix.get(&window(&bytes[at..]))
+            let prefix = window(&bytes[at..]);
+            if self.filter.may_know(prefix)
+                && let Some(candidates) = self.by_prefix.get(&prefix)
             {
                 let found = candidates
                     .iter()
@@ -118,6 +122,39 @@ impl Secrets {
             at += 1;
         }
         None
+    }
+}
+
+impl Filter {
+    /// Bits per prefix: one window in so many passes for nothing.
+    const SPARSITY: usize = 64;
+    const SMALLEST: usize = 64;
+
+    fn add<T>(&mut self, prefix: u64, known: &BTreeMap<u64, T>) {
+        if self.bits.len() * 64 < known.len() * Self::SPARSITY + 1 {
+            let words = (known.len() * Self::SPARSITY / 32)
+                .next_power_of_two()
+                .max(Self::SMALLEST);
+            self.bits = vec![0; words];
+            known.keys().for_each(|prefix| self.set(*prefix));
+        }
+        self.set(prefix);
+    }
+
+    fn set(&mut self, prefix: u64) {
+        let (word, bit) = self.place(prefix);
+        self.bits[word] |= bit;
+    }
+
+    fn may_know(&self, prefix: u64) -> bool {
+        let (word, bit) = self.place(prefix);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// The upper bits of a product depend on every bit of the prefix.
+    fn place(&self, prefix: u64) -> (usize, u64) {
+        let hash = prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
+        ((hash as usize / 64) & self.bits.len().wrapping_sub(1), 1 << (hash % 64))
     }
 }
 

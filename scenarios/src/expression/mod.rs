@@ -3,15 +3,18 @@
 //! | module | subject |
 //! |---|---|
 //! | [`scope`] | which variables an expression may read, and which it does read |
+//! | [`parts`] | which parts of a document an expression reads |
 //! | [`value`] | JSON as CEL values |
 //! | [`explain`] | which part of an expression is false, and what it saw |
 
 pub mod explain;
+pub mod parts;
 pub mod scope;
 pub mod value;
 
 use kube_cel::KubeCelExt;
 use kube_cel::cel::{Context, ExecutionError, Program, Value as CelValue};
+use parts::Parts;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,23 +68,29 @@ impl Expression {
             .collect()
     }
 
+    /// Adds what it reads of `variable`.
+    pub fn add_parts(&self, variable: &str, parts: &mut Parts) {
+        parts.add(self.program.expression(), variable);
+    }
+
     /// Evaluates; anything but `true` is explained.
     pub fn judge(&self, bindings: &Bindings) -> Verdict {
-        let context = context(bindings);
-        match self.program.execute(&context) {
+        in_context(bindings, |context| match self.program.execute(context) {
             Ok(CelValue::Bool(true)) => Verdict::True,
             outcome => Verdict::NotTrue(explain::explain(
                 &self.source,
                 self.program.expression(),
                 &outcome,
-                &context,
+                context,
             )),
-        }
+        })
     }
 
     /// Whether it is true.
     pub fn holds(&self, bindings: &Bindings) -> bool {
-        matches!(self.program.execute(&context(bindings)), Ok(CelValue::Bool(true)))
+        in_context(bindings, |context| {
+            matches!(self.program.execute(context), Ok(CelValue::Bool(true)))
+        })
     }
 }
 
@@ -90,12 +99,19 @@ pub fn object_bindings(object: &Value) -> Bindings {
     Bindings::from([("object", value::from_json(object))])
 }
 
-fn context(bindings: &Bindings) -> Context<'static> {
-    let mut context = Context::default().with_all();
-    for (name, value) in bindings {
-        context.add_variable_from_value(*name, value.clone());
-    }
-    context
+thread_local! {
+    // Registering the functions costs more than most evaluations, and a context is not `Sync`.
+    static FUNCTIONS: Context<'static> = Context::default().with_all();
+}
+
+fn in_context<T>(bindings: &Bindings, evaluate: impl FnOnce(&Context<'_>) -> T) -> T {
+    FUNCTIONS.with(|functions| {
+        let mut context = functions.new_inner_scope();
+        for (name, value) in bindings {
+            context.add_variable_from_value(*name, value.clone());
+        }
+        evaluate(&context)
+    })
 }
 
 /// The engine's own words for what went wrong in an evaluation. Values stay out: they may be large, and may be secret.

@@ -20,12 +20,7 @@ impl Invariant for Confidentiality {
         if commit.event == CommitEvent::Deleted || holds_secrets(&commit.kind) {
             return Vec::new();
         }
-        let leak = leak(
-            &commit.object,
-            commit.previous.as_deref(),
-            &mut String::new(),
-            scene.secrets,
-        );
+        let leak = leak(&commit.object, commit.previous.as_deref(), scene.secrets);
         leak.into_iter()
             .map(|leak| leak.breach(&ObjectKey::of(commit)))
             .collect()
@@ -46,7 +41,7 @@ impl Invariant for Confidentiality {
             .world
             .all()
             .filter(|(key, _)| !holds_secrets(&key.kind))
-            .filter_map(|(key, object)| Some(leak(object, None, &mut String::new(), scene.secrets)?.breach(&key)));
+            .filter_map(|(key, object)| Some(leak(object, None, scene.secrets)?.breach(&key)));
         let logs = lines
             .iter()
             .filter_map(|line| Some(logged(scene.secrets.find(line)?, line, scene)));
@@ -68,6 +63,12 @@ struct Leak {
 }
 
 impl Leak {
+    fn below(mut self, name: &str) -> Self {
+        self.pointer.insert_str(0, name);
+        self.pointer.insert(0, '/');
+        self
+    }
+
     fn breach(self, key: &ObjectKey) -> Breach {
         Breach::new(
             format!("{} stands in {} of {key}", self.origin, self.pointer),
@@ -77,40 +78,34 @@ impl Leak {
 }
 
 /// The first secret in a text of `object` that was not in `previous` already, so that a change costs what it changes.
-fn leak(object: &Value, previous: Option<&Value>, pointer: &mut String, secrets: &Secrets) -> Option<Leak> {
-    if previous == Some(object) {
-        return None;
-    }
-    let length = pointer.len();
-    let found = match object {
+fn leak(object: &Value, previous: Option<&Value>, secrets: &Secrets) -> Option<Leak> {
+    match object {
+        Value::String(_) if previous == Some(object) => None,
         Value::String(text) => secrets.find(text).map(|origin| Leak {
             origin: origin.to_owned(),
-            pointer: pointer.clone(),
+            pointer: String::new(),
         }),
         Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
-            pointer.truncate(length);
-            pointer.push_str(&format!("/{index}"));
-            leak(
-                item,
-                previous.and_then(|previous| previous.get(index)),
-                pointer,
-                secrets,
-            )
+            let previous = previous.and_then(|previous| previous.get(index));
+            Some(leak(item, previous, secrets)?.below(&index.to_string()))
         }),
-        // Field managers are names of fields, not values.
-        Value::Object(map) => map
-            .iter()
-            .filter(|(key, _)| *key != "managedFields")
-            .find_map(|(key, item)| {
-                pointer.truncate(length);
-                pointer.push('/');
-                pointer.push_str(key);
-                leak(item, previous.and_then(|previous| previous.get(key)), pointer, secrets)
-            }),
+        Value::Object(map) => {
+            // One version of an object has the fields of another in the same order, mostly: none has to be looked up.
+            let mut before = previous.and_then(Value::as_object).into_iter().flatten();
+            map.iter().find_map(|(key, item)| {
+                let previous = match before.next() {
+                    Some((same, value)) if same == key => Some(value),
+                    _ => previous.and_then(|previous| previous.get(key)),
+                };
+                // Field managers are names of fields, not values.
+                if key == "managedFields" {
+                    return None;
+                }
+                Some(leak(item, previous, secrets)?.below(key))
+            })
+        }
         _ => None,
-    };
-    pointer.truncate(length);
-    found
+    }
 }
 
 #[cfg(test)]

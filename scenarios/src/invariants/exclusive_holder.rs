@@ -4,7 +4,7 @@ use super::{Breach, Invariant, Scene};
 use crate::engine::world::{ObjectKey, holder, text};
 use kube_emulator::{Commit, CommitEvent};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Indexes of what is the case; each must be a function in both directions.
 #[derive(Default)]
@@ -12,6 +12,8 @@ pub struct ExclusiveHolder {
     server_of_claim: BTreeMap<String, String>,
     server_of_machine: BTreeMap<String, String>,
     claim_of_server: BTreeMap<String, ObjectKey>,
+    /// The same from the other side: a claim that has named several servers is the holder of all of them.
+    servers_of_claim: BTreeMap<ObjectKey, BTreeSet<String>>,
 }
 
 impl Invariant for ExclusiveHolder {
@@ -87,7 +89,9 @@ impl ExclusiveHolder {
         let claim = &commit.object;
         let ended = commit.event == CommitEvent::Deleted || text(claim, "/metadata/deletionTimestamp").is_some();
         if ended {
-            self.claim_of_server.retain(|_, holder| *holder != key);
+            for server in self.servers_of_claim.remove(&key).unwrap_or_default() {
+                self.claim_of_server.remove(&server);
+            }
             return None;
         }
         if text(claim, "/status/phase") != Some("Bound") {
@@ -98,6 +102,10 @@ impl ExclusiveHolder {
             .claim_of_server
             .entry(server.to_owned())
             .or_insert_with(|| key.clone());
+        if *first == key {
+            let servers = self.servers_of_claim.entry(key.clone()).or_default();
+            servers.insert(server.to_owned());
+        }
         (*first != key).then(|| {
             Breach::new(
                 format!("{first} and {key} are both Bound to server {server}"),

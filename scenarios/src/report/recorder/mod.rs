@@ -20,7 +20,7 @@ use kube_emulator::{Commit, CommitEvent};
 use lane::Markers;
 use machine::MachineLane;
 use server::ServerLane;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Lines of the log that are kept.
 const KEPT_LOG_LINES: usize = 200;
@@ -170,11 +170,8 @@ impl Recorder {
                 timeline(name, lane.machine.clone(), Some(lane), machine, end)
             })
             .collect();
-        let lonely = self.machines.iter().filter(|(name, _)| {
-            self.servers
-                .values()
-                .all(|server| server.machine.as_ref() != Some(*name))
-        });
+        let accounted: BTreeSet<&String> = self.servers.values().filter_map(|lane| lane.machine.as_ref()).collect();
+        let lonely = self.machines.iter().filter(|(name, _)| !accounted.contains(name));
         servers.extend(lonely.map(|(name, machine)| timeline(name, Some(name.clone()), None, Some(machine), end)));
         servers.sort_by_cached_key(|server| natural(&server.name));
         statistics.left_out += self.events.left_out + self.markers.left_out;
