@@ -76,20 +76,45 @@ pub async fn run(
     http: HttpService,
     stop: CancellationToken,
 ) -> Result<CleanupState, WipeError> {
-    let reporter = Reporter {
-        system_uuid: options.registry.server_uuid.as_str().to_owned(),
-        registry: options.registry.client(http),
-        backoff: options.registry.backoff(RETRY_CEILING),
-    };
+    let (reporter, ledger) = (Reporter::new(options, http), Ledger::default());
     tokio::select! {
         biased;
         () = stop.cancelled() => Err(WipeError::Stopped),
-        ended = wipe(&reporter, host.as_ref(), options.progress_interval) => ended,
+        ended = wipe(&reporter, host.as_ref(), options.progress_interval, &ledger) => ended,
     }
 }
 
-async fn wipe(reporter: &Reporter, host: &dyn Host, progress_interval: Duration) -> Result<CleanupState, WipeError> {
-    let ledger = Ledger::default();
+/// As [`run`], and then reminds the operator of the result until this machine is switched off: an operator that has acknowledged it
+/// may die before it has stored it (bugs.md #91, #145).
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_and_remind(
+    options: &WipeOptions,
+    host: Arc<dyn Host>,
+    http: HttpService,
+    stop: CancellationToken,
+) -> Result<CleanupState, WipeError> {
+    let (reporter, ledger) = (Reporter::new(options, http), Ledger::default());
+    let state = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Err(WipeError::Stopped),
+        ended = wipe(&reporter, host.as_ref(), options.progress_interval, &ledger) => ended?,
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = reporter.remind(&ledger, state, options.progress_interval) => {}
+    }
+    Ok(state)
+}
+
+async fn wipe(
+    reporter: &Reporter,
+    host: &dyn Host,
+    progress_interval: Duration,
+    ledger: &Ledger,
+) -> Result<CleanupState, WipeError> {
     let first = host.drives().await;
     if let Ok(drives) = &first {
         ledger.add(drives);
@@ -101,8 +126,8 @@ async fn wipe(reporter: &Reporter, host: &dyn Host, progress_interval: Duration)
         Ok(drives) => {
             tokio::select! {
                 biased;
-                outcome = erase_all(host, &ledger, drives) => outcome,
-                rejected = reporter.follow(&ledger, progress_interval) => return Err(rejected),
+                outcome = erase_all(host, ledger, drives) => outcome,
+                rejected = reporter.follow(ledger, progress_interval) => return Err(rejected),
             }
         }
         Err(error) => Err(error),
@@ -159,6 +184,25 @@ struct Reporter {
 }
 
 impl Reporter {
+    fn new(options: &WipeOptions, http: HttpService) -> Self {
+        Self {
+            system_uuid: options.registry.server_uuid.as_str().to_owned(),
+            registry: options.registry.client(http),
+            backoff: options.registry.backoff(RETRY_CEILING),
+        }
+    }
+
+    /// Says the result again and again. Ends when the registry does not want to hear it any more.
+    async fn remind(&self, ledger: &Ledger, state: CleanupState, interval: Duration) {
+        loop {
+            sleep(interval).await;
+            match self.registry.cleanup(&ledger.report(&self.system_uuid, state)).await {
+                Err(error) if error.is_rejection() => return,
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
     /// Repeats a report until it is acknowledged. An operator may be down for hours; the machine has nothing better to
     /// do than to wait for it.
     async fn deliver(&self, touched: bool, report: impl Fn() -> CleanupReport) -> Result<(), WipeError> {

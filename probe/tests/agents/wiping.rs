@@ -181,3 +181,28 @@ async fn a_stopped_wipe_says_that_it_is_not_done() {
     assert!(matches!(ended, Err(WipeError::Stopped)), "{ended:?}");
     assert!(registry.seen().iter().all(|seen| seen.body["state"] == "InProgress"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_operator_is_reminded_until_the_machine_is_switched_off() {
+    let registry = Registry::new([]);
+    let stop = CancellationToken::new();
+    let options = options();
+    let host = host(&[("sda", Behaviour::Erases)]);
+    let running = wipe::run_and_remind(&options, host.clone(), registry.http(), stop.clone());
+    let ((), ended) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            stop.cancel();
+        },
+        running
+    );
+    assert_eq!(ended.expect("acknowledged"), CleanupState::Succeeded);
+    let reminders = registry
+        .seen()
+        .iter()
+        .filter(|seen| seen.body["state"] == "Succeeded")
+        .count();
+    // Done after 100 s; then every 30 s.
+    assert_eq!(reminders, 1 + 6);
+    assert_eq!(host.times_erased("sda"), 1);
+}

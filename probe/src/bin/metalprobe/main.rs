@@ -72,7 +72,7 @@ async fn execute(command: Command, stop: CancellationToken) -> anyhow::Result<()
         Command::Wipe(options) => {
             require_consent(&options, std::process::id())?;
             // A wipe that failed was delivered all the same; repeating it is the operator's decision, not systemd's.
-            match wipe::run(&options, host, http, stop).await? {
+            match wipe::run_and_remind(&options, host, http, stop).await? {
                 CleanupState::Failed => error!("the wipe failed; the operator was told which drives and why"),
                 CleanupState::Succeeded | CleanupState::InProgress => info!("all drives are erased"),
             }
