@@ -36,7 +36,7 @@ pub(super) async fn run(
             }
             Ok(Command::Wipe(options)) => {
                 info!(machine = name, "wipe agent starts");
-                let ended = wipe::run(options, host.clone(), http.clone(), stop.clone()).await;
+                let ended = wipe::run_and_remind(options, host.clone(), http.clone(), stop.clone()).await;
                 ended
                     .map(|state| info!(machine = name, ?state, "wipe agent is done"))
                     .map_err(|error| error.to_string())
