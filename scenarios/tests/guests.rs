@@ -316,10 +316,8 @@ async fn the_wipe_agent_erases_every_drive_and_reports() {
             (&json!("/dev/sda"), &json!("Overwrite"), &json!("Erased")),
         ]
     );
-    assert_eq!(
-        reports.iter().filter(|report| report["state"] == "Succeeded").count(),
-        1
-    );
+    let results = reports.iter().filter(|report| report["state"] == "Succeeded");
+    assert!(results.count() > 10, "the operator is reminded of the result");
 }
 
 #[tokio::test(start_paused = true)]
