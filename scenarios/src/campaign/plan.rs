@@ -98,3 +98,19 @@ impl Plan {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{generate, profile::Profile};
+    use super::*;
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written() {
+        let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles"));
+        let hell = Profile::read("hell", directory).expect("valid");
+        let plan = generate(&hell, 8, 3);
+        assert!(plan.entries.len() > 100);
+        let read: Plan = serde_saphyr::from_str(&plan.to_yaml()).expect("its own words");
+        assert_eq!(read, plan);
+    }
+}

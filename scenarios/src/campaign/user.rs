@@ -17,7 +17,7 @@ pub(super) const NAMESPACE: &str = "default";
 /// Label of the servers that claims by selector want.
 pub(super) const LABEL: &str = "campaign.example/pool";
 
-/// One action.
+/// One action. Flags are called `active` in files, because YAML takes a key `on` for a truth value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum UserAction {
@@ -36,6 +36,7 @@ pub enum UserAction {
         selector: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         machine: Option<String>,
+        #[serde(rename = "active")]
         on: bool,
     },
     Release {
@@ -47,18 +48,22 @@ pub enum UserAction {
     },
     Power {
         name: String,
+        #[serde(rename = "active")]
         on: bool,
     },
     Label {
         machine: String,
+        #[serde(rename = "active")]
         on: bool,
     },
     Cordon {
         machine: String,
+        #[serde(rename = "active")]
         on: bool,
     },
     Retain {
         machine: String,
+        #[serde(rename = "active")]
         on: bool,
     },
     Touch {
