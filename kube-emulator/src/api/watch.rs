@@ -280,7 +280,7 @@ impl Watch {
                 let mut value = (*previous.value).clone();
                 super::metadata::of(&mut value)
                     .insert("resourceVersion".to_owned(), json!(change.revision().to_string()));
-                let left = Arc::new(Stored::new(value, change.revision()));
+                let left = Arc::new(Stored::new(CommitEvent::Deleted, value, change.revision()));
                 Some(self.encode(CommitEvent::Deleted, &left))
             }
         }
@@ -321,7 +321,7 @@ impl Watch {
             }
             Rendering::Table(include) => {
                 let value = json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata});
-                let stored = Stored::new(from_storage(&self.resource, value), revision);
+                let stored = Stored::new(CommitEvent::Modified, from_storage(&self.resource, value), revision);
                 self.table(&stored, include)
             }
         };

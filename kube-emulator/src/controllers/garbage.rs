@@ -91,9 +91,17 @@ impl GarbageCollector {
 
     fn learn(&mut self, place: &Place, stored: &Stored) {
         let owners: Vec<String> = references(&stored.value).map(uid_in).collect();
-        self.places.insert(uid_of(&stored.value), place.clone());
-        self.seen.insert(place.clone(), stored.revision);
-        if self.owners.get(place) == Some(&owners) {
+        let uid = uid_of(&stored.value);
+        if self.places.get(&uid) != Some(place) {
+            self.places.insert(uid, place.clone());
+        }
+        match self.seen.get_mut(place) {
+            Some(revision) => *revision = stored.revision,
+            None => {
+                self.seen.insert(place.clone(), stored.revision);
+            }
+        }
+        if self.owners.get(place).map_or(&[][..], Vec::as_slice) == owners {
             return;
         }
         self.forget(place);

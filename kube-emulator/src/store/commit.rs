@@ -65,34 +65,47 @@ pub struct Commit {
 pub type Observer = Arc<dyn Fn(&Commit) + Send + Sync>;
 
 /// Most objects are shorter than this.
-const TEXT_CAPACITY: usize = 4096;
+const TEXT_CAPACITY: usize = 16 * 1024;
 
-/// One version of an object. Its JSON text is made at most once, however many lists and watches send it.
+/// One version of an object. Its JSON text is made at most once, however many answers, lists and watches send it.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) value: Arc<Value>,
     pub(crate) revision: u64,
-    text: OnceLock<Bytes>,
+    /// What made this version.
+    event: CommitEvent,
+    /// The watch line of that event, the text of the object being a part of it.
+    line: OnceLock<Bytes>,
 }
 
 impl Stored {
-    pub(crate) fn new(value: Value, revision: u64) -> Self {
+    pub(crate) fn new(event: CommitEvent, value: Value, revision: u64) -> Self {
         Self {
             value: Arc::new(value),
             revision,
-            text: OnceLock::new(),
+            event,
+            line: OnceLock::new(),
         }
     }
 
     pub(crate) fn text(&self) -> Bytes {
+        let line = self.line();
+        line.slice(line_head(self.event.watch_type()).len()..line.len() - LINE_TAIL.len())
+    }
+
+    /// For watchers that take the stored shape unchanged.
+    fn line(&self) -> Bytes {
         let write = || {
-            let mut text = Vec::with_capacity(TEXT_CAPACITY);
+            let mut line = Vec::with_capacity(TEXT_CAPACITY);
+            line.extend_from_slice(line_head(self.event.watch_type()).as_bytes());
             // Values have text for keys, and a vector takes everything.
-            let written = serde_json::to_writer(&mut text, &*self.value);
+            let written = serde_json::to_writer(&mut line, &*self.value);
             debug_assert!(written.is_ok(), "{written:?}");
-            Bytes::from(text)
+            line.extend_from_slice(LINE_TAIL);
+            // As long as it is: the history keeps many.
+            Bytes::copy_from_slice(&line)
         };
-        self.text.get_or_init(write).clone()
+        self.line.get_or_init(write).clone()
     }
 }
 
@@ -105,18 +118,16 @@ pub(crate) struct Change {
     pub(crate) previous: Option<Arc<Stored>>,
     /// When it happened: a lagging watch cache has it only later.
     pub(crate) committed: Instant,
-    line: OnceLock<Bytes>,
 }
 
 impl Change {
-    pub(crate) fn new(event: CommitEvent, key: ObjectKey, object: Arc<Stored>, previous: Option<Arc<Stored>>) -> Self {
+    pub(crate) fn new(key: ObjectKey, object: Arc<Stored>, previous: Option<Arc<Stored>>) -> Self {
         Self {
-            event,
+            event: object.event,
             key,
             object,
             previous,
             committed: Instant::now(),
-            line: OnceLock::new(),
         }
     }
 
@@ -126,19 +137,22 @@ impl Change {
 
     /// The watch line for watchers that take the stored shape unchanged: shared by all of them.
     pub(crate) fn line(&self) -> Bytes {
-        self.line
-            .get_or_init(|| watch_line(self.event.watch_type(), &self.object.text()))
-            .clone()
+        self.object.line()
     }
+}
+
+const LINE_TAIL: &[u8] = b"}\n";
+
+fn line_head(kind: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"object\":")
 }
 
 /// `{"type":…,"object":…}\n`
 pub(crate) fn watch_line(kind: &str, object: &[u8]) -> Bytes {
-    let mut line = Vec::with_capacity(object.len() + 40);
-    line.extend_from_slice(b"{\"type\":\"");
-    line.extend_from_slice(kind.as_bytes());
-    line.extend_from_slice(b"\",\"object\":");
+    let head = line_head(kind);
+    let mut line = Vec::with_capacity(head.len() + object.len() + LINE_TAIL.len());
+    line.extend_from_slice(head.as_bytes());
     line.extend_from_slice(object);
-    line.extend_from_slice(b"}\n");
+    line.extend_from_slice(LINE_TAIL);
     Bytes::from(line)
 }

@@ -269,14 +269,14 @@ impl State {
         if context.dry_run {
             let revision = current.as_ref().map_or(0, |current| current.revision);
             return Some(Written {
-                object: Arc::new(Stored::new(value, revision)),
+                object: Arc::new(Stored::new(event, value, revision)),
                 changed: false,
             });
         }
         self.revision += 1;
         let revision = self.revision;
         set_resource_version(&mut value, revision);
-        let object = Arc::new(Stored::new(value, revision));
+        let object = Arc::new(Stored::new(event, value, revision));
         if !self.observers.is_empty() {
             self.unobserved.push_back(Commit {
                 revision,
@@ -299,7 +299,7 @@ impl State {
             .tables
             .entry(id.clone())
             .or_insert_with(|| Table::new(capacity, since));
-        let change = table.apply(Change::new(event, key.clone(), object.clone(), current));
+        let change = table.apply(Change::new(key.clone(), object.clone(), current));
         if !self.followers.is_empty() {
             let followed = Arc::new(Followed {
                 table: id.clone(),

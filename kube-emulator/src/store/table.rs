@@ -178,7 +178,7 @@ impl Table {
             let mut value = (*stored.value).clone();
             change(&mut value);
             if value != *stored.value {
-                *stored = Arc::new(Stored::new(value, stored.revision));
+                *stored = Arc::new(Stored::new(CommitEvent::Modified, value, stored.revision));
             }
         }
     }
