@@ -1,6 +1,7 @@
 //! Writes Ready or Error to the status of every ServerBootConfiguration.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crds::{ServerBootConfiguration, ServerBootConfigurationStatus};
@@ -32,10 +33,11 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let secrets = Api::<Secret>::all(shared.client.clone());
     let controller = Controller::new(configurations, watcher::Config::default());
     let store = controller.store();
+    let users = shared.clone();
     controller
         .with_config(Config::default().concurrency(CONCURRENCY))
         .watches(secrets, watcher::Config::default(), move |secret| {
-            users_of(&store, &secret)
+            users.users.of(&store, &secret)
         })
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(reconcile, |_, _, _| Action::requeue(RETRY_DELAY), shared)
@@ -49,26 +51,52 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
         .await;
 }
 
-/// The configurations that use a Secret as their ignition, in a stable order.
-fn users_of(store: &Store<ServerBootConfiguration>, secret: &Secret) -> Vec<ObjectRef<ServerBootConfiguration>> {
-    let mut users: Vec<_> = store
-        .state()
-        .iter()
-        .filter(|configuration| {
-            let reference = configuration.spec.ignition_secret_ref.as_ref();
-            configuration.namespace() == secret.namespace()
-                && reference.is_some_and(|reference| reference.name == secret.name_any())
-        })
-        .map(|configuration| ObjectRef::from_obj(configuration.as_ref()))
-        .collect();
-    users.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    users
+/// Which configurations use a Secret as their ignition. A configuration is entered when it is checked; one that never was will be,
+/// and reads its Secret then.
+#[derive(Default)]
+pub(super) struct Users(Mutex<BTreeMap<(String, String), BTreeSet<String>>>);
+
+impl Users {
+    fn enter(&self, configuration: &ServerBootConfiguration) {
+        if let Some(secret) = &configuration.spec.ignition_secret_ref {
+            let key = (configuration.namespace().unwrap_or_default(), secret.name.clone());
+            self.lock().entry(key).or_default().insert(configuration.name_any());
+        }
+    }
+
+    /// In the order of names.
+    fn of(&self, store: &Store<ServerBootConfiguration>, secret: &Secret) -> Vec<ObjectRef<ServerBootConfiguration>> {
+        let key = (secret.namespace().unwrap_or_default(), secret.name_any());
+        let mut users = self.lock();
+        let Some(names) = users.get_mut(&key) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        names.retain(|name| {
+            let configuration = store.get(&ObjectRef::new(name).within(&key.0));
+            let uses = configuration.filter(|configuration| {
+                let reference = configuration.spec.ignition_secret_ref.as_ref();
+                reference.is_some_and(|reference| reference.name == key.1)
+            });
+            found.extend(uses.as_deref().map(ObjectRef::from_obj));
+            uses.is_some()
+        });
+        if names.is_empty() {
+            users.remove(&key);
+        }
+        found
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), BTreeSet<String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn reconcile(configuration: Arc<ServerBootConfiguration>, shared: Arc<Shared>) -> Result<Action, kube::Error> {
     if configuration.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
+    shared.users.enter(&configuration);
     let verdict = inspect(&shared, &configuration).await?;
     let mut status = configuration.status.clone().unwrap_or_default();
     if apply(&mut status, verdict.as_ref().map(|_| ()), (shared.clock)()) {

@@ -56,6 +56,7 @@ struct Shared {
     settings: Settings,
     clock: Clock,
     servers: ServerIndex,
+    users: controller::Users,
 }
 
 impl BootServer {
@@ -68,6 +69,7 @@ impl BootServer {
                 settings,
                 clock,
                 servers: ServerIndex::default(),
+                users: controller::Users::default(),
             }),
         }
     }
