@@ -58,11 +58,13 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration: Option<DurationText>,
     },
-    /// The BMC lies about the power state.
+    /// The BMC lies about the power state, so often or for so long (machine time).
     WrongPowerState {
         reported: PowerState,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remaining: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
     },
     /// A reset command is answered with success and lost.
     LostReset {
@@ -146,6 +148,7 @@ impl Fault {
         let lasts = match self {
             Fault::BmcUnreachable { duration }
             | Fault::SessionTableFull { duration, .. }
+            | Fault::WrongPowerState { duration, .. }
             | Fault::ClockReset { duration }
             | Fault::TaskNeverEnds { duration }
             | Fault::NoLldp { duration } => *duration,

@@ -39,6 +39,10 @@ pub struct ServerStatus {
     pub serial_number: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_state: Option<Power>,
+    /// Since when the BMC has said `powerState` whenever it was asked. Off is believed after a while only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::time")]
+    pub power_state_since: Option<Time>,
     #[serde(rename = "indicatorLED", default, skip_serializing_if = "Option::is_none")]
     pub indicator_led: Option<IndicatorLed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -68,6 +68,10 @@ pub struct ControllerOptions {
     #[arg(long, default_value = "2m", value_name = "DURATION")]
     pub power_polling_timeout: GoDuration,
 
+    /// How long a BMC has to say Off before a machine counts as off: some say so for seconds while it still runs. 0 believes one answer.
+    #[arg(long, default_value = "15s", value_name = "DURATION")]
+    pub power_off_confirmation_time: GoDuration,
+
     /// Interval between two reads of another BMC resource that is changing (task, boot override).
     #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub resource_polling_interval: GoDuration,

@@ -146,9 +146,12 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
             body: None,
         }),
         C::BmcHang => http(HttpAction::Hang),
+        // As long as the operator's `--power-off-confirmation-time` at most: nobody can tell a machine that is Off from one whose
+        // BMC says so for hours.
         C::WrongPower => fault(Fault::WrongPowerState {
             reported: *draw.one_of(&[PowerState::On, PowerState::Off, PowerState::PoweringOff]),
-            remaining: Some(1 + u32::try_from(draw.number() % 8).unwrap_or_default()),
+            remaining: None,
+            duration: Some(DurationText(Duration::from_secs(1 + draw.number() % 14))),
         }),
         C::StalePower => fault(Fault::StaleReads {
             duration: DurationText(Duration::from_secs(5 + draw.number() % 55)),

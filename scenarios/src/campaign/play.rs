@@ -232,7 +232,7 @@ impl Director {
                 let let_go = serde_json::json!({ "spec": { "serverClaimRef": null } });
                 let _ = user::patch_server(&self.arena, &truth.name, &let_go).await;
             }
-            let hangs = matches!(truth.execution, Execution::Halted { .. } | Execution::Post)
+            let hangs = matches!(truth.execution, Execution::Halted { .. } | Execution::PostHung { .. })
                 && truth.power_state == PowerState::On;
             if hangs && crate::engine::world::state(&server) == Some("Reserved") {
                 self.help_tenant(truth, &server).await?;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::observed::Holder;
+use super::power::off_unconfirmed;
 use super::{boot, duplicate, observe, perform};
 use crate::bmc::{ReportedPower, ResetType};
 use crate::conditions::Wish;
@@ -128,22 +129,43 @@ async fn turn_off(context: &Context, server: &mut Server) -> Result<Option<Durat
     let Some(bmc) = look.bmc else {
         return Ok(Some(pace.interval));
     };
-    let Some(verdict) = towards_off(server, bmc.system.power_state, context.now(), &pace) else {
+    let Some(verdict) = towards_off(
+        server,
+        bmc.system.power_state,
+        context.now(),
+        &pace,
+        context.settings.off_confirmation,
+    ) else {
         return Ok(None);
     };
-    if let Verdict::Send { attempt } = verdict {
-        let uri = &bmc.system.uri;
-        *server = intent::issue(context, &bmc.client, uri, server, &[], &PULL, attempt).await?;
-    }
-    Ok(Some(pace.interval))
+    let pause = match verdict {
+        Verdict::Send { attempt } => {
+            let uri = &bmc.system.uri;
+            *server = intent::issue(context, &bmc.client, uri, server, &[], &PULL, attempt).await?;
+            pace.interval
+        }
+        Verdict::Wait(pause) => pause,
+    };
+    Ok(Some(pause.min(pace.interval)))
 }
 
 /// What to do about the power; `None` when the machine is proven off.
-fn towards_off(server: &Server, power: ReportedPower, now: Timestamp, pace: &Pace) -> Option<Verdict> {
-    let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
+fn towards_off(
+    server: &Server,
+    power: ReportedPower,
+    now: Timestamp,
+    pace: &Pace,
+    confirmation: Duration,
+) -> Option<Verdict> {
+    let status = server.status.as_ref();
+    let record = status.and_then(|status| status.operation.as_ref());
     if power == ReportedPower::Off {
         // A start on its way would find nobody to account for the machine (bugs.md #41).
-        return pacing::start_in_flight(record, now, pace.patience).then_some(Verdict::Wait(pace.interval));
+        if pacing::start_in_flight(record, now, pace.patience) {
+            return Some(Verdict::Wait(pace.interval));
+        }
+        let since = status.and_then(|status| status.power_state_since.as_ref());
+        return off_unconfirmed(since, now, confirmation).map(Verdict::Wait);
     }
     Some(pacing::next(
         &PULL.to_string(),
@@ -170,7 +192,9 @@ mod tests {
         };
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut server = Server::new("a", crds::ServerSpec::default());
-        let look = |server: &Server, power, second| towards_off(server, power, at(second), &pace);
+        server.status.get_or_insert_default().power_state_since = Some(Time(at(-60)));
+        let confirmation = Duration::from_secs(15);
+        let look = |server: &Server, power, second| towards_off(server, power, at(second), &pace, confirmation);
         assert_eq!(look(&server, ReportedPower::Off, 0), None);
         assert_eq!(look(&server, ReportedPower::On, 0), Some(Verdict::Send { attempt: 1 }));
         server.status.get_or_insert_default().operation = Some(OperationIntent {
@@ -188,5 +212,11 @@ mod tests {
         );
         assert_eq!(look(&server, ReportedPower::On, 60), Some(Verdict::Send { attempt: 1 }));
         assert_eq!(look(&server, ReportedPower::Off, 120), None);
+        server.status.get_or_insert_default().power_state_since = Some(Time(at(110)));
+        assert_eq!(
+            look(&server, ReportedPower::Off, 120),
+            Some(Verdict::Wait(Duration::from_secs(5)))
+        );
+        assert_eq!(look(&server, ReportedPower::Off, 125), None);
     }
 }

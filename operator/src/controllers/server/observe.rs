@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crds::kinds::server::ClaimReference;
 use crds::{Power, Server, ServerClaim, ServerState};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use super::boot;
@@ -12,7 +13,7 @@ use super::decision::Decision;
 use super::observed::{BootView, CleanupView, Holder, Observed};
 use super::state;
 use crate::bmc::{BmcClient, BmcError, System};
-use crate::conditions::{self, Wish};
+use crate::conditions::{self, Wish, seconds_up};
 use crate::context::Context;
 use crate::controllers::Error;
 use crate::controllers::bmc::access;
@@ -139,7 +140,16 @@ async fn refresh(
     let now = context.now();
     let mut status = server.status.clone().unwrap_or_default();
     if let Some(Bmc { system, .. }) = bmc {
-        status.power_state = Some(Power::from(system.power_state.as_str()));
+        let power = Some(Power::from(system.power_state.as_str()));
+        if status.power_state != power
+            || status
+                .power_state_since
+                .as_ref()
+                .is_none_or(|since| since.0 > seconds_up(now))
+        {
+            status.power_state = power;
+            status.power_state_since = Some(Time(seconds_up(now)));
+        }
         status.indicator_led = system.indicator_led.as_deref().map(Into::into);
         intent::settle(server, system, &mut status, now, context.settings.power.patience);
     }

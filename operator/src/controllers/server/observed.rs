@@ -18,6 +18,8 @@ use crate::sabotage::{self, Bug};
 pub struct Settings {
     /// Resets: polling interval and timeout.
     pub power: Pace,
+    /// How long a BMC has to say Off before it is believed.
+    pub off_confirmation: Duration,
     /// Other BMC resources.
     pub resource: Pace,
     /// Between two looks at a server where nothing happens.
@@ -42,6 +44,7 @@ impl From<&Options> for Settings {
                 patience: controllers.power_polling_timeout.get(),
                 longest_pause: resync.max(controllers.power_polling_timeout.get()),
             },
+            off_confirmation: controllers.power_off_confirmation_time.get(),
             resource: Pace {
                 interval: controllers.resource_polling_interval.get(),
                 patience: controllers.resource_polling_timeout.get(),

@@ -1,6 +1,10 @@
 //! Reaching a power state and a boot override, one recorded operation at a time. Pure.
 
+use std::time::Duration;
+
 use crds::kinds::server_status::{OperationIntent, OperationState};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::bmc::{ReportedPower, ResetType};
 use crate::conditions::Wish;
@@ -25,7 +29,15 @@ pub enum Force {
     AtOnce,
 }
 
-/// `None` once the machine is proven off: by a read of this pass, with no start on its way.
+/// How much longer the BMC has to say Off until it is believed. BMCs say so for some seconds while the operating system still shuts
+/// down, and after they have started themselves (docs/found-by-simulation.md).
+pub(super) fn off_unconfirmed(since: Option<&Time>, now: Timestamp, confirmation: Duration) -> Option<Duration> {
+    let since = since.map_or(now, |time| time.0);
+    let confirmed = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    confirmation.checked_sub(confirmed).filter(|left| !left.is_zero())
+}
+
+/// `None` once the machine is proven off: by a read of this pass and those before it, with no start on its way.
 pub fn off(observed: &Observed<'_>, force: Force) -> Option<Decision> {
     let pace = &observed.settings.power;
     let record = observed.status().operation.as_ref();
@@ -33,7 +45,11 @@ pub fn off(observed: &Observed<'_>, force: Force) -> Option<Decision> {
         ReportedPower::Off if pacing::start_in_flight(record, observed.now, pace.patience) => {
             return Some(Step::Wait(pace.interval).into());
         }
-        ReportedPower::Off => return None,
+        ReportedPower::Off => {
+            let since = observed.status().power_state_since.as_ref();
+            let left = off_unconfirmed(since, observed.now, observed.settings.off_confirmation)?;
+            return Some(Step::Wait(left.min(pace.interval)).into());
+        }
         // Neither proves that the machine is off nor that it needs to be turned off (bugs.md #51).
         ReportedPower::Unknown => return Some(Step::Wait(pace.interval).into()),
         _ => {}

@@ -9,8 +9,8 @@ use crate::scripted;
 use scenarios::net::effect::{Cut, Side};
 use std::collections::BTreeMap;
 
-/// Sweeps the chosen scenarios.
-pub(crate) fn run(arguments: &CommandLine) -> miette::Result<Vec<Done>> {
+/// Sweeps the chosen scenarios. True when every cut run passed, and ended as the run without a crash.
+pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> {
     let mut all = Vec::new();
     let (mut points, mut bad) = (0, 0);
     for (script, path, parameters) in scripted::chosen(arguments)? {
@@ -77,11 +77,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<Vec<Done>> {
         all.extend(swept);
     }
     println!("\ncut points    {points}\nbad           {bad}");
-    Ok(if bad == 0 {
-        all.into_iter().filter(Done::is_good).collect()
-    } else {
-        all
-    })
+    Ok((all, bad == 0))
 }
 
 fn cuts(whole: &Done, every: u64) -> Vec<Cut> {

@@ -32,6 +32,8 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::testing::World;
     use super::*;
     use crate::bmc::{ReportedPower, ResetType};
@@ -71,6 +73,20 @@ mod tests {
                 .step;
             assert_eq!(step, Step::Enter(state));
         }
+    }
+
+    #[test]
+    fn one_answer_is_no_proof_of_off() {
+        let world = world().boot(BootView::Ready);
+        assert_eq!(
+            world.clone().power_since(2).decide().step,
+            Step::Wait(Duration::from_secs(5))
+        );
+        assert_eq!(
+            world.clone().power_since(14).decide().step,
+            Step::Wait(Duration::from_secs(1))
+        );
+        assert_eq!(world.power_since(15).decide().step, Step::DiscardBoot);
     }
 
     #[test]

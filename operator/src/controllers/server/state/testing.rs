@@ -50,6 +50,8 @@ impl World {
             },
         );
         server.metadata.resource_version = Some("1".into());
+        // Long enough to be believed.
+        server.status.get_or_insert_default().power_state_since = Some(Time(start() - Duration::from_secs(60)));
         let pace = Pace {
             interval: Duration::from_secs(5),
             patience: Duration::from_secs(120),
@@ -83,6 +85,7 @@ impl World {
             cleanup: CleanupView::default(),
             settings: Settings {
                 power: pace,
+                off_confirmation: Duration::from_secs(15),
                 resource: pace,
                 resync: Duration::from_secs(120),
                 discovery_timeout: Duration::from_secs(1800),
@@ -137,6 +140,13 @@ impl World {
 
     pub(super) fn power(mut self, power: ReportedPower) -> Self {
         self.system.power_state = power;
+        self
+    }
+
+    /// The BMC began to say so this many seconds ago.
+    pub(super) fn power_since(mut self, seconds: i64) -> Self {
+        let since = self.now - jiff::SignedDuration::from_secs(seconds);
+        self.status().power_state_since = Some(Time(since));
         self
     }
 
