@@ -9,7 +9,7 @@ use super::plan::{Entry, Plan, What};
 use super::settled::Picture;
 use super::{machines, user};
 use crate::engine::drama::Drama;
-use crate::engine::failure::StepFailure;
+use crate::engine::failure::{StepFailure, dump};
 use crate::engine::observer::Observer;
 use crate::report::{MarkerKind, ScenarioReport};
 use crate::testbed::{Testbed, WorldEvent};
@@ -186,21 +186,10 @@ impl Director {
         let mut next_round = Instant::now();
         loop {
             let truths = self.truths();
-            let unsettled = self.unsettled(&truths);
-            if unsettled.is_empty() {
+            let Some(unsettled) = self.unsettled(&truths, Instant::now() >= patience) else {
                 return Ok(());
-            }
-            if Instant::now() >= patience {
-                return Err(StepFailure {
-                    message: format!(
-                        "{} things are not where they have to be {} hours after the last repair",
-                        unsettled.len(),
-                        PATIENCE.as_secs() / 3600
-                    ),
-                    details: unsettled.into_iter().take(SHOWN).collect(),
-                    objects: Vec::new(),
-                });
-            }
+            };
+            unsettled?;
             if Instant::now() >= next_round {
                 self.round(&truths).await?;
                 next_round = Instant::now() + ROUNDS;
@@ -322,13 +311,27 @@ impl Director {
             .collect()
     }
 
-    fn unsettled(&self, truths: &BTreeMap<String, MachineTruth>) -> Vec<String> {
+    /// `None` when everything is where it has to be; an error when it is too late for what is not.
+    fn unsettled(&self, truths: &BTreeMap<String, MachineTruth>, too_late: bool) -> Option<Result<(), StepFailure>> {
         let state = self.observer.lock();
-        Picture {
-            world: &state.world,
-            truths,
+        let world = &state.world;
+        let unsettled = Picture { world, truths }.unsettled();
+        let first = unsettled.first()?;
+        if !too_late {
+            return Some(Ok(()));
         }
-        .unsettled()
+        Some(Err(StepFailure {
+            message: format!(
+                "{} things are not where they have to be {} hours after the last repair",
+                unsettled.len(),
+                PATIENCE.as_secs() / 3600
+            ),
+            objects: dump(
+                first.objects.iter().map(|(name, object)| (name.clone(), *object)),
+                &state.secrets,
+            ),
+            details: unsettled.into_iter().map(|thing| thing.line).take(SHOWN).collect(),
+        }))
     }
 }
 

@@ -12,10 +12,17 @@ pub(super) struct Picture<'a> {
     pub truths: &'a BTreeMap<String, MachineTruth>,
 }
 
-impl Picture<'_> {
-    /// What is not yet where it has to be, one line each.
-    pub(super) fn unsettled(&self) -> Vec<String> {
-        let claims: Vec<(String, &Value)> = self
+/// Something that is not yet where it has to be.
+pub(super) struct Unsettled<'a> {
+    pub line: String,
+    /// By name, to be shown.
+    pub objects: Vec<(String, &'a Value)>,
+}
+
+impl<'a> Picture<'a> {
+    /// What is not yet where it has to be.
+    pub(super) fn unsettled(&self) -> Vec<Unsettled<'a>> {
+        let claims: Vec<(String, &'a Value)> = self
             .world
             .list("ServerClaim")
             .map(|(key, claim)| (key.name, claim.as_ref()))
@@ -24,9 +31,29 @@ impl Picture<'_> {
             .iter()
             .filter_map(|(_, claim)| Some((text(claim, "/metadata/uid")?, *claim)))
             .collect();
-        let machines = self.truths.values().filter_map(|truth| self.machine(truth, &by_uid));
-        let claims = claims.iter().filter_map(|(name, claim)| self.claim(name, claim));
+        let machines = self.truths.values().filter_map(|truth| {
+            Some(Unsettled {
+                line: self.machine(truth, &by_uid)?,
+                objects: self.server(&truth.name).into_iter().collect(),
+            })
+        });
+        let claims = claims.iter().filter_map(|(name, claim)| {
+            let uid = text(claim, "/metadata/uid");
+            let servers = self.world.list("Server");
+            let held = servers.filter(|(_, server)| uid.is_some() && holder(server) == uid);
+            Some(Unsettled {
+                line: self.claim(name, claim)?,
+                objects: std::iter::once((format!("ServerClaim {NAMESPACE}/{name}"), *claim))
+                    .chain(held.map(|(key, server)| (key.to_string(), server.as_ref())))
+                    .collect(),
+            })
+        });
         machines.chain(claims).collect()
+    }
+
+    fn server(&self, machine: &str) -> Option<(String, &'a Value)> {
+        let (key, server) = self.world.server_for(machine)?;
+        Some((key.to_string(), server.as_ref()))
     }
 
     fn machine(&self, truth: &MachineTruth, claims: &BTreeMap<&str, &Value>) -> Option<String> {

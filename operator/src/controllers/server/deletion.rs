@@ -32,32 +32,24 @@ const DELETION_BLOCKED: &str = "DeletionBlocked";
 pub(super) enum Course {
     /// The pass is over; look again after this time at the latest.
     Wait(Duration),
-    /// It may not go before its machine is clean: go on as if it was not being deleted.
-    CleanUp(Box<Server>),
+    /// It may not go yet, because a claim holds it or its machine is not clean: go on as if it was not being deleted.
+    GoOn(Box<Server>),
 }
 
-pub(super) async fn reconcile(context: &Context, server: Server) -> Result<Course, Error> {
-    match go(context, server).await? {
-        Ok(pause) => Ok(Course::Wait(pause)),
-        Err(server) => Ok(Course::CleanUp(server)),
-    }
-}
-
-/// Gives the Server back if it must be cleaned first.
-async fn go(context: &Context, mut server: Server) -> Result<Result<Duration, Box<Server>>, Error> {
+pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<Course, Error> {
     let resync = context.settings.resync;
     let ours = server
         .finalizers()
         .iter()
         .any(|finalizer| finalizer == keys::finalizer::SERVER);
     if !ours {
-        return Ok(Ok(resync));
+        return Ok(Course::Wait(resync));
     }
     // Incident 39.
     if sabotage::active(Bug::ServerFinalizerUnconditional) {
         boot::discard(context, &server).await?;
         remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
-        return Ok(Ok(resync));
+        return Ok(Course::Wait(resync));
     }
     let holder = match &server.spec.server_claim_ref {
         None => Holder::None,
@@ -73,7 +65,7 @@ async fn go(context: &Context, mut server: Server) -> Result<Result<Duration, Bo
             ),
         );
         perform::note(context, &mut server, &wish).await?;
-        return Ok(Ok(resync));
+        return Ok(Course::GoOn(Box::new(server)));
     }
     if must_be_clean(context, &server) {
         let wish = Wish::yes(
@@ -82,7 +74,7 @@ async fn go(context: &Context, mut server: Server) -> Result<Result<Duration, Bo
             "A tenant has left data; the Server goes when its machine is clean. Set spec.cleanupPolicy to Skip to let it go as it is",
         );
         perform::note(context, &mut server, &wish).await?;
-        return Ok(Err(Box::new(server)));
+        return Ok(Course::GoOn(Box::new(server)));
     }
     // The machine of a duplicate is somebody else's.
     if duplicate::elder(context, &server).is_none()
@@ -91,7 +83,7 @@ async fn go(context: &Context, mut server: Server) -> Result<Result<Duration, Bo
         // Incident 41.
         && !sabotage::active(Bug::FinalizerLostOnRequeue)
     {
-        return Ok(Ok(pause));
+        return Ok(Course::Wait(pause));
     }
     let discarded = boot::discard(context, &server).await;
     // Incident 37.
@@ -99,7 +91,7 @@ async fn go(context: &Context, mut server: Server) -> Result<Result<Duration, Bo
         discarded?;
     }
     remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
-    Ok(Ok(resync))
+    Ok(Course::Wait(resync))
 }
 
 /// The next Server for this machine would know nothing of what is on its drives, and offer them (S4).

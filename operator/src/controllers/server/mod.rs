@@ -98,7 +98,7 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
     if server.metadata.deletion_timestamp.is_some() {
         match deletion::reconcile(context, server).await? {
             deletion::Course::Wait(pause) => return Ok(pause),
-            deletion::Course::CleanUp(unclean) => server = *unclean,
+            deletion::Course::GoOn(kept) => server = *kept,
         }
     }
     if is_ignored(&server) {
