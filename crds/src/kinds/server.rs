@@ -84,6 +84,10 @@ pub struct ServerSpec {
     /// proven cleanup. While it is set, the server is not claimable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residue_epoch: Option<i64>,
+    /// Names of the drives that the machine had when that tenancy began. Each has to be proven erased; one that is missing may come back
+    /// with data on it. Here and not in the status, which does not survive a restore from a backup.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub residue_drives: Vec<String>,
     /// What happens to a released server; the operator's `--cleanup-policy` where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleanup_policy: Option<CleanupPolicy>,

@@ -63,6 +63,10 @@ pub struct ServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub state_since: Option<Time>,
+    /// When the inventory was last taken from the BMC. Not there: there was none yet, or somebody lost it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::time")]
+    pub inventory_time: Option<Time>,
     /// Discovery runs that ended without a registration since the last one that did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery_attempts: Option<i32>,

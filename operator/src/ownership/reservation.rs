@@ -62,11 +62,13 @@ impl Change {
                 "serverClaimRef": { "namespace": namespace, "name": name, "uid": uid },
                 "tenancyEpoch": epoch + 1,
                 "residueEpoch": epoch + 1,
+                "residueDrives": drives(server),
             }),
             Self::Adopt { uid } => json!({
                 "serverClaimRef": { "uid": uid },
                 "tenancyEpoch": epoch + 1,
                 "residueEpoch": epoch + 1,
+                "residueDrives": drives(server),
             }),
             Self::StartDiscovery { boot } => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": boot }),
             Self::EndDiscovery | Self::Release => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null }),
@@ -80,6 +82,7 @@ impl Change {
                 "tenancyEpoch": epoch + 1,
                 "serverClaimRef": null,
                 "residueEpoch": null,
+                "residueDrives": null,
                 "bootConfigurationRef": null,
             }),
             Self::Boot(reference) => json!({ "bootConfigurationRef": reference }),
@@ -112,6 +115,16 @@ impl Change {
         }
         json!({ "metadata": metadata, "spec": spec })
     }
+}
+
+/// Names of the drives that the BMC last listed; empty bays are none.
+pub fn drives(server: &Server) -> Vec<&str> {
+    let storages = server.status.iter().flat_map(|status| &status.storages);
+    storages
+        .flat_map(|storage| &storage.drives)
+        .filter(|drive| drive.state.as_deref() != Some("Absent"))
+        .filter_map(|drive| drive.name.as_deref())
+        .collect()
 }
 
 /// The value of the operation annotation.
@@ -213,6 +226,31 @@ mod tests {
             assert_eq!(patch["metadata"]["resourceVersion"], "7", "{change:?}");
             assert_eq!(patch["spec"]["tenancyEpoch"], 4, "{change:?}");
         }
+    }
+
+    #[test]
+    fn a_tenancy_begins_with_the_drives_that_are_there() {
+        use crds::kinds::server_status::{Storage, StorageDrive};
+        let mut free = server(None, false, 3, None);
+        let drive = |name: &str, state: &str| StorageDrive {
+            name: Some(name.into()),
+            state: Some(state.into()),
+            ..StorageDrive::default()
+        };
+        free.status = Some(crds::ServerStatus {
+            storages: vec![Storage {
+                drives: vec![drive("sda", "Enabled"), drive("sdb", "Absent")],
+                ..Storage::default()
+            }],
+            ..crds::ServerStatus::default()
+        });
+        let bind = Change::Bind {
+            namespace: "ns".into(),
+            name: "claim".into(),
+            uid: "u".into(),
+        };
+        assert_eq!(bind.patch(&free)["spec"]["residueDrives"], json!(["sda"]));
+        assert_eq!(Change::Vacate.patch(&free)["spec"]["residueDrives"], Value::Null);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Evidence of erasure: from the BMC's list of drives, its tasks, and the wipe agent's report. Pure.
 
+use std::collections::BTreeSet;
+
 use crds::kinds::server_cleanup::{DriveEvidence, DriveState, EraseMethod};
-use crds::kinds::server_status::Storage;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -29,9 +30,9 @@ pub fn enumerate(drives: &[Drive]) -> Vec<DriveEvidence> {
         .collect()
 }
 
-/// One failed entry per drive that was there at discovery and is not there now: what cannot be seen cannot be erased, and it may come
+/// One failed entry per drive that is known and is not there now: what cannot be seen cannot be erased, and it may come
 /// back (S6; bugs.md #88).
-pub fn missing(drives: &[Drive], known: &[Storage]) -> Vec<DriveEvidence> {
+pub fn missing<'a>(drives: &[Drive], known: impl IntoIterator<Item = &'a str>) -> Vec<DriveEvidence> {
     // Incident 86.
     if sabotage::active(Bug::MissingDriveForgotten) {
         return Vec::new();
@@ -41,18 +42,16 @@ pub fn missing(drives: &[Drive], known: &[Storage]) -> Vec<DriveEvidence> {
             .iter()
             .any(|drive| drive.name == name && drive.state.as_deref() != Some("Absent"))
     };
+    let known: BTreeSet<&str> = known.into_iter().collect();
     known
-        .iter()
-        .flat_map(|storage| &storage.drives)
-        .filter(|drive| drive.state.as_deref() != Some("Absent"))
-        .filter_map(|drive| drive.name.as_deref())
+        .into_iter()
         .filter(|name| !is_there(name))
         .map(|name| DriveEvidence {
             id: name.to_owned(),
             name: Some(name.to_owned()),
             state: DriveState::Failed,
             message: Some(
-                "was there at discovery and is missing; put it back and retry, or set spec.cleanupPolicy to Skip if it is gone for good"
+                "was there before and is missing; put it back and retry, or set spec.cleanupPolicy to Skip if it is gone for good"
                     .to_owned(),
             ),
             ..DriveEvidence::default()
@@ -222,34 +221,17 @@ mod tests {
 
     #[test]
     fn a_drive_that_is_not_there_any_more_is_no_clean_drive() {
-        let known = |names: &[(&str, &str)]| {
-            let drives = names
-                .iter()
-                .map(|(name, state)| crds::kinds::server_status::StorageDrive {
-                    name: Some((*name).into()),
-                    state: Some((*state).into()),
-                    ..Default::default()
-                });
-            vec![Storage {
-                drives: drives.collect(),
-                ..Storage::default()
-            }]
-        };
         let mut pulled = drive("sdb", None, false);
         pulled.state = Some("Absent".into());
         let drives = [drive("sda", None, false), pulled];
-        let names = |known: &[Storage]| -> Vec<String> {
-            missing(&drives, known)
+        let names = |known: &[&'static str]| -> Vec<String> {
+            missing(&drives, known.iter().copied())
                 .into_iter()
                 .map(|evidence| evidence.id)
                 .collect()
         };
-        assert_eq!(names(&known(&[("sda", "Enabled")])), [""; 0]);
-        assert_eq!(
-            names(&known(&[("sda", "Enabled"), ("sdb", "Enabled"), ("sdc", "Enabled")])),
-            ["sdb", "sdc"]
-        );
-        assert_eq!(names(&known(&[("sdb", "Absent")])), [""; 0], "the bay was empty before");
+        assert_eq!(names(&["sda"]), [""; 0]);
+        assert_eq!(names(&["sda", "sdb", "sdc", "sdb"]), ["sdb", "sdc"]);
     }
 
     fn report(state: CleanupState, drives: &[(&str, &str, &str, CleanupDriveState)]) -> CleanupReport {

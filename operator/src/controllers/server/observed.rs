@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crds::kinds::server::CleanupPolicy;
-use crds::{Power, Server, ServerStatus};
+use crds::{Power, Server, ServerState, ServerStatus};
 use jiff::Timestamp;
 
 use crate::bmc::{Bios, BmcError, Drive, ReportedPower, System, TaskReport};
@@ -134,6 +134,24 @@ impl Observed<'_> {
             // Incident 51.
             ReportedPower::Unknown if sabotage::active(Bug::UnknownPowerIsOff) => ReportedPower::Off,
             power => power,
+        }
+    }
+
+    /// Whether discovery has looked the machine over, and nobody has lost what it found.
+    pub fn is_inventoried(&self) -> bool {
+        let status = self.status();
+        // Other operators took one without writing when.
+        let any = !status.processors.is_empty() || status.total_system_memory.is_some();
+        // A BMC may have nothing to tell. Incident 82.
+        any || status.inventory_time.is_some() && !sabotage::active(Bug::InventoryRequired)
+    }
+
+    /// Where a server goes that nobody holds and that has nothing on it.
+    pub fn state_when_free(&self) -> ServerState {
+        if self.is_inventoried() {
+            ServerState::Available
+        } else {
+            ServerState::Initial
         }
     }
 

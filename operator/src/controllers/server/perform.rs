@@ -85,13 +85,8 @@ pub(super) async fn step(
             };
             let found = bmc.client.inventory(&bmc.system.uri).await?;
             inventory::write(&mut status, &bmc.system, &found);
-            let before = server.resource_version();
+            status.inventory_time = Some(Time(seconds(context.now())));
             write(context, server, &status).await?;
-            // A BMC without any inventory to tell would be asked again for ever.
-            // Incident 82.
-            if server.resource_version() == before && !sabotage::active(Bug::InventoryRequired) {
-                return start_discovery(context, server).await;
-            }
             Ok(Next::Continue)
         }
         Step::Change(change) => {
@@ -138,16 +133,6 @@ pub(super) async fn step(
 async fn write(context: &Context, server: &mut Server, status: &ServerStatus) -> Result<(), Error> {
     *server = context.write_server_status(server, status).await?;
     Ok(())
-}
-
-async fn start_discovery(context: &Context, server: &mut Server) -> Result<Next, Error> {
-    let boot = crds::ObjectReference {
-        namespace: context.settings.manager_namespace.clone(),
-        name: server.name_any(),
-    };
-    let patch = Change::StartDiscovery { boot }.patch(server);
-    *server = context.patch_server(server, patch).await?;
-    Ok(Next::Continue)
 }
 
 async fn enter(

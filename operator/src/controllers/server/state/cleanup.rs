@@ -24,7 +24,7 @@ use crate::controllers::server::power::{self, Force};
 use crate::identity::DriveUri;
 use crate::ownership::operation::{Operation, has_boot_override};
 use crate::ownership::pacing::EXPLAIN_AFTER;
-use crate::ownership::reservation::{Change, Tenancy};
+use crate::ownership::reservation::{self, Change, Tenancy};
 use crate::registry::Purpose;
 use crate::sabotage::{self, Bug};
 
@@ -74,7 +74,7 @@ fn current<'a>(observed: &'a Observed<'_>) -> Option<&'a CleanupStatus> {
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     match Tenancy::of(observed.server) {
-        Tenancy::Free => return Step::Enter(ServerState::Available).into(),
+        Tenancy::Free => return Step::Enter(observed.state_when_free()).into(),
         Tenancy::Held | Tenancy::Unfenced => return Step::Enter(ServerState::Reserved).into(),
         Tenancy::Residue { released: false } => return Step::Change(Change::BeginCleanup).into(),
         Tenancy::Residue { released: true } => {}
@@ -170,7 +170,11 @@ fn look_over(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
     };
     let resettable = bios.as_ref().is_some_and(|bios| bios.supports_reset);
     let mut all = evidence::enumerate(drives);
-    all.extend(evidence::missing(drives, &observed.status().storages));
+    let known = observed.server.spec.residue_drives.iter().map(String::as_str);
+    all.extend(evidence::missing(
+        drives,
+        known.chain(reservation::drives(observed.server)),
+    ));
     record(CleanupStatus {
         state: CleanupState::InProgress,
         drives: all,
@@ -271,7 +275,7 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
             .status()
             .operation
             .as_ref()
-            .filter(|last| last.operation == name);
+            .filter(|last| last.operation == name && last.epoch == observed.epoch());
         if last.is_some_and(|last| last.attempts >= EXPLAIN_AFTER && last.state == OperationState::Failed) {
             // Incident 87.
             if sabotage::active(Bug::RefusedEraseIsErased) {
@@ -753,8 +757,9 @@ mod tests {
         assert_eq!(skip.decide().step, Step::Change(Change::Vacate));
         let held = World::held().in_state(ServerState::Cleanup).decide().step;
         assert_eq!(held, Step::Enter(ServerState::Reserved));
-        let free = World::free().in_state(ServerState::Cleanup).decide().step;
-        assert_eq!(free, Step::Enter(ServerState::Available));
+        let free = World::free().in_state(ServerState::Cleanup);
+        assert_eq!(free.decide().step, Step::Enter(ServerState::Initial), "inventory lost");
+        assert_eq!(free.inventoried().decide().step, Step::Enter(ServerState::Available));
         let mut cleared = World::residue().in_state(ServerState::Cleanup);
         cleared.server.spec.residue_epoch = Some(5);
         assert_eq!(cleared.decide().step, Step::Change(Change::BeginCleanup));

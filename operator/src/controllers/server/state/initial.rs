@@ -20,7 +20,7 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     {
         return Step::Enter(state).into();
     }
-    if observed.has_own_boot_reference() {
+    if observed.has_own_boot_reference() && observed.is_inventoried() {
         // The discovery run has its epoch already.
         return match observed.boot {
             BootView::Missing => Step::PrepareBoot(Purpose::Discovery).into(),
@@ -41,7 +41,7 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         && status.serial_number == system.serial_number
         && status.bios_version == system.bios_version
         && Some(status.boot_order.as_slice()) == system.boot.boot_order.as_deref().or(Some(&[]));
-    if !inventoried || status.processors.is_empty() && status.total_system_memory.is_none() {
+    if !inventoried || !observed.is_inventoried() {
         return Step::RecordInventory.into();
     }
     Step::Change(Change::StartDiscovery {
@@ -122,6 +122,13 @@ mod tests {
             panic!("{:?}", world.decide());
         };
         assert_eq!((boot.namespace.as_str(), boot.name.as_str()), ("metal", "node-0"));
+        let mut lost = world.clone().boot(BootView::Pending);
+        lost.server.status.as_mut().unwrap().total_system_memory = None;
+        assert_eq!(
+            lost.decide().step,
+            Step::RecordInventory,
+            "the inventory was lost in discovery"
+        );
         let world = world.boot(BootView::Missing);
         assert_eq!(world.decide().step, Step::PrepareBoot(Purpose::Discovery));
         let world = world.boot(BootView::Pending);

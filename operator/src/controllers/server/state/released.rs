@@ -1,6 +1,7 @@
 //! Released (`reclaimPolicy: Retain`): off, with the last tenant's data, until an administrator clears `serverClaimRef`.
 
 use crds::ServerState;
+use crds::kinds::server::ReclaimPolicy;
 
 use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::Observed;
@@ -9,9 +10,13 @@ use crate::ownership::reservation::Tenancy;
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     match Tenancy::of(observed.server) {
-        Tenancy::Free => return Step::Enter(ServerState::Available).into(),
+        Tenancy::Free => return Step::Enter(observed.state_when_free()).into(),
         Tenancy::Held | Tenancy::Unfenced => return Step::Enter(ServerState::Reserved).into(),
-        Tenancy::Residue { .. } if observed.server.spec.server_claim_ref.is_none() => {
+        // The administrator cleared the reference, or does not want it retained any more.
+        Tenancy::Residue { .. }
+            if observed.server.spec.server_claim_ref.is_none()
+                || observed.server.spec.reclaim_policy != ReclaimPolicy::Retain =>
+        {
             return Step::Enter(ServerState::Cleanup).into();
         }
         Tenancy::Residue { .. } => {}
@@ -30,6 +35,10 @@ mod tests {
         let retained = World::releasing()
             .in_state(ServerState::Released)
             .power(ReportedPower::Off);
+        let mut retained = retained;
+        let recycled = retained.decide().step;
+        assert_eq!(recycled, Step::Enter(ServerState::Cleanup), "the policy was changed");
+        retained.server.spec.reclaim_policy = ReclaimPolicy::Retain;
         assert_eq!(retained.decide().step, Step::Rest);
         let cleared = World::residue()
             .in_state(ServerState::Released)

@@ -21,7 +21,7 @@ pub(super) const WAITING_FOR_POWER_OFF: &str = "WaitingForPowerOff";
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     match (Tenancy::of(observed.server), &observed.holder) {
-        (Tenancy::Free, _) => Step::Enter(ServerState::Available).into(),
+        (Tenancy::Free, _) => Step::Enter(observed.state_when_free()).into(),
         (Tenancy::Residue { .. }, _) if observed.server.spec.server_claim_ref.is_none() => {
             Step::Enter(ServerState::Cleanup).into()
         }
