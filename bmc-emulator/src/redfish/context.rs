@@ -123,6 +123,9 @@ impl Context<'_> {
     /// The body of a PATCH, without the annotations a client copies from what it has read.
     pub(super) fn patch_object(&self) -> Result<Map<String, Value>, Reply> {
         let mut object = self.object()?;
+        if object.is_empty() {
+            return Err(self.error(StatusCode::BAD_REQUEST, Message::new(&message::EMPTY_JSON, [])));
+        }
         let odata: Vec<String> = object
             .keys()
             .filter(|name| name.starts_with("@odata."))
@@ -132,7 +135,8 @@ impl Context<'_> {
             object.shift_remove(&name);
         }
         if object.is_empty() {
-            return Err(self.error(StatusCode::BAD_REQUEST, Message::new(&message::EMPTY_JSON, [])));
+            // DSP0266 §7.5: annotations only.
+            return Err(self.error(StatusCode::BAD_REQUEST, Message::new(&message::NO_OPERATION, [])));
         }
         Ok(object)
     }

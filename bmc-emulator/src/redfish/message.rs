@@ -55,6 +55,9 @@ templates! {
     EMPTY_JSON: "EmptyJSON", 0, "Warning",
         "The request body submitted contained an empty JSON object and the service is unable to process it.",
         "Add properties in the JSON object and resubmit the request.";
+    NO_OPERATION: "NoOperation", 0, "Warning",
+        "The request body submitted contain no data to act upon and no changes to the resource took place.",
+        "Add properties in the JSON object and resubmit the request.";
     PROPERTY_UNKNOWN: "PropertyUnknown", 1, "Warning",
         "The property %1 is not in the list of valid properties for the resource.",
         "Remove the unknown property from the request body and resubmit the request if the operation failed.";

@@ -115,12 +115,13 @@ fn drive_document(cx: &mut Context<'_>, uri: &str, name: &DriveName) -> Value {
     document
 }
 
+/// `DurableName` and its format. Both formats are eight bytes with separators (schema `Resource`, `Identifier`).
 fn identifier(drive: &Drive) -> (String, &'static str) {
-    match drive.wwid.split_once('.') {
-        Some(("eui", hex)) => (hex.to_owned(), "EUI"),
-        Some((_, hex)) => (hex.to_owned(), "NAA"),
-        None => (drive.wwid.clone(), "NAA"),
-    }
+    let (kind, hex) = drive.wwid.split_once('.').unwrap_or(("naa", &drive.wwid));
+    let format = if kind == "eui" { "EUI" } else { "NAA" };
+    let digits: Vec<char> = hex.to_uppercase().chars().collect();
+    let bytes: Vec<String> = digits.chunks(2).map(|byte| byte.iter().collect()).collect();
+    (bytes.join("-"), format)
 }
 
 fn secure_erase(cx: &mut Context<'_>, storage: &str, name: &DriveName) -> Answer {

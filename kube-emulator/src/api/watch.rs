@@ -197,7 +197,7 @@ impl Watch {
                 biased;
                 change = self.feed.next() => change,
                 () = sleep_until(self.deadline) => return None,
-                () = self.front_end.reached(&self.resource, initial_end.unwrap_or(0)), if initial_end.is_some() => {
+                () = self.front_end.reached(&self.resource, initial_end.unwrap_or(0)), if initial_end.is_some() && !self.feed.is_silent() => {
                     self.queue_bookmark(true);
                     continue;
                 }
@@ -207,9 +207,12 @@ impl Watch {
                     continue;
                 }
             };
-            // The table is gone: its definition was deleted.
-            let change = change?;
-            self.queue(&change);
+            match change {
+                Some(change) => self.queue(&change),
+                None if self.expire() => {}
+                // The table is gone: its definition was deleted.
+                None => return None,
+            }
         }
     }
 
@@ -235,6 +238,9 @@ impl Watch {
     /// A bookmark promises that everything up to its revision was sent, so the revision is read before the queue is
     /// found empty.
     fn queue_bookmark(&mut self, initial_end: bool) {
+        if self.feed.is_silent() {
+            return;
+        }
         let cached = self.front_end.cached(&self.resource);
         let revision = cached.unwrap_or_else(|| self.front_end.emulator().store().revision());
         while let Some(change) = self.feed.try_next() {

@@ -18,6 +18,9 @@ pub(crate) struct Feed {
     held: Option<Arc<Change>>,
     cuts: u64,
     forgotten: u64,
+    started: Instant,
+    /// It was silent for too long.
+    lapsed: bool,
 }
 
 /// Whether a watch may go on.
@@ -45,26 +48,51 @@ impl Feed {
             held: None,
             cuts: state.cuts,
             forgotten: state.forgotten,
+            started: Instant::now(),
+            lapsed: false,
         }
+    }
+
+    /// When a watch of a silent front end expires; `None` if events are delivered.
+    fn silent_until(&self) -> Option<Instant> {
+        let patience = self.front_end.state().silence?;
+        Some(self.started + patience)
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent_until().is_some()
     }
 
     pub(crate) fn standing(&self) -> Standing {
         let state = self.front_end.state();
         if state.cuts != self.cuts {
             Standing::Cut
-        } else if state.forgotten != self.forgotten {
+        } else if self.lapsed || state.forgotten != self.forgotten {
             Standing::Expired
         } else {
             Standing::Good
         }
     }
 
-    /// The next change; `None` when there will be none, because the connection is cut or the resource is gone.
+    /// The next change; `None` when there will be none, because the connection is cut, the resource is gone, or the front
+    /// end was silent for too long.
     pub(crate) async fn next(&mut self) -> Option<Arc<Change>> {
         loop {
             let changed = self.front_end.inner.changed.notified();
             if self.standing() == Standing::Cut {
                 return None;
+            }
+            if let Some(end) = self.silent_until() {
+                if end <= Instant::now() {
+                    self.lapsed = true;
+                    return None;
+                }
+                tokio::select! {
+                    biased;
+                    () = changed => {}
+                    () = sleep_until(end) => {}
+                }
+                continue;
             }
             let Some(held) = &self.held else {
                 tokio::select! {

@@ -46,6 +46,8 @@ struct State {
     cuts: u64,
     /// Revisions before this one are not served any more.
     forgotten: u64,
+    /// Watches deliver nothing and expire at this age.
+    silence: Option<Duration>,
 }
 
 impl FrontEnd {
@@ -91,6 +93,12 @@ impl FrontEnd {
             state.forgotten = revision;
             state.lags.see(revision);
         });
+    }
+
+    /// From now on watches deliver neither events nor bookmarks, and each expires at the age of `patience`, so that a
+    /// client learns what there is from lists only. `None` makes them deliver again, what they kept back first.
+    pub fn set_silence(&self, patience: Option<Duration>) {
+        self.change(|state| state.silence = patience);
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

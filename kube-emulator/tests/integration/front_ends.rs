@@ -345,6 +345,38 @@ async fn forgotten_history_is_expired() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn silent_watches_deliver_nothing_and_expire() {
+    let (emulator, front_end) = server(100).await;
+    write(&emulator, "a", 1).await;
+    let start = Instant::now();
+    let bookmarks = "allowWatchBookmarks=true&timeoutSeconds=100";
+    let user = async {
+        sleep(5 * SECOND).await;
+        front_end.set_silence(Some(10 * SECOND));
+        write(&emulator, "a", 2).await;
+        let initial = format!("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&{bookmarks}");
+        let listed = watch(&front_end, start, &initial).await;
+        assert_eq!(
+            (&*listed[0], &*listed[2]),
+            ("5 ADDED a=2", "15 ERROR 410"),
+            "{listed:?}"
+        );
+        assert_eq!(list(&front_end, "").await.0, ["a=2"], "lists are as ever");
+        let late = watch(&front_end, start, "timeoutSeconds=100");
+        let (late, ()) = tokio::join!(late, async {
+            write(&emulator, "a", 3).await;
+            sleep(5 * SECOND).await;
+            front_end.set_silence(None);
+            sleep(5 * SECOND).await;
+            front_end.disconnect_watches();
+        });
+        assert_eq!(late, ["15 ADDED a=2", "20 MODIFIED a=3", "25 end"]);
+    };
+    let (open, ()) = tokio::join!(watch(&front_end, start, bookmarks), user);
+    assert_eq!(open, ["0 ADDED a=1", "10 ERROR 410", "10 end"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cache_lags_no_further_than_the_history_goes() {
     let (emulator, front_end) = server(3).await;
     front_end.set_lag(Duration::MAX);

@@ -67,6 +67,8 @@ classes! {
         WatchCut = "watch-cut",
         /// The history of the API server is gone: 410 for every watch.
         WatchExpired = "watch-expired",
+        /// Watches deliver nothing, and expire: what there is can be learned from lists only.
+        WatchSilent = "watch-silent",
         /// An API front end restarts: nobody listens for a while, watches end, history is gone.
         ApiRestart = "api-restart",
         /// Status disappears, as when a cluster is restored from a backup without it.

@@ -38,6 +38,7 @@ pub(super) fn is_of_machines(class: FaultClass) -> bool {
             | C::WatchReordered
             | C::WatchCut
             | C::WatchExpired
+            | C::WatchSilent
             | C::ApiRestart
             | C::StatusLost
             | C::OperatorCrash
@@ -128,6 +129,9 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
         },
         C::WatchCut => Mishap::CutWatches,
         C::WatchExpired => Mishap::ForgetHistory,
+        C::WatchSilent => Mishap::SilenceWatches {
+            milliseconds: 5_000 + draw.number() % 55_000,
+        },
         C::ApiRestart => Mishap::RestartApi,
         C::StatusLost => {
             // Any of them, in any order.

@@ -35,6 +35,8 @@ pub enum Mishap {
     CutWatches,
     /// The API server forgets what was before.
     ForgetHistory,
+    /// Watches deliver nothing, and expire at this age.
+    SilenceWatches { milliseconds: u64 },
     /// API front ends restart.
     RestartApi,
     /// The status of all objects of these kinds is gone, in this order.
@@ -56,6 +58,7 @@ pub(super) enum Ongoing {
     Machine(String, FaultId),
     Undo(String, AdminAction),
     Lag(Option<String>),
+    Silence,
     Restarted(u64),
     StartOperator,
     StopOldest,
@@ -110,6 +113,13 @@ impl Mishap {
             Self::ForgetHistory => {
                 arena.front_ends().for_each(kube_emulator::FrontEnd::forget_history);
                 Ongoing::Nothing
+            }
+            Self::SilenceWatches { milliseconds } => {
+                let patience = Duration::from_millis(*milliseconds);
+                arena
+                    .front_ends()
+                    .for_each(|front_end| front_end.set_silence(Some(patience)));
+                Ongoing::Silence
             }
             Self::RestartApi => {
                 let disturbance = Disturbance {
@@ -172,6 +182,7 @@ impl Ongoing {
             Self::Machine(machine, fault) => arena.remove_fault(&machine, fault),
             Self::Undo(machine, undo) => arena.hands(&machine, undo)?,
             Self::Lag(resource) => arena.lag(resource.as_deref(), None),
+            Self::Silence => arena.front_ends().for_each(|front_end| front_end.set_silence(None)),
             Self::StartOperator => {
                 arena.operator(OperatorAction::Start).await;
             }

@@ -154,6 +154,7 @@ impl Director {
         arena.network.calm_all();
         for front_end in arena.front_ends() {
             front_end.set_lag(Duration::ZERO);
+            front_end.set_silence(None);
             for resource in super::faults::WATCHED {
                 front_end.set_lag_for(resource, None);
             }
