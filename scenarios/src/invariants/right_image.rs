@@ -13,10 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct RightImage {
     /// Whose label it is: the first claim it was delivered for. Claims with the same image and user data have the same label.
     owners: BTreeMap<String, Workload>,
-    /// Holders a machine was delivered to, by machine.
+    /// Holders a machine was delivered to on the operator's demand, by machine.
     delivered: BTreeSet<(String, String)>,
     /// Machines somebody has switched on by hand: what is on their drives starts, whatever the operator wants.
     by_hand: BTreeSet<String>,
+    /// Machines whose last boot was sent to the network by an override. Without one, a machine with an empty or missing drive boots from
+    /// the network as its boot order says, and nobody but its firmware has decided that.
+    overridden: BTreeSet<String>,
 }
 
 /// What a claim asks for.
@@ -39,6 +42,14 @@ impl Invariant for RightImage {
             }
             MachineEventKind::ResetRequested { .. } => {
                 self.by_hand.remove(&event.machine);
+                Vec::new()
+            }
+            MachineEventKind::BootStarted { from_override, .. } => {
+                if *from_override {
+                    self.overridden.insert(event.machine.clone());
+                } else {
+                    self.overridden.remove(&event.machine);
+                }
                 Vec::new()
             }
             MachineEventKind::GuestIdentified { kind, label, .. } => {
@@ -79,7 +90,8 @@ impl RightImage {
                 "{starts}, which is held for {workload:?}, and belongs to {owner:?}"
             ));
         }
-        let again = kind == GuestKind::DeliveredTenant && !self.delivered.insert((machine.to_owned(), uid.to_owned()));
+        let on_demand = kind == GuestKind::DeliveredTenant && self.overridden.contains(machine);
+        let again = on_demand && !self.delivered.insert((machine.to_owned(), uid.to_owned()));
         again.then(|| format!("{starts} a second time for the same claim: a provisioned machine was imaged again"))
     }
 }
@@ -158,6 +170,11 @@ mod tests {
             self.invariant.machine(&event, &scene).len()
         }
 
+        fn boots(&mut self, from_override: bool) {
+            let devices = vec!["network:eno1".to_owned()];
+            self.event(MachineEventKind::BootStarted { devices, from_override });
+        }
+
         fn starts(&mut self, kind: GuestKind, label: &str) -> usize {
             self.event(MachineEventKind::GuestIdentified {
                 source: "x".into(),
@@ -172,8 +189,22 @@ mod tests {
         let mut theatre = Theatre::new();
         theatre.claim("a", "one");
         theatre.held(Some("a"));
+        theatre.boots(false);
+        assert_eq!(
+            theatre.starts(GuestKind::DeliveredTenant, "os#1"),
+            0,
+            "it was switched on by hand"
+        );
+        theatre.boots(true);
         assert_eq!(theatre.starts(GuestKind::DeliveredTenant, "os#1"), 0);
+        theatre.boots(false);
         assert_eq!(theatre.starts(GuestKind::InstalledTenant, "os#1"), 0);
+        assert_eq!(
+            theatre.starts(GuestKind::DeliveredTenant, "os#1"),
+            0,
+            "its drive is empty, and its boot order has the network next"
+        );
+        theatre.boots(true);
         assert_eq!(theatre.starts(GuestKind::DeliveredTenant, "os#1"), 1);
         theatre.claim("b", "two");
         theatre.held(Some("b"));

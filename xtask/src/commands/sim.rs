@@ -1,7 +1,7 @@
 //! `cargo xtask sim`: builds the simulator and hands everything over to it.
 //!
 //! The simulator is a process of its own: it replaces the clock and the randomness of the C library (docs/determinism.md), which no
-//! other program may. It is built in the release profile, because thousands of servers are simulated.
+//! other program may. It is built in a profile of its own (`Cargo.toml`), because thousands of servers are simulated.
 
 use crate::repository::Repository;
 use miette::{Context, IntoDiagnostic};
@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
-    let profile = if arguments.dev { "dev" } else { "release" };
+    let profile = if arguments.dev { "dev" } else { "sim" };
     eprintln!("building the simulator ({profile} profile; the first time takes minutes)");
     if !build(repository, profile)?.success() {
         miette::bail!(
@@ -106,7 +106,7 @@ fn build(repository: &Repository, profile: &str) -> miette::Result<ExitStatus> {
         .wrap_err("cargo cannot be started")
 }
 
-/// Beside this program, or in the folder of the release profile next to its own.
+/// Beside this program, or in the folder of the profile `sim` next to its own.
 fn executable(dev: bool) -> miette::Result<PathBuf> {
     let own = std::env::current_exe()
         .into_diagnostic()
@@ -115,6 +115,6 @@ fn executable(dev: bool) -> miette::Result<PathBuf> {
     Ok(if dev {
         own.with_file_name(name)
     } else {
-        own.with_file_name("..").join("release").join(name)
+        own.with_file_name("..").join("sim").join(name)
     })
 }

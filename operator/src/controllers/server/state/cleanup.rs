@@ -22,7 +22,7 @@ use crate::controllers::server::evidence;
 use crate::controllers::server::observed::{BootView, Observed};
 use crate::controllers::server::power::{self, Force};
 use crate::identity::DriveUri;
-use crate::ownership::operation::{Operation, has_boot_override};
+use crate::ownership::operation::{Operation, has_boot_override, starts_a_machine};
 use crate::ownership::pacing::EXPLAIN_AFTER;
 use crate::ownership::reservation::{self, Change, Tenancy};
 use crate::registry::Purpose;
@@ -76,7 +76,11 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     match Tenancy::of(observed.server) {
         Tenancy::Free => return Step::Enter(observed.state_when_free()).into(),
         Tenancy::Held | Tenancy::Unfenced => return Step::Enter(ServerState::Reserved).into(),
-        Tenancy::Residue { released: false } => return Step::Change(Change::BeginCleanup).into(),
+        // Somebody took the reference away while the tenant was at work: off before the machine is another holder's (S3).
+        Tenancy::Residue { released: false } => {
+            return power::off(observed, Force::AfterAsking)
+                .unwrap_or_else(|| Step::Change(Change::BeginCleanup).into());
+        }
         Tenancy::Residue { released: true } => {}
     }
     if observed.cleanup_policy() == CleanupPolicy::Skip {
@@ -366,6 +370,11 @@ fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
         .as_ref()
         .filter(|report| evidence::is_final(report));
     let Some(report) = report else {
+        if booted_in_vain(observed)
+            && let Some(decision) = power::off(observed, Force::AtOnce)
+        {
+            return decision;
+        }
         return network_boot::towards(observed, Purpose::Cleanup, CLEANUP);
     };
     let mut updated = cleanup.clone();
@@ -396,6 +405,16 @@ fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
         return fail(observed, updated, "IncompleteReport", message);
     }
     record(updated)
+}
+
+/// A network boot that fails ends at what is on the drives: the system of the last tenant. An agent that has not said a word after half
+/// the time that a discovery run gets is not there.
+fn booted_in_vain(observed: &Observed<'_>) -> bool {
+    let record = observed.status().operation.as_ref();
+    let ours = record.filter(|record| record.epoch == observed.epoch() && starts_a_machine(&record.operation));
+    let age = ours.map(|record| observed.now.duration_since(record.issued_at.0));
+    let age = age.and_then(|age| std::time::Duration::try_from(age).ok());
+    observed.cleanup.report.is_none() && age.is_some_and(|age| age >= observed.settings.discovery_timeout / 2)
 }
 
 /// Step 4. `None` once the boot order is as it was and nothing overrides it.
@@ -642,12 +661,18 @@ mod tests {
         let running = ready.observed(&ON, 1).power(ReportedPower::On);
         assert!(matches!(running.decide().step, Step::Wait(_)));
 
+        let in_vain = running.clone().later(900);
+        assert_eq!(in_vain.decide().step, World::first(PULL));
+        let off = in_vain.sent(&PULL, 1).power(ReportedPower::Off);
+        assert_eq!(off.decide().step, World::first(Operation::NetworkBoot));
+
         let erasing = reported(
             running.clone(),
             AgentState::InProgress,
             &[("A", CleanupDriveState::Erased, "")],
         );
         assert!(matches!(erasing.decide().step, Step::Wait(_)));
+        assert!(matches!(erasing.later(900).decide().step, Step::Wait(_)), "it is there");
 
         let mut done = reported(
             running.clone(),

@@ -16,8 +16,10 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         Tenancy::Free if retry => return Step::Change(Change::ClearRequest).into(),
         // Nothing to wipe: an administrator decided that, or an older operator left the state behind.
         Tenancy::Free => return Step::Enter(ServerState::Initial).into(),
-        // A new epoch: whatever the failed run's agent still says does not count.
-        Tenancy::Residue { .. } if retry => return Step::Change(Change::BeginCleanup).into(),
+        // A new epoch: whatever the failed run's agent still says does not count. Off first: what runs may be the last tenant (S3).
+        Tenancy::Residue { .. } if retry => {
+            return power::off(observed, Force::AtOnce).unwrap_or_else(|| Step::Change(Change::BeginCleanup).into());
+        }
         // Incident 90.
         Tenancy::Residue { .. } if sabotage::active(Bug::FailedCleanupForgiven) => {
             return Step::Change(Change::Vacate).into();
@@ -70,6 +72,11 @@ mod tests {
     fn retry_takes_a_new_epoch_first() {
         let world = world().request(keys::operation::RETRY);
         assert_eq!(world.decide().step, Step::Change(Change::BeginCleanup));
+        let running = world.power(ReportedPower::On);
+        assert_eq!(
+            running.decide().step,
+            World::first(Operation::Reset(ResetType::ForceOff))
+        );
         let mut world = self::world();
         world.server.spec.tenancy_epoch = Some(world.server.tenancy_epoch() + 1);
         assert_eq!(world.decide().step, Step::Enter(ServerState::Cleanup));
