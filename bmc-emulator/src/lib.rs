@@ -8,6 +8,7 @@
 //! | [`guest`] | the operating system, provided by whoever runs the fleet, and how it sees the machine |
 //! | `redfish` | the Redfish face, one file per service |
 //! | `personality` | how vendors differ, as data |
+//! | [`Quirk`] | what real BMCs do beside the specification, as switches |
 //! | [`fault`] | what can be made to go wrong |
 //! | `admin` | the API for tests: inspect, inject, act |
 //! | [`serve`] | TLS sockets, one address per BMC |
@@ -27,6 +28,7 @@ pub mod guest;
 mod identity;
 mod machine;
 mod personality;
+mod quirk;
 mod redfish;
 mod secret;
 pub mod serve;
@@ -45,4 +47,5 @@ pub use self::machine::guest::GuestIdentity;
 pub use self::machine::power::{PowerState, ResetType};
 pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth};
 pub use self::personality::PersonalityName;
+pub use self::quirk::Quirk;
 pub use self::secret::Secret;

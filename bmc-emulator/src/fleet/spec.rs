@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::duration::DurationText;
 use crate::personality::PersonalityName;
+use crate::quirk::Quirk;
 use crate::secret::Secret;
 
 /// A fleet of machines, each with a BMC of its own.
@@ -70,6 +71,12 @@ pub struct MachineSpec {
     /// BIOS attributes that differ from the personality's factory defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bios_attributes: BTreeMap<String, serde_json::Value>,
+    /// What its BMC does beside the specification, in addition to what BMCs of this personality do (`bmc-emulator quirks`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quirks: Vec<Quirk>,
+    /// What its BMC does not do, although others of this personality do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_quirks: Vec<Quirk>,
     /// Whether the machine is switched on when the fleet starts. Default: off.
     #[serde(default)]
     pub powered_on: bool,
@@ -122,6 +129,9 @@ pub struct DriveSpec {
     pub manufacturer: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Redfish id of the storage controller it is attached to. Default: the personality's only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
     /// Whether the BMC offers `Drive.SecureErase` for this drive.
     #[serde(default = "yes")]
     pub secure_erase: bool,

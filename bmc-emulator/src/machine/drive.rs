@@ -67,6 +67,8 @@ pub(crate) struct Drive {
     pub name: DriveName,
     pub serial_number: String,
     pub wwid: String,
+    /// Redfish id of its storage controller; absent: the only one.
+    pub controller: Option<String>,
     pub size_bytes: u64,
     pub media_type: MediaType,
     pub protocol: DriveProtocol,

@@ -125,6 +125,7 @@ pub(crate) fn drives(spec: &MachineSpec, seed: u64) -> Vec<Drive> {
             protocol: Default::default(),
             manufacturer: None,
             model: None,
+            controller: None,
             secure_erase: true,
         }]
     };
@@ -147,6 +148,7 @@ fn new_drive(spec: DriveSpec, machine: &str, seed: u64) -> Drive {
             .serial_number
             .unwrap_or_else(|| identity::serial_number(seed, &path, 14)),
         wwid,
+        controller: spec.controller,
         name: DriveName(spec.name),
         size_bytes: spec.size_bytes,
         media_type: spec.media_type,

@@ -14,6 +14,7 @@ mod power_history;
 pub(crate) mod timing;
 pub(crate) mod truth;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,6 +35,7 @@ use crate::fault::{FaultId, Faults};
 use crate::firmware::BootJob;
 use crate::fleet::spec::MachineSpec;
 use crate::personality::Personality;
+use crate::quirk::{self, Quirk};
 use crate::redfish::delivery::Delivery;
 use crate::redfish::state::RedfishState;
 
@@ -75,6 +77,7 @@ pub(crate) struct Absence {
 pub(crate) struct Machine {
     pub hardware: Hardware,
     pub personality: &'static Personality,
+    pub quirks: BTreeSet<Quirk>,
     pub timing: Timing,
     pub power: Power,
     pub execution: Execution,
@@ -124,6 +127,7 @@ impl Machine {
             shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),
             hardware,
             personality,
+            quirks: quirk::of(personality.quirks, &spec.quirks, &spec.without_quirks),
             power,
             execution: Execution::Nothing,
             guest: None,
@@ -288,6 +292,11 @@ impl Machine {
         self.shown.before(now, self.scaled(self.faults.staleness()))
     }
 
+    /// Whether processors and memory are not known at the moment.
+    pub(crate) fn hides_inventory(&self, now: Instant) -> bool {
+        self.has(Quirk::InventoryOnlyWhenOn) && self.power_state_read(now) == PowerState::Off
+    }
+
     /// Power is gone at once, as when a cable is pulled.
     pub(crate) fn lose_power(&mut self, moment: Moment) {
         self.stop_execution(moment, "the machine lost power");
@@ -385,6 +394,9 @@ impl Machine {
             answers_from: ready_at - starting,
             ready_at,
         });
+        if self.has(Quirk::TasksLostAtReset) {
+            self.redfish.tasks.clear();
+        }
         self.event(moment.wall, MachineEventKind::BmcReset);
         for session in self.redfish.sessions.clear() {
             self.event(
@@ -395,6 +407,11 @@ impl Machine {
                 },
             );
         }
+    }
+
+    /// Whether its BMC does this.
+    pub(crate) fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
     }
 
     /// Whether connections to the BMC are not accepted.

@@ -1,4 +1,4 @@
-//! A Dell PowerEdge with an iDRAC 9. The Q numbers are quirks of real firmware, described where the behaviour is.
+//! A Dell PowerEdge with an iDRAC 9. What it does beside the specification is in `quirk.rs`.
 
 use std::time::Duration;
 
@@ -87,13 +87,13 @@ pub(crate) static DELL: Personality = Personality {
         kept_for: Duration::from_secs(600),
     },
     boot_order: BootOrderStyle::StagedJob,
-    bios: BiosStyle {
-        reset_needs_body: true,
-        settings_become_job: true,
-    },
+    quirks: &[
+        Quirk::BiosSettingsBecomeJob,
+        Quirk::ResetBiosNeedsBody,
+        Quirk::RefusesNoChange,
+    ],
     power: PowerStyle {
         shows_guest_shutdown: false,
-        refuses_no_change: true,
     },
     success: SuccessStyle::Message,
     starting_percent: 30,

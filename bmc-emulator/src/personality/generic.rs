@@ -91,13 +91,9 @@ pub(crate) static GENERIC: Personality = Personality {
         kept_for: Duration::from_secs(24 * 3600),
     },
     boot_order: BootOrderStyle::Immediate,
-    bios: BiosStyle {
-        reset_needs_body: false,
-        settings_become_job: false,
-    },
+    quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,
-        refuses_no_change: false,
     },
     success: SuccessStyle::NoContent,
     starting_percent: 20,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::dell::DELL;
 pub(crate) use self::generic::GENERIC;
 use crate::machine::power::ResetType;
+use crate::quirk::Quirk;
 
 /// Which personality a machine shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -25,11 +26,29 @@ pub enum PersonalityName {
 }
 
 impl PersonalityName {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Generic, Self::Dell];
+
+    /// What its BMCs do beside the specification, unless a fleet file says otherwise.
+    #[must_use]
+    pub fn quirks(self) -> &'static [Quirk] {
+        self.personality().quirks
+    }
+
     pub(crate) fn personality(self) -> &'static Personality {
         match self {
             PersonalityName::Generic => &GENERIC,
             PersonalityName::Dell => &DELL,
         }
+    }
+}
+
+impl std::fmt::Display for PersonalityName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Generic => "generic",
+            Self::Dell => "dell",
+        })
     }
 }
 
@@ -64,7 +83,8 @@ pub(crate) struct Personality {
     pub accounts: AccountStyle,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,
-    pub bios: BiosStyle,
+    /// What its BMCs do beside the specification.
+    pub quirks: &'static [Quirk],
     pub power: PowerStyle,
     /// Answer to a PATCH or POST that worked and has nothing to show.
     pub success: SuccessStyle,
@@ -170,19 +190,9 @@ pub(crate) enum BootOrderStyle {
 }
 
 #[derive(Debug)]
-pub(crate) struct BiosStyle {
-    /// `Bios.ResetBios` without a JSON body answers 400 (Q13).
-    pub reset_needs_body: bool,
-    /// A PATCH of the settings object with an apply time becomes a job (202 with `Location`) (Q1).
-    pub settings_become_job: bool,
-}
-
-#[derive(Debug)]
 pub(crate) struct PowerStyle {
     /// Whether `PowerState` shows `PoweringOff` while the guest shuts down; others show `On` until the power is off.
     pub shows_guest_shutdown: bool,
-    /// Whether a command that would change nothing (On when on, ForceOff when off) answers 409 (Q66).
-    pub refuses_no_change: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

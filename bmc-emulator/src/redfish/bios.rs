@@ -8,6 +8,7 @@ use super::context::{Answer, Context, link};
 use super::message::{self, Message};
 use super::task_service;
 use crate::machine::bios::{AttributeError, Attributes};
+use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
@@ -100,7 +101,7 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
     }
     cx.refuse_if_any(&wrong)?;
     cx.machine.bios.stage(staged);
-    if cx.personality().bios.settings_become_job {
+    if cx.machine.has(Quirk::BiosSettingsBecomeJob) {
         let target = uri(cx);
         let started = cx.machine.bmc_moment(cx.moment);
         let tasks = &mut cx.machine.redfish.tasks;
@@ -112,8 +113,7 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
 
 fn reset_bios(cx: &mut Context<'_>) -> Answer {
     cx.require_post()?;
-    // Q13: an iDRAC wants a JSON body, even if it is empty.
-    if cx.personality().bios.reset_needs_body && cx.call.body.is_empty() {
+    if cx.machine.has(Quirk::ResetBiosNeedsBody) && cx.call.body.is_empty() {
         return Err(cx.error(StatusCode::BAD_REQUEST, Message::new(&message::MALFORMED_JSON, [])));
     }
     let body = cx.action_object()?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
+use crate::quirk::Quirk;
 
 pub(super) fn system_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = format!("{}/EthernetInterfaces", cx.system_uri());
@@ -74,13 +75,23 @@ fn manager_document(cx: &Context<'_>, uri: &str) -> Value {
         .map(|address| json!({ "Address": address.to_string(), "SubnetMask": "255.0.0.0", "AddressOrigin": "Static", "Gateway": null }))
         .into_iter()
         .collect();
+    let hardware_address = if cx.machine.has(Quirk::LongHardwareAddress) {
+        format!(
+            "80:00:00:48:fe:80:00:00:00:00:00:00:ec:0d:9a:03:{}",
+            &hardware.bmc_mac_address[6..]
+        )
+    } else if cx.machine.has(Quirk::EmptyHardwareAddress) {
+        String::new()
+    } else {
+        hardware.bmc_mac_address.clone()
+    };
     json!({
         "@odata.type": "#EthernetInterface.v1_12_4.EthernetInterface",
         "@odata.id": format!("{uri}/{MANAGER_NIC}"),
         "Id": MANAGER_NIC,
         "Name": "Manager Ethernet Interface",
-        "MACAddress": hardware.bmc_mac_address,
-        "PermanentMACAddress": hardware.bmc_mac_address,
+        "MACAddress": hardware_address,
+        "PermanentMACAddress": hardware_address,
         "HostName": hardware.name,
         "LinkStatus": "LinkUp",
         "SpeedMbps": 1000,

@@ -7,6 +7,7 @@ use super::call::Reply;
 use super::context::{Answer, Context, collection, link};
 use super::ethernet_interfaces;
 use super::message::{self, Message};
+use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let id = cx.personality().manager_id;
@@ -30,7 +31,7 @@ fn document(cx: &mut Context<'_>) -> Value {
     let uri = cx.manager_uri();
     let personality = cx.personality();
     let hardware = &cx.machine.hardware;
-    json!({
+    let mut document = json!({
         "@odata.type": "#Manager.v1_19_2.Manager",
         "@odata.id": uri,
         "Id": personality.manager_id,
@@ -64,7 +65,16 @@ fn document(cx: &mut Context<'_>) -> Value {
                 "ResetType@Redfish.AllowableValues": personality.manager_reset_types,
             },
         },
-    })
+    });
+    if cx.machine.has(Quirk::ManagerWithoutPowerState)
+        && let Some(document) = document.as_object_mut()
+    {
+        document.shift_remove("PowerState");
+    }
+    if cx.machine.has(Quirk::ResetTimeZero) {
+        document["LastResetTime"] = json!("0000-00-00T00:00:00Z");
+    }
+    document
 }
 
 /// Restarts the BMC: the answer still goes out, then nothing answers for a while.

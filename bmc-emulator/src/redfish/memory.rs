@@ -9,7 +9,8 @@ const MODULE_GIB: u32 = 64;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = format!("{}/Memory", cx.system_uri());
-    let modules = modules(cx.machine.hardware.memory_gib);
+    let known = !cx.machine.hides_inventory(cx.moment.now);
+    let modules = modules(if known { cx.machine.hardware.memory_gib } else { 0 });
     match rest {
         [] => cx.read_only(|_| {
             let members = (1..=modules.len()).map(|number| format!("{uri}/DIMM.Socket.A{number}"));

@@ -46,6 +46,7 @@ use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::fault::{ConnectionDropped, HttpAction};
 use crate::machine::{Machine, Moment};
+use crate::quirk::Quirk;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 /// No request that this service understands is larger.
@@ -137,7 +138,10 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
         moment,
         caller: None,
     };
-    let reply = answer(&mut cx).unwrap_or_else(|reply| reply);
+    let mut reply = answer(&mut cx).unwrap_or_else(|reply| reply);
+    if cx.machine.has(Quirk::ExtendedInfoIsObject) {
+        vendor::unwrap_extended_info(&mut reply);
+    }
     let status = reply.status.as_u16();
     let (method, path) = (call.method.to_string(), call.path.clone());
     machine.event(moment.wall, MachineEventKind::RequestServed { method, path, status });

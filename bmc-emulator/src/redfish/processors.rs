@@ -6,7 +6,9 @@ use super::context::{Answer, Context, collection};
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = format!("{}/Processors", cx.system_uri());
+    let known = !cx.machine.hides_inventory(cx.moment.now);
     let ids: Vec<String> = (1..=cx.machine.hardware.processors.len())
+        .filter(|_| known)
         .map(|number| format!("CPU.Socket.{number}"))
         .collect();
     match rest {

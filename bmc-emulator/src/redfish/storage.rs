@@ -1,4 +1,4 @@
-//! `Storage`: one controller with all drives, and their secure erasure.
+//! `Storage`: controllers with their drives, and secure erasure.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,53 +10,79 @@ use crate::fleet::spec::{DriveProtocol, MediaType};
 use crate::machine::drive::{Drive, DriveName};
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
-    let id = cx.personality().storage_id;
     let collection_uri = format!("{}/Storage", cx.system_uri());
-    let uri = format!("{collection_uri}/{id}");
+    let controllers = controllers(cx);
+    let [storage, rest @ ..] = rest else {
+        return cx.read_only(|_| {
+            let members = controllers.iter().map(|id| format!("{collection_uri}/{id}"));
+            collection(&collection_uri, "StorageCollection", "Storage Collection", members)
+        });
+    };
+    if !controllers.iter().any(|id| id == storage) {
+        return cx.not_found();
+    }
+    let uri = format!("{collection_uri}/{storage}");
     match rest {
-        [] => cx.read_only(|_| {
-            collection(
-                &collection_uri,
-                "StorageCollection",
-                "Storage Collection",
-                [uri.clone()],
-            )
-        }),
-        [storage] if *storage == id => cx.read_only(|cx| document(cx, &uri)),
-        [storage, rest @ ..] if *storage == id => match rest {
-            ["Volumes"] => {
-                cx.read_only(|_| collection(&format!("{uri}/Volumes"), "VolumeCollection", "Volume Collection", []))
+        [] => cx.read_only(|cx| document(cx, &uri, storage)),
+        ["Volumes"] => {
+            cx.read_only(|_| collection(&format!("{uri}/Volumes"), "VolumeCollection", "Volume Collection", []))
+        }
+        ["Drives", drive, rest @ ..] => {
+            let name = DriveName((*drive).to_owned());
+            let drive = cx.machine.drives.iter().find(|drive| drive.name == name);
+            if drive.is_none_or(|drive| drive.absent || controller(cx, drive) != *storage) {
+                return cx.not_found();
             }
-            ["Drives", drive, rest @ ..] => {
-                let name = DriveName((*drive).to_owned());
-                if cx.machine.drive(&name).is_none_or(|drive| drive.absent) {
-                    return cx.not_found();
-                }
-                match rest {
-                    [] => cx.read_only(|cx| drive_document(cx, &uri, &name)),
-                    ["Actions", "Drive.SecureErase"] => secure_erase(cx, &uri, &name),
-                    _ => cx.not_found(),
-                }
+            match rest {
+                [] => cx.read_only(|cx| drive_document(cx, &uri, &name)),
+                ["Actions", "Drive.SecureErase"] => secure_erase(cx, &uri, &name),
+                _ => cx.not_found(),
             }
-            _ => cx.not_found(),
-        },
+        }
         _ => cx.not_found(),
     }
 }
 
-/// URIs of all drives that are plugged in.
-pub(super) fn drive_uris(cx: &Context<'_>) -> Vec<String> {
-    let uri = format!("{}/Storage/{}", cx.system_uri(), cx.personality().storage_id);
-    let present = cx.machine.drives.iter().filter(|drive| !drive.absent);
-    present.map(|drive| format!("{uri}/Drives/{}", drive.name)).collect()
+/// The id of the controller a drive is attached to.
+fn controller<'a>(cx: &Context<'_>, drive: &'a Drive) -> &'a str {
+    drive.controller.as_deref().unwrap_or(cx.personality().storage_id)
 }
 
-fn document(cx: &Context<'_>, uri: &str) -> Value {
-    let drives: Vec<Value> = drive_uris(cx).into_iter().map(link).collect();
+/// Ids of all controllers. A machine without drives has its personality's all the same.
+fn controllers(cx: &Context<'_>) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for drive in &cx.machine.drives {
+        let id = controller(cx, drive);
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    if ids.is_empty() {
+        ids.push(cx.personality().storage_id.to_owned());
+    }
+    ids
+}
+
+/// URIs of all drives that are plugged in.
+pub(super) fn drive_uris(cx: &Context<'_>) -> Vec<String> {
+    uris(cx, |_| true)
+}
+
+fn uris(cx: &Context<'_>, which: impl Fn(&Drive) -> bool) -> Vec<String> {
+    let system = cx.system_uri();
+    let present = cx.machine.drives.iter().filter(|drive| !drive.absent && which(drive));
+    present
+        .map(|drive| format!("{system}/Storage/{}/Drives/{}", controller(cx, drive), drive.name))
+        .collect()
+}
+
+fn document(cx: &Context<'_>, uri: &str, id: &str) -> Value {
+    let drives = uris(cx, |drive| controller(cx, drive) == id);
+    let drives: Vec<Value> = drives.into_iter().map(link).collect();
     json!({
         "@odata.type": "#Storage.v1_17_1.Storage",
         "@odata.id": uri,
-        "Id": cx.personality().storage_id,
+        "Id": id,
         "Name": "Storage Controller",
         "Status": { "State": "Enabled", "Health": "OK", "HealthRollup": "OK" },
         "Drives@odata.count": drives.len(),

@@ -9,11 +9,12 @@ use super::task_service;
 use crate::machine::Machine;
 use crate::machine::boot::{BootTarget, OverrideEnabled, OverrideMode};
 use crate::personality::BootOrderStyle;
+use crate::quirk::Quirk;
 
 /// The `Boot` object of the system at `uri`.
 pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
     let boot = &machine.boot;
-    json!({
+    let mut document = json!({
         "BootSourceOverrideEnabled": boot.override_.enabled.as_str(),
         "BootSourceOverrideEnabled@Redfish.AllowableValues": OverrideEnabled::ALL.map(OverrideEnabled::as_str),
         "BootSourceOverrideTarget": boot.override_.target.as_str(),
@@ -23,7 +24,16 @@ pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
         "HttpBootUri": boot.override_.http_boot_uri,
         "BootOptions": link(format!("{uri}/BootOptions")),
         "BootOrder": boot.order,
-    })
+    });
+    if machine.has(Quirk::NullOverrideTarget) && boot.override_.enabled == OverrideEnabled::Disabled {
+        document["BootSourceOverrideTarget"] = Value::Null;
+    }
+    if machine.has(Quirk::NoBootMode)
+        && let Some(boot) = document.as_object_mut()
+    {
+        boot.retain(|name, _| !name.starts_with("BootSourceOverrideMode"));
+    }
+    document
 }
 
 /// A checked PATCH of `Boot`.
@@ -52,6 +62,12 @@ impl BootChange {
                 ("BootSourceOverrideTarget", Value::String(text)) => {
                     change.target = BootTarget::parse(text);
                     change.target.is_none().then(|| not_in_list(text))
+                }
+                ("BootSourceOverrideMode", _) if cx.machine.has(Quirk::NoBootMode) => {
+                    Some(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(&pointer))
+                }
+                ("BootSourceOverrideMode", _) if cx.machine.has(Quirk::BootModeNotWritable) => {
+                    Some(Message::new(&message::PROPERTY_NOT_WRITABLE, [name]).about(&pointer))
                 }
                 ("BootSourceOverrideMode", Value::String(text)) => {
                     change.mode = OverrideMode::parse(text);
@@ -90,6 +106,10 @@ impl BootChange {
 
     /// Sets what was asked for. A boot order that has to wait for the next POST becomes a task, whose id is returned.
     pub(super) fn apply(self, cx: &mut Context<'_>) -> Option<String> {
+        let partial = self.enabled.is_none() || self.target.is_none() || self.mode.is_none();
+        if partial && cx.machine.has(Quirk::PartialBootIgnored) {
+            return self.apply_order(cx);
+        }
         let override_ = &mut cx.machine.boot.override_;
         if let Some(enabled) = self.enabled {
             override_.enabled = enabled;
@@ -100,13 +120,17 @@ impl BootChange {
         if let Some(mode) = self.mode {
             override_.mode = mode;
         }
-        if let Some(uri) = self.http_boot_uri {
-            override_.http_boot_uri = uri;
+        if let Some(uri) = &self.http_boot_uri {
+            override_.http_boot_uri.clone_from(uri);
         }
         // DSP0268: with the override disabled, its target means nothing and reads None.
         if override_.enabled == OverrideEnabled::Disabled {
             override_.target = BootTarget::None;
         }
+        self.apply_order(cx)
+    }
+
+    fn apply_order(self, cx: &mut Context<'_>) -> Option<String> {
         let order = self.order?;
         match cx.personality().boot_order {
             BootOrderStyle::Immediate => {

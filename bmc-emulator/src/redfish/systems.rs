@@ -10,6 +10,7 @@ use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
 use crate::personality::BootOrderStyle;
+use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let id = cx.personality().system_id;
@@ -120,6 +121,17 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             "SupportedApplyTimes": ["OnReset"],
         });
     }
+    if machine.hides_inventory(cx.moment.now) {
+        document["ProcessorSummary"] = json!({ "Count": 0, "Model": "" });
+        document["MemorySummary"] = json!({ "TotalSystemMemoryGiB": null });
+    }
+    if machine.has(Quirk::NoManagedBy) {
+        drop(
+            document["Links"]
+                .as_object_mut()
+                .map(|links| links.shift_remove("ManagedBy")),
+        );
+    }
     document
 }
 
@@ -197,7 +209,7 @@ fn reset(cx: &mut Context<'_>) -> Answer {
     cx.require_post()?;
     let body = cx.action_object()?;
     let reset = reset_type(cx, &body)?;
-    if cx.personality().power.refuses_no_change {
+    if cx.machine.has(Quirk::RefusesNoChange) {
         refuse_no_change(cx, reset)?;
     }
     match cx.machine.reset(reset, cx.moment) {
@@ -224,7 +236,7 @@ fn reset_type(cx: &Context<'_>, body: &Map<String, Value>) -> Result<ResetType, 
     }
 }
 
-/// An iDRAC answers 409 to a command that asks for what already is (Q66).
+/// A command that asks for what already is ([`Quirk::RefusesNoChange`]).
 fn refuse_no_change(cx: &Context<'_>, reset: ResetType) -> Result<(), Reply> {
     let state = cx.machine.power.state(false);
     let text = match (state, reset) {

@@ -1,5 +1,7 @@
 //! `TaskService` and its tasks, whose progress is computed when it is read.
 
+use std::time::Duration;
+
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
@@ -7,6 +9,7 @@ use super::call::Reply;
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
 use super::tasks::Task;
+use crate::quirk::Quirk;
 
 const URI: &str = "/redfish/v1/TaskService";
 const TASKS: &str = "/redfish/v1/TaskService/Tasks";
@@ -27,6 +30,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 .map(|id| format!("{TASKS}/{id}"));
             collection(TASKS, "TaskCollection", "Tasks", members)
         }),
+        ["Tasks" | "TaskMonitors", id] if is_unborn(cx, id) => cx.not_found(),
         ["Tasks", id] => match task_document(cx, id) {
             Some(document) => cx.read_only(|_| document),
             None => cx.not_found(),
@@ -34,6 +38,12 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         ["TaskMonitors", id] => monitor(cx, id),
         _ => cx.not_found(),
     }
+}
+
+fn is_unborn(cx: &Context<'_>, id: &str) -> bool {
+    let age = |task: &Task| cx.moment.now.saturating_duration_since(task.started.now);
+    let task = cx.machine.redfish.tasks.get(id);
+    cx.machine.has(Quirk::NewTaskNotFound) && task.is_some_and(|task| age(task) < cx.machine.scaled(UNBORN))
 }
 
 fn service(cx: &mut Context<'_>) -> Value {
@@ -51,14 +61,18 @@ fn service(cx: &mut Context<'_>) -> Value {
     })
 }
 
+/// How long the URI of a new task is not there ([`Quirk::NewTaskNotFound`]).
+const UNBORN: Duration = Duration::from_secs(2);
+
 pub(super) fn task_document(cx: &Context<'_>, id: &str) -> Option<Value> {
     let task = cx.machine.redfish.tasks.get(id)?;
+    let hides_failure = cx.machine.has(Quirk::CompletedCritical) && task.state() == "Exception";
     let mut document = json!({
         "@odata.type": "#Task.v1_7_4.Task",
         "@odata.id": format!("{TASKS}/{id}"),
         "Id": id,
         "Name": task.name,
-        "TaskState": task.state(),
+        "TaskState": if hides_failure { "Completed" } else { task.state() },
         "TaskStatus": if task.state() == "Exception" { "Critical" } else { "OK" },
         "PercentComplete": task.percent_complete(cx.moment.now),
         "StartTime": task.started.wall.to_string(),

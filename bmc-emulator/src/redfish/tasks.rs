@@ -127,6 +127,11 @@ impl Tasks {
         });
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.tasks.clear();
+    }
+
     pub(super) fn ids(&self) -> Vec<String> {
         self.tasks.keys().cloned().collect()
     }

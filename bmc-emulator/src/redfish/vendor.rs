@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::call::{Content, Reply};
+
 pub(super) fn message(id: &str, text: &str, severity: &str) -> Value {
     json!({
         "@odata.type": "#Message.v1_1_2.Message",
@@ -14,4 +16,18 @@ pub(super) fn message(id: &str, text: &str, severity: &str) -> Value {
         "Resolution": "No response action is required.",
         "Severity": severity,
     })
+}
+
+/// Puts the first message of an error in the place of the list ([`crate::Quirk::ExtendedInfoIsObject`]).
+pub(super) fn unwrap_extended_info(reply: &mut Reply) {
+    let Some(Content::Json(body)) = &mut reply.body else {
+        return;
+    };
+    let Some(list) = body.pointer_mut("/error/@Message.ExtendedInfo") else {
+        return;
+    };
+    let first = list.as_array_mut().and_then(|list| list.first_mut()).map(Value::take);
+    if let Some(first) = first {
+        *list = first;
+    }
 }

@@ -65,6 +65,10 @@ pub struct DriveEvidence {
     /// Redfish task of an out-of-band erase.
     #[serde(rename = "taskURI", default, skip_serializing_if = "Option::is_none")]
     pub task_uri: Option<String>,
+    /// When the out-of-band erase was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::time")]
+    pub started_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

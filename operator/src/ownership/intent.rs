@@ -61,6 +61,7 @@ pub async fn issue(
             let drives = status.cleanup.iter_mut().flat_map(|cleanup| &mut cleanup.drives);
             for evidence in drives.filter(|evidence| evidence.id == drive.as_str()) {
                 evidence.state = DriveState::Erasing;
+                evidence.started_at = Some(Time(seconds_up(now)));
             }
         }
         _ => {}

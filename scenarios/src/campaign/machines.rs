@@ -1,8 +1,9 @@
-//! The machines of a campaign: of several vendors, with drives that can be erased by the BMC and drives that cannot.
+//! The machines of a campaign: of several vendors, with BMCs that are odd in different ways, and with drives that can be erased by the BMC
+//! and drives that cannot.
 
 use crate::script::model::{OperatorSpec, Scalar, Scenario};
 use bmc_emulator::fleet::spec::{BmcSpec, DriveProtocol, DriveSpec, MachineSpec, MediaType, NeighborSpec, NicSpec};
-use bmc_emulator::{FleetSpec, PersonalityName, Secret};
+use bmc_emulator::{FleetSpec, PersonalityName, Quirk, Secret};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the machine with this number.
@@ -21,6 +22,31 @@ pub(super) fn drives(number: u32) -> Vec<(&'static str, bool)> {
         0 => vec![("nvme0n1", true)],
         1 => vec![("nvme0n1", true), ("sda", false)],
         _ => vec![("sda", false), ("sdb", false)],
+    }
+}
+
+/// What the BMC of the machine with this number does beside the specification: every fifth is as it should be, and no two odd ones are
+/// odd in the same way.
+fn quirks(number: u32) -> Vec<Quirk> {
+    match number % 5 {
+        0 => vec![
+            Quirk::NullOverrideTarget,
+            Quirk::InventoryOnlyWhenOn,
+            Quirk::NewTaskNotFound,
+        ],
+        1 => vec![
+            Quirk::ManagerWithoutPowerState,
+            Quirk::CompletedCritical,
+            Quirk::LongHardwareAddress,
+        ],
+        2 => vec![Quirk::BootModeNotWritable, Quirk::ResetTimeZero, Quirk::NoManagedBy],
+        3 => vec![
+            Quirk::NoBootMode,
+            Quirk::TasksLostAtReset,
+            Quirk::EmptyHardwareAddress,
+            Quirk::ExtendedInfoIsObject,
+        ],
+        _ => Vec::new(),
     }
 }
 
@@ -65,6 +91,7 @@ fn machine(number: u32) -> MachineSpec {
             0 => PersonalityName::Generic,
             _ => PersonalityName::Dell,
         },
+        quirks: quirks(number),
         drives: Some(drives(number).into_iter().map(drive).collect()),
         nics: Some(vec![NicSpec {
             name: NIC.to_owned(),
@@ -98,6 +125,8 @@ fn drive((name, secure_erase): (&str, bool)) -> DriveSpec {
         },
         manufacturer: None,
         model: None,
+        // SATA drives hang on a controller of their own.
+        controller: (!is_nvme).then(|| "AHCI.Embedded.1".to_owned()),
         secure_erase,
     }
 }

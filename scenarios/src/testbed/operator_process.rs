@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,7 @@ pub(super) type EdgesOf = Arc<dyn Fn(u64) -> Result<Edges, TestbedError> + Send 
 pub(super) struct OperatorProcess {
     recipe: Recipe,
     running: BTreeMap<u64, Instance>,
+    dying: Arc<Notify>,
 }
 
 /// How a process is made.
@@ -58,7 +60,13 @@ impl OperatorProcess {
                 processes: Arc::default(),
             },
             running: BTreeMap::new(),
+            dying: Arc::default(),
         }
+    }
+
+    /// What an instance that is stopping at this moment can be crashed with; nobody else listens.
+    pub(super) fn dying(&self) -> Arc<Notify> {
+        self.dying.clone()
     }
 
     pub(super) fn start(&mut self) -> Result<(), TestbedError> {
@@ -119,7 +127,14 @@ impl OperatorProcess {
     async fn stop(&mut self) -> Result<(), TestbedError> {
         let mut instance = self.take("stopping")?;
         instance.stop.cancel();
-        let ended = tokio::time::timeout(ORDERLY_STOP, instance.task.join_next()).await;
+        let ended = tokio::select! {
+            biased;
+            () = self.dying.notified() => {
+                instance.task.shutdown().await;
+                return Ok(());
+            }
+            ended = tokio::time::timeout(ORDERLY_STOP, instance.task.join_next()) => ended,
+        };
         ended.map(|_| ()).map_err(|_| {
             TestbedError::failed(
                 "the operator did not stop",

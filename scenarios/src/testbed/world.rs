@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +66,8 @@ pub(crate) struct World<W> {
     machines: Vec<MachineInfo>,
     user: kube::Client,
     operator: Mutex<OperatorProcess>,
+    /// Ends an operator that is stopping.
+    dying: Arc<Notify>,
     stop: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -158,6 +160,7 @@ impl<W: Wire> World<W> {
             is_virtual: foundation.is_virtual,
             machines,
             user,
+            dying: operator.dying(),
             operator: Mutex::new(operator),
             stop,
             tasks: Mutex::new(tasks),
@@ -173,7 +176,12 @@ impl<W: Wire> World<W> {
 
     /// The operator dies, and a new one starts after a while. Whatever a script wants to do to the operator waits for it.
     pub(crate) async fn interrupt_operator(&self, away: Duration) {
-        let mut operator = self.operator.lock().await;
+        let Ok(mut operator) = self.operator.try_lock() else {
+            // It is stopping, and dies on its way.
+            self.hub.tell(WorldEvent::Operator(OperatorAction::Crash));
+            self.dying.notify_waiters();
+            return;
+        };
         if !operator.is_running() {
             return;
         }

@@ -2,6 +2,7 @@
 
 mod edges;
 mod guest;
+mod quirks;
 mod serve;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Print the JSON Schema of fleet files.
     Schema,
+    /// List what BMCs can be made to do beside the specification.
+    Quirks,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -36,6 +39,7 @@ async fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Schema => print_schema(),
+        Command::Quirks => quirks::print(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crds::kinds::server_cleanup::{DriveEvidence, DriveState, EraseMethod};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::bmc::{BmcError, Drive, TaskReport, TaskState};
@@ -61,6 +61,8 @@ pub fn missing<'a>(drives: &[Drive], known: impl IntoIterator<Item = &'a str>) -
 
 /// Notes what a task says. A task that is gone, or that failed, is not success (bugs.md #105, #106); one that cannot be read
 /// at the moment says nothing.
+///
+/// BMCs answer 404 for the URI of a task that they have just made (an iDRAC for some seconds), which says nothing either.
 pub fn apply_task(drive: &mut DriveEvidence, task: &Result<TaskReport, BmcError>, now: Timestamp) {
     match task {
         Ok(report) => match report.state {
@@ -78,6 +80,7 @@ pub fn apply_task(drive: &mut DriveEvidence, task: &Result<TaskReport, BmcError>
         },
         // Incident 105.
         Err(error) if error.is_not_found() && sabotage::active(Bug::VanishedTaskIsSuccess) => erased(drive, now),
+        Err(error) if error.is_not_found() && is_new(drive, now) => {}
         Err(error) if error.is_not_found() => {
             failed(
                 drive,
@@ -87,6 +90,14 @@ pub fn apply_task(drive: &mut DriveEvidence, task: &Result<TaskReport, BmcError>
         }
         Err(_) => {}
     }
+}
+
+/// How long a task that was made may not be found.
+const NEW_TASK: SignedDuration = SignedDuration::from_secs(30);
+
+fn is_new(drive: &DriveEvidence, now: Timestamp) -> bool {
+    let age = |started: &Time| now.duration_since(started.0);
+    drive.started_at.as_ref().is_some_and(|started| age(started) < NEW_TASK)
 }
 
 pub fn erased(drive: &mut DriveEvidence, now: Timestamp) {
@@ -365,6 +376,22 @@ mod tests {
             evidence[0].state = DriveState::Erasing;
             apply_task(&mut evidence[0], &task, now());
             assert_eq!(evidence[0].state, expected, "{task:?}");
+        }
+    }
+
+    #[test]
+    fn a_task_may_not_be_found_at_first() {
+        let gone = Err(BmcError::Http {
+            status: 404,
+            sent: true,
+            message: String::new(),
+        });
+        for (age, expected) in [(29, DriveState::Erasing), (30, DriveState::Failed)] {
+            let mut evidence = enumerate(&[drive("a", Some("A"), true)]);
+            evidence[0].state = DriveState::Erasing;
+            evidence[0].started_at = Some(Time(now()));
+            apply_task(&mut evidence[0], &gone, now() + SignedDuration::from_secs(age));
+            assert_eq!(evidence[0].state, expected, "{age}");
         }
     }
 }

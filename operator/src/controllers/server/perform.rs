@@ -116,7 +116,6 @@ pub(super) async fn step(
         Step::FailCleanup { cleanup, reason } => {
             let note = cleanup.message.clone().unwrap_or(reason);
             status.cleanup = Some(*cleanup);
-            let next = enter(context, server, status, ServerState::Error).await?;
             let happening = Happening {
                 severity: Severity::Warning,
                 reason: "CleanupFailed",
@@ -124,8 +123,9 @@ pub(super) async fn step(
                 note,
                 occurrence: server.tenancy_epoch(),
             };
+            // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
             context.events.record(CONTROLLER, server, happening).await;
-            Ok(next)
+            enter(context, server, status, ServerState::Error).await
         }
     }
 }

@@ -1,0 +1,112 @@
+//! What real BMCs do that the specification does not say, each as a named switch. A personality has those of its vendor; a fleet file adds
+//! and removes single ones.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! quirks {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal, $source:literal;)*) => {
+        /// A behaviour of real BMCs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        pub enum Quirk {
+            $($(#[doc = $doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Quirk {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// As fleet files write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Where it was seen: an issue, a pull request, or a release note.
+            #[must_use]
+            pub const fn source(self) -> &'static str {
+                match self { $(Self::$name => $source,)* }
+            }
+
+            /// What happens, in a sentence.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),*).trim_ascii(),)* }
+            }
+        }
+    };
+}
+
+quirks! {
+    /// A PATCH of the BIOS settings with an apply time creates the job by itself: 202 with `Location`.
+    BiosSettingsBecomeJob = "bios-settings-become-job", "quadsproject/quads#726";
+    /// `Bios.ResetBios` without a body answers 400.
+    ResetBiosNeedsBody = "reset-bios-needs-body", "openstack/sushy, release note fix-2008198";
+    /// A reset command that asks for what already is answers 409.
+    RefusesNoChange = "refuses-no-change", "openstack/ironic, release note reboot-do-not-power-off-if-already";
+    /// The URI of a new task answers 404 for two seconds.
+    NewTaskNotFound = "new-task-not-found", "openstack/sushy, release note fix-dell-bmc-404-race-condition";
+    /// A task that failed ends as `Completed`, with a `TaskStatus` of `Critical`.
+    CompletedCritical = "completed-critical", "openstack/sushy, release note fix-dell-silent-failure";
+    /// `LastResetTime` of the manager is `0000-00-00T00:00:00Z`.
+    ResetTimeZero = "reset-time-zero", "nv-redfish, bmc_quirks.rs";
+    /// `@Message.ExtendedInfo` of an error is an object, not a list of objects.
+    ExtendedInfoIsObject = "extended-info-is-object", "openstack/sushy, release note fix-error-handling-when-extended-info";
+    /// A PATCH that names `BootSourceOverrideMode` fails as a whole with 400.
+    BootModeNotWritable = "boot-mode-not-writable", "ansible-collections/community.general#3509";
+    /// There is no `BootSourceOverrideMode`.
+    NoBootMode = "no-boot-mode", "openstack/sushy, release note redfish-boot-mode-override-not-present";
+    /// A boot override of which not all of target, enabled and mode are sent is accepted and ignored.
+    PartialBootIgnored = "partial-boot-ignored", "openstack/sushy, release note fix-redfish-boot-device-full-request";
+    /// `BootSourceOverrideTarget` is null while there is no override.
+    NullOverrideTarget = "null-override-target", "ironcore-dev/metal-operator, system without an override target";
+    /// Processors and memory are known only while the machine runs.
+    InventoryOnlyWhenOn = "inventory-only-when-on", "ironcore-dev/metal-operator, discovery of machines that are off";
+    /// The manager has no `PowerState`.
+    ManagerWithoutPowerState = "manager-without-power-state", "ironcore-dev/metal-operator, BMC that never gets ready";
+    /// An Ethernet interface of the manager has a hardware address of twenty octets, as InfiniBand has.
+    LongHardwareAddress = "long-hardware-address", "NVIDIA/infra-controller#4756";
+    /// An Ethernet interface of the manager has an empty hardware address.
+    EmptyHardwareAddress = "empty-hardware-address", "openstack/sushy, release note skip-empty-mac";
+    /// `Links.ManagedBy` of the system is missing.
+    NoManagedBy = "no-managed-by", "openstack/sushy, release note retry-on-missing-managedby";
+    /// A restart of the BMC loses its tasks. What they did goes on.
+    TasksLostAtReset = "tasks-lost-at-reset", "ironcore-dev/metal-operator#617";
+}
+
+impl fmt::Display for Quirk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Those of one machine: its vendor's, more, and less.
+pub(crate) fn of(vendor: &[Quirk], more: &[Quirk], less: &[Quirk]) -> BTreeSet<Quirk> {
+    let all = vendor.iter().chain(more);
+    all.filter(|quirk| !less.contains(quirk)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_fleet_files() {
+        for quirk in Quirk::ALL {
+            assert_eq!(serde_json::to_value(quirk).unwrap(), quirk.as_str());
+            assert!(
+                quirk.description().ends_with('.') && !quirk.source().is_empty(),
+                "{quirk}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fleet_file_has_the_last_word() {
+        let (a, b, c) = (Quirk::NoBootMode, Quirk::NewTaskNotFound, Quirk::ResetTimeZero);
+        assert_eq!(of(&[a, b], &[c], &[b]), BTreeSet::from([a, c]));
+    }
+}
