@@ -86,6 +86,10 @@ pub enum MachineEventKind {
         session: String,
         reason: String,
     },
+    /// A request carried user name and password and was accepted for them.
+    BasicAuthenticated {
+        user: String,
+    },
     LoginFailed {
         user: String,
     },

@@ -73,6 +73,8 @@ quirks! {
     EmptyHardwareAddress = "empty-hardware-address", "openstack/sushy, release note skip-empty-mac";
     /// `Links.ManagedBy` of the system is missing.
     NoManagedBy = "no-managed-by", "openstack/sushy, release note retry-on-missing-managedby";
+    /// The BMC knows no drive: the system has no `Storage`.
+    NoStorage = "no-storage", "NVIDIA/infra-controller#5364";
     /// A restart of the BMC loses its tasks. What they did goes on.
     TasksLostAtReset = "tasks-lost-at-reset", "ironcore-dev/metal-operator#617";
 }

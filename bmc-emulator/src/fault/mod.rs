@@ -66,6 +66,11 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration: Option<DurationText>,
     },
+    /// The BMC does not know the power state: `PowerState` is null.
+    PowerStateUnknown {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
     /// A reset command is answered with success and lost.
     LostReset {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +154,7 @@ impl Fault {
             Fault::BmcUnreachable { duration }
             | Fault::SessionTableFull { duration, .. }
             | Fault::WrongPowerState { duration, .. }
+            | Fault::PowerStateUnknown { duration }
             | Fault::ClockReset { duration }
             | Fault::TaskNeverEnds { duration }
             | Fault::NoLldp { duration } => *duration,

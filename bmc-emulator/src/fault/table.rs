@@ -106,6 +106,10 @@ impl Faults {
         }
     }
 
+    pub(crate) fn hides_power_state(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::PowerStateUnknown { .. }))
+    }
+
     /// The message of an erasure that must fail.
     pub(crate) fn erase_failure(&mut self, name: &DriveName) -> Option<String> {
         match self.take(|fault| matches!(fault, Fault::DriveEraseFails { drive, .. } if drive == name)) {
@@ -203,6 +207,7 @@ fn remaining_mut(fault: &mut Fault) -> Option<&mut u32> {
         | Fault::GuestDies { remaining, .. }
         | Fault::WrongNic { remaining } => remaining.as_mut(),
         Fault::BmcUnreachable { .. }
+        | Fault::PowerStateUnknown { .. }
         | Fault::ClockReset { .. }
         | Fault::TaskNeverEnds { .. }
         | Fault::NoLldp { .. }

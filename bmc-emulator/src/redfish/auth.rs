@@ -60,11 +60,15 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
     }
     let (user, password) = basic?;
     match cx.machine.redfish.accounts.log_in(&user, &password) {
-        Some(role) if !refused => Some(Caller {
-            user,
-            role,
-            session: None,
-        }),
+        Some(role) if !refused => {
+            let event = MachineEventKind::BasicAuthenticated { user: user.clone() };
+            cx.machine.event(cx.moment.wall, event);
+            Some(Caller {
+                user,
+                role,
+                session: None,
+            })
+        }
         _ => {
             cx.machine.counters.logins_failed += 1;
             cx.machine.event(cx.moment.wall, MachineEventKind::LoginFailed { user });

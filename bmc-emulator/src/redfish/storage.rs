@@ -8,6 +8,7 @@ use super::message::{self, Message};
 use super::task_service;
 use crate::fleet::spec::{DriveProtocol, MediaType};
 use crate::machine::drive::{Drive, DriveName};
+use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let collection_uri = format!("{}/Storage", cx.system_uri());
@@ -65,7 +66,7 @@ fn controllers(cx: &Context<'_>) -> Vec<String> {
 
 /// URIs of all drives that are plugged in.
 pub(super) fn drive_uris(cx: &Context<'_>) -> Vec<String> {
-    uris(cx, |_| true)
+    uris(cx, |_| !cx.machine.has(Quirk::NoStorage))
 }
 
 fn uris(cx: &Context<'_>, which: impl Fn(&Drive) -> bool) -> Vec<String> {

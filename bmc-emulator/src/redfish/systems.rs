@@ -32,7 +32,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
-            ["Storage", rest @ ..] => storage::route(cx, rest),
+            ["Storage", rest @ ..] if !cx.machine.has(Quirk::NoStorage) => storage::route(cx, rest),
             _ => cx.not_found(),
         },
         _ => cx.not_found(),
@@ -124,6 +124,12 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     if machine.hides_inventory(cx.moment.now) {
         document["ProcessorSummary"] = json!({ "Count": 0, "Model": "" });
         document["MemorySummary"] = json!({ "TotalSystemMemoryGiB": null });
+    }
+    if machine.has(Quirk::NoStorage) {
+        drop(document.as_object_mut().map(|system| system.shift_remove("Storage")));
+    }
+    if machine.faults.hides_power_state() {
+        document["PowerState"] = Value::Null;
     }
     if machine.has(Quirk::NoManagedBy) {
         drop(

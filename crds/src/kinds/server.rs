@@ -84,10 +84,10 @@ pub struct ServerSpec {
     /// proven cleanup. While it is set, the server is not claimable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residue_epoch: Option<i64>,
-    /// Names of the drives that the machine had when that tenancy began. Each has to be proven erased; one that is missing may come back
-    /// with data on it. Here and not in the status, which does not survive a restore from a backup.
+    /// The drives that the machine had when that tenancy began. Each has to be proven erased; one that is missing may come back with data
+    /// on it. Here and not in the status, which does not survive a restore from a backup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub residue_drives: Vec<String>,
+    pub residue_drives: Vec<KnownDrive>,
     /// What happens to a released server; the operator's `--cleanup-policy` where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleanup_policy: Option<CleanupPolicy>,
@@ -147,6 +147,17 @@ pub struct BootOrderEntry {
     pub priority: i32,
     /// Redfish boot option reference, for example `Boot0001`.
     pub device: String,
+}
+
+/// A drive as it was seen before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownDrive {
+    /// Redfish `Name`, or the device path.
+    pub name: String,
+    /// Of a drive that the probe has seen; the BMC lists others by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial_number: Option<String>,
 }
 
 impl Server {

@@ -1,6 +1,6 @@
 //! Status of a Server (contract section 1.6).
 
-use crate::kinds::server::IndicatorLed;
+use crate::kinds::server::{IndicatorLed, KnownDrive};
 use crate::kinds::server_cleanup::CleanupStatus;
 use crate::open_enum::open_enum;
 use crate::shared::Power;
@@ -63,6 +63,9 @@ pub struct ServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub state_since: Option<Time>,
+    /// Drives that the probe saw in discovery; BMCs do not know all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drives: Vec<KnownDrive>,
     /// When the inventory was last taken from the BMC. Not there: there was none yet, or somebody lost it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]

@@ -287,8 +287,17 @@ pub struct Boot {
     pub override_mode: Option<String>,
     /// `BootOrder`; `None` when the BMC has none.
     pub boot_order: Option<Vec<String>>,
+    /// The order that waits in the settings object for the next start, where somebody has looked.
+    pub staged_order: Option<Vec<String>>,
     /// `BootSourceOverrideTarget@Redfish.AllowableValues`; `None` when the BMC does not say.
     pub allowable_targets: Option<Vec<String>>,
+}
+
+impl Boot {
+    /// The order of the next start.
+    pub fn next_order(&self) -> Option<&[String]> {
+        self.staged_order.as_deref().or(self.boot_order.as_deref())
+    }
 }
 
 /// Hardware as the BMC knows it, in the terms of `Server.status`.

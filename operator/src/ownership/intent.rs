@@ -211,18 +211,8 @@ pub fn settle(server: &Server, system: &System, status: &mut ServerStatus, now: 
 }
 
 fn boot_order_shows(server: &Server, system: &System) -> bool {
-    let declared = crate::controllers::server::declared_boot_order(server);
-    let baseline = server
-        .status
-        .as_ref()
-        .map(|status| status.boot_order.as_slice())
-        .unwrap_or_default();
-    let wanted = if declared.is_empty() {
-        baseline
-    } else {
-        declared.as_slice()
-    };
-    system.boot.boot_order.as_deref() == Some(wanted)
+    let wanted = crate::controllers::server::wanted_boot_order(server);
+    system.boot.next_order() == Some(wanted.as_slice())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! Each raises `spec.tenancyEpoch` by one and carries the resourceVersion of the Server that was decided upon.
 
 use crds::keys;
+use crds::kinds::server::KnownDrive;
 use crds::{ObjectReference, Server};
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -117,14 +118,20 @@ impl Change {
     }
 }
 
-/// Names of the drives that the BMC last listed; empty bays are none.
-pub fn drives(server: &Server) -> Vec<&str> {
-    let storages = server.status.iter().flat_map(|status| &status.storages);
-    storages
-        .flat_map(|storage| &storage.drives)
+/// The drives that the BMC last listed, except empty bays, and those that the probe saw.
+pub fn drives(server: &Server) -> Vec<KnownDrive> {
+    let Some(status) = &server.status else {
+        return Vec::new();
+    };
+    let listed = status.storages.iter().flat_map(|storage| &storage.drives);
+    let listed = listed
         .filter(|drive| drive.state.as_deref() != Some("Absent"))
-        .filter_map(|drive| drive.name.as_deref())
-        .collect()
+        .filter_map(|drive| drive.name.clone())
+        .map(|name| KnownDrive {
+            name,
+            serial_number: None,
+        });
+    listed.chain(status.drives.iter().cloned()).collect()
 }
 
 /// The value of the operation annotation.
@@ -242,6 +249,10 @@ mod tests {
                 drives: vec![drive("sda", "Enabled"), drive("sdb", "Absent")],
                 ..Storage::default()
             }],
+            drives: vec![KnownDrive {
+                name: "/dev/sdc".into(),
+                serial_number: Some("C".into()),
+            }],
             ..crds::ServerStatus::default()
         });
         let bind = Change::Bind {
@@ -249,7 +260,13 @@ mod tests {
             name: "claim".into(),
             uid: "u".into(),
         };
-        assert_eq!(bind.patch(&free)["spec"]["residueDrives"], json!(["sda"]));
+        assert_eq!(
+            bind.patch(&free)["spec"]["residueDrives"],
+            json!([
+                { "name": "sda" },
+                { "name": "/dev/sdc", "serialNumber": "C" },
+            ])
+        );
         assert_eq!(Change::Vacate.patch(&free)["spec"]["residueDrives"], Value::Null);
     }
 

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crds::kinds::server::KnownDrive;
 use serde_json::Value;
 
 /// What a probe saw, reduced to what `Server.status` holds.
@@ -12,6 +13,8 @@ pub struct HardwareData {
     pub timestamp: Option<jiff::Timestamp>,
     /// `networkInterfaces` with their LLDP neighbours.
     pub network_interfaces: Vec<NetworkInterface>,
+    /// `storage` that stays where it is and can be told from others.
+    pub drives: Vec<KnownDrive>,
 }
 
 /// `Server.status.networkInterfaces[]`.
@@ -51,7 +54,10 @@ impl HardwareData {
             .filter_map(|interface| parse_interface(interface, data))
             .collect();
         network_interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut drives: Vec<KnownDrive> = list(data, "storage").filter_map(parse_drive).collect();
+        drives.sort();
         Self {
+            drives,
             timestamp: text(data, "timestamp").and_then(|text| text.parse().ok()),
             network_interfaces,
         }
@@ -93,6 +99,17 @@ fn parse_interface(interface: &Value, data: &Value) -> Option<NetworkInterface> 
         ips,
         carrier_status: text(interface, "carrierStatus"),
         neighbors,
+    })
+}
+
+fn parse_drive(drive: &Value) -> Option<KnownDrive> {
+    let leaves = |property: &str| drive.get(property).and_then(Value::as_bool) == Some(true);
+    if leaves("removable") || leaves("readOnly") {
+        return None;
+    }
+    Some(KnownDrive {
+        name: text(drive, "path")?,
+        serial_number: Some(text(drive, "serial")?),
     })
 }
 

@@ -83,8 +83,12 @@ classes! {
         BmcHang = "bmc-hang",
         /// A BMC shows a power state that is not so.
         WrongPower = "wrong-power",
+        /// A BMC does not know the power state.
+        UnknownPower = "unknown-power",
         /// A BMC shows the power state of some time ago.
         StalePower = "stale-power",
+        /// A BMC refuses a few commands.
+        RefusedCommand = "refused-command",
         /// A BMC accepts a command and does nothing.
         LostCommand = "lost-command",
         /// An operating system ignores the power button.
@@ -163,9 +167,17 @@ classes! {
         DeleteCredentials = "delete-credentials",
         /// The password of a BMC is changed, there and in its secret.
         RotatePassword = "rotate-password",
+        /// The order in which a machine tries its boot devices is declared, or not any more.
+        BootOrder = "boot-order",
+        /// A restart of a machine is asked for by annotation.
+        Restart = "restart",
+        /// A restart of a BMC is asked for by annotation.
+        ResetBmc = "reset-bmc",
         /// The tenant's own operating system switches its machine off.
         TenantPowersOff = "tenant-powers-off",
         /// A claim is removed by force, finalizers and all.
         ForceDelete = "force-delete",
+        /// A claim is removed by force, and made again under the same name at once.
+        ForceRecreate = "force-recreate",
     }
 }

@@ -157,6 +157,16 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
             remaining: None,
             duration: Some(DurationText(Duration::from_secs(1 + draw.number() % 14))),
         }),
+        C::UnknownPower => fault(Fault::PowerStateUnknown { duration: None }),
+        C::RefusedCommand => fault(Fault::Http {
+            method: Some("POST".to_owned()),
+            path: "**/Actions/**".to_owned(),
+            action: HttpAction::Status {
+                status: *draw.one_of(&[400, 409, 503]),
+                body: None,
+            },
+            remaining: Some(1 + u32::from(draw.percent(50))),
+        }),
         C::StalePower => fault(Fault::StaleReads {
             duration: DurationText(Duration::from_secs(5 + draw.number() % 55)),
         }),

@@ -15,6 +15,8 @@ pub(super) struct Pages {
     pub writes: BTreeMap<String, u64>,
     /// What disrupted machines, by machine.
     pub disruptions: BTreeMap<String, Vec<String>>,
+    /// Requests that reached BMCs, by machine.
+    pub requests: BTreeMap<String, u64>,
 }
 
 impl Ledger {
@@ -41,6 +43,11 @@ impl Ledger {
                     MachineEventKind::ResetRequested { reset_type } => format!("reset {reset_type}"),
                     MachineEventKind::DriveEraseStarted { drive, .. } => format!("erasure of {drive}"),
                     MachineEventKind::BmcReset => "BMC reset".to_owned(),
+                    MachineEventKind::RequestServed { .. } => {
+                        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                        *pages.requests.entry(event.machine.clone()).or_default() += 1;
+                        return;
+                    }
                     _ => return,
                 };
                 let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -29,6 +29,8 @@ pub(super) fn drives(number: u32) -> Vec<(&'static str, bool)> {
 /// odd in the same way.
 fn quirks(number: u32) -> Vec<Quirk> {
     match number % 5 {
+        // Without out-of-band erasure there is no drive a BMC would have to know.
+        2 if number % 3 == 2 => vec![Quirk::BootModeNotWritable, Quirk::NoStorage],
         0 => vec![
             Quirk::NullOverrideTarget,
             Quirk::InventoryOnlyWhenOn,
@@ -99,6 +101,8 @@ fn machine(number: u32) -> MachineSpec {
             neighbor: Some(NeighborSpec {
                 chassis_id: format!("switch-{}", number / 16),
                 port_id: format!("port-{}", number % 16),
+                // Some switches announce where they are managed.
+                management_addresses: (number % 2 == 1).then(|| [10, 0, 0, 1].into()).into_iter().collect(),
                 ..NeighborSpec::default()
             }),
             ..NicSpec::default()

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(8 * 3600);
 const AFTERTHOUGHTS: Duration = Duration::from_secs(600);
 /// Nothing is written for so long.
 const SILENCE: Duration = Duration::from_secs(3600);
+/// How often a BMC may be asked in that hour: some twenty times as often as the resync interval takes.
+const POLLING: u64 = 1_000;
 /// Between two looks at everything.
 const LOOK: Duration = Duration::from_secs(30);
 /// People see to what needs them this often: servers in Error, machines that hang.
@@ -248,10 +250,26 @@ impl Director {
     async fn silence(&self) -> Result<(), StepFailure> {
         sleep(AFTERTHOUGHTS).await;
         self.ledger.open();
+        let before = self.arena.network.effect_names().len();
         sleep(SILENCE).await;
-        let Pages { writes, .. } = self.ledger.read();
-        if writes.is_empty() {
+        let Pages { writes, requests, .. } = self.ledger.read();
+        let busy = requests.into_iter().filter(|(_, times)| *times > POLLING);
+        let busy: Vec<String> = busy.map(|(machine, times)| format!("{machine}: {times}")).collect();
+        if !busy.is_empty() {
+            return Err(failure(
+                "BMCs are asked too often in an hour in which nothing happened",
+                busy,
+            ));
+        }
+        // What changes nothing is no write, and yet work for the API server.
+        let sent = self.arena.network.effect_names().split_off(before);
+        let in_vain: Vec<String> = sent.into_iter().filter(|effect| effect.contains(" api ")).collect();
+        if writes.is_empty() && in_vain.is_empty() {
             return Ok(());
+        }
+        if writes.is_empty() {
+            let message = format!("{} writes that change nothing in an hour", in_vain.len());
+            return Err(failure(&message, in_vain));
         }
         Err(StepFailure {
             message: format!(
@@ -333,6 +351,14 @@ impl Director {
             ),
             details: unsettled.into_iter().map(|thing| thing.line).take(SHOWN).collect(),
         }))
+    }
+}
+
+fn failure(message: &str, details: Vec<String>) -> StepFailure {
+    StepFailure {
+        message: message.to_owned(),
+        details: details.into_iter().take(SHOWN).collect(),
+        objects: Vec::new(),
     }
 }
 

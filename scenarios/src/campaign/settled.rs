@@ -48,7 +48,18 @@ impl<'a> Picture<'a> {
                     .collect(),
             })
         });
-        machines.chain(claims).collect()
+        let left = self
+            .world
+            .list("ServerBootConfiguration")
+            .filter_map(|(key, configuration)| {
+                let server = text(configuration, "/spec/serverRef/name").unwrap_or_default();
+                let is_there = self.world.list("Server").any(|(key, _)| key.name == server);
+                (!is_there).then(|| Unsettled {
+                    line: format!("{key} stays although Server {server} is gone"),
+                    objects: vec![(key.to_string(), configuration.as_ref())],
+                })
+            });
+        machines.chain(claims).chain(left).collect()
     }
 
     fn server(&self, machine: &str) -> Option<(String, &'a Value)> {

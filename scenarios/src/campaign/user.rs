@@ -91,8 +91,25 @@ pub enum UserAction {
     TenantPowersOff {
         machine: String,
     },
+    /// The reverse of the order that discovery found.
+    BootOrder {
+        machine: String,
+        #[serde(rename = "active")]
+        on: bool,
+    },
+    /// Of the machine, while a claim holds it.
+    Restart {
+        machine: String,
+    },
+    ResetBmc {
+        machine: String,
+    },
     /// Deletes a claim and takes its finalizers away.
     ForceDelete {
+        name: String,
+    },
+    /// The same, and makes it again.
+    ForceRecreate {
         name: String,
     },
 }
@@ -127,9 +144,16 @@ impl UserAction {
             | Self::DeleteBootConfiguration { machine }
             | Self::DeleteCredentials { machine }
             | Self::RotatePassword { machine, .. }
+            | Self::BootOrder { machine, .. }
+            | Self::Restart { machine }
+            | Self::ResetBmc { machine }
             | Self::TenantPowersOff { machine } => Some(machine),
             Self::Claim { machine, .. } => machine.as_deref(),
-            Self::Release { .. } | Self::Recreate { .. } | Self::Power { .. } | Self::ForceDelete { .. } => None,
+            Self::Release { .. }
+            | Self::Recreate { .. }
+            | Self::Power { .. }
+            | Self::ForceDelete { .. }
+            | Self::ForceRecreate { .. } => None,
         }
     }
 
@@ -140,7 +164,8 @@ impl UserAction {
             | Self::Release { name }
             | Self::Recreate { name }
             | Self::Power { name, .. }
-            | Self::ForceDelete { name } => Some(name),
+            | Self::ForceDelete { name }
+            | Self::ForceRecreate { name } => Some(name),
             _ => None,
         }
     }
@@ -236,13 +261,44 @@ impl UserAction {
                     .hands(machine, AdminAction::PowerOff)
                     .map_err(|error| error.to_string())
             }
-            Self::ForceDelete { name } => {
-                user.delete(&of_claim(name)).await?;
-                let none = json!({ "metadata": { "finalizers": null } });
-                user.merge(&of_claim(name), &none, false).await
+            Self::BootOrder { machine, on } => {
+                let server = user.get(&cluster_scoped("Server", &machines::server(machine))).await?;
+                let found = server.pointer("/status/bootOrder").and_then(Value::as_array);
+                let devices = found.filter(|_| *on).into_iter().flatten().rev().enumerate();
+                let order: Vec<Value> = devices
+                    .map(|(index, device)| json!({ "name": device, "device": device, "priority": index + 1 }))
+                    .collect();
+                patch_server(arena, machine, &json!({ "spec": { "bootOrder": order } })).await
+            }
+            Self::Restart { machine } => {
+                let server = user.get(&cluster_scoped("Server", &machines::server(machine))).await?;
+                if crate::engine::world::state(&server) != Some("Reserved") {
+                    return Err("no tenant runs there".to_owned());
+                }
+                patch_server(arena, machine, &requesting("hard-restart-server")).await
+            }
+            Self::ResetBmc { machine } => {
+                let request = requesting("graceful-restart-bmc");
+                user.merge(&cluster_scoped("BMC", machine), &request, false).await
+            }
+            Self::ForceDelete { name } => force_delete(arena, name).await,
+            Self::ForceRecreate { name } => {
+                let claim = user.get(&of_claim(name)).await?;
+                force_delete(arena, name).await?;
+                user.create(&fresh(&claim)).await
             }
         }
     }
+}
+
+async fn force_delete(arena: &Arena, name: &str) -> Result<(), String> {
+    arena.user.delete(&of_claim(name)).await?;
+    let none = json!({ "metadata": { "finalizers": null } });
+    arena.user.merge(&of_claim(name), &none, false).await
+}
+
+fn requesting(operation: &str) -> Value {
+    json!({ "metadata": { "annotations": { crds::keys::OPERATION_ANNOTATION: operation } } })
 }
 
 /// How often and how long whoever re-applies a claim tries.
@@ -293,9 +349,7 @@ async fn rotate(arena: &Arena, machine: &str, password: &str) -> Result<(), Stri
 
 /// What the documentation tells administrators to do about a server in Error.
 pub(super) async fn retry(arena: &Arena, machine: &str) -> Result<(), String> {
-    let annotation =
-        json!({ "metadata": { "annotations": { crds::keys::OPERATION_ANNOTATION: crds::keys::operation::RETRY } } });
-    patch_server(arena, machine, &annotation).await
+    patch_server(arena, machine, &requesting(crds::keys::operation::RETRY)).await
 }
 
 pub(super) async fn patch_server(arena: &Arena, machine: &str, patch: &Value) -> Result<(), String> {

@@ -102,6 +102,12 @@ impl<'a> Users<'a> {
                 password: format!("canary-rotated-{:08x}", self.draw.number() as u32),
                 machine,
             },
+            C::BootOrder => UserAction::BootOrder { machine, on },
+            C::Restart => UserAction::Restart { machine },
+            C::ResetBmc => UserAction::ResetBmc { machine },
+            C::ForceRecreate => UserAction::ForceRecreate {
+                name: self.some_claim()?,
+            },
             C::TenantPowersOff => UserAction::TenantPowersOff { machine },
         })
     }

@@ -10,16 +10,20 @@
 //! | [`power_off_between_tenancies`] | S3: the machine was Off after the tenancy, before anybody else got it |
 //! | [`fenced_operations`] | S5, S8: a reset reaches a machine only for a recorded intent of the current epoch, once per attempt |
 //! | [`right_image`] | S9: what runs on a machine is what its holder asked for, delivered once; agents run for nobody |
+//! | [`prepared_boot`] | S9: a machine is first started for a tenant when what it boots is ready |
 //! | [`quiet_loops`] | L10: no object is written again and again |
 //! | [`confidentiality`] | S15: no secret value in a log line, an Event, a status or any object that is not a Secret |
+//! | [`login_only`] | S15: passwords are sent to log in only |
 //! | [`sessions_closed`] | every BMC session is closed at the end |
 
 pub mod confidentiality;
 pub mod epoch_grows;
 pub mod exclusive_holder;
 pub mod fenced_operations;
+pub mod login_only;
 pub mod no_residue;
 pub mod power_off_between_tenancies;
+pub mod prepared_boot;
 pub mod proven_cleanup;
 pub mod quiet_loops;
 pub mod right_image;
@@ -103,8 +107,10 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(power_off_between_tenancies::PowerOffBetweenTenancies::default()),
         Box::new(fenced_operations::FencedOperations::default()),
         Box::new(right_image::RightImage::default()),
+        Box::new(prepared_boot::PreparedBoot::default()),
         Box::new(quiet_loops::QuietLoops::default()),
         Box::new(confidentiality::Confidentiality),
+        Box::new(login_only::LoginOnly),
         Box::new(sessions_closed::SessionsClosed::default()),
     ]
 }

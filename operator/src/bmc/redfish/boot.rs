@@ -136,6 +136,19 @@ impl BmcClient {
         .await
     }
 
+    /// The boot order that waits in the settings object for the next start; `None` for a BMC without such an object.
+    ///
+    /// # Errors
+    /// [`BmcError`].
+    pub async fn staged_boot_order(&self, uri: &SystemUri) -> Result<Option<Vec<String>>, BmcError> {
+        self.measured("staged_boot_order", self.reading(), async |call| {
+            let bmc = call.compat().await?;
+            let system = SystemDocument::read(&bmc, uri.as_str()).await?;
+            staged_order(&bmc, &system).await
+        })
+        .await
+    }
+
     /// Writes the boot order unless it is already so, or already waits in the settings object for the next boot; says whether
     /// it wrote. Only the order is sent: the persistent override that the Go operator added to it is what bugs.md #67 is about.
     ///
@@ -149,10 +162,7 @@ impl BmcClient {
                 what: "Boot.BootOrder".to_owned(),
             })?;
             // What the settings object holds replaces the current order at the next boot.
-            let pending = match system.settings_uri() {
-                Some(settings) => texts(&read(&bmc, &settings).await?["Boot"], "BootOrder"),
-                None => None,
-            };
+            let pending = staged_order(&bmc, &system).await?;
             // Incident 65.
             if pending.unwrap_or(current) == order && !sabotage::active(Bug::BootOrderRewritten) {
                 return Ok(false);
@@ -167,6 +177,13 @@ impl BmcClient {
         })
         .await
     }
+}
+
+async fn staged_order(bmc: &CompatBmc<Call>, system: &SystemDocument) -> Result<Option<Vec<String>>, BmcError> {
+    Ok(match system.settings_uri() {
+        Some(settings) => texts(&read(bmc, &settings).await?["Boot"], "BootOrder"),
+        None => None,
+    })
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ impl SystemDocument {
             override_target: text(boot, "BootSourceOverrideTarget"),
             override_mode: text(boot, "BootSourceOverrideMode"),
             boot_order: texts(boot, "BootOrder"),
+            staged_order: None,
             allowable_targets: texts(boot, "BootSourceOverrideTarget@Redfish.AllowableValues")
                 .filter(|values| !values.is_empty()),
         }

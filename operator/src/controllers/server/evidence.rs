@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crds::kinds::server::KnownDrive;
 use crds::kinds::server_cleanup::{DriveEvidence, DriveState, EraseMethod};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -30,33 +31,48 @@ pub fn enumerate(drives: &[Drive]) -> Vec<DriveEvidence> {
         .collect()
 }
 
-/// One failed entry per drive that is known and is not there now: what cannot be seen cannot be erased, and it may come
-/// back (S6; bugs.md #88).
-pub fn missing<'a>(drives: &[Drive], known: impl IntoIterator<Item = &'a str>) -> Vec<DriveEvidence> {
+/// Adds what is known of earlier and `drives`, the list of the BMC, does not show. A drive that the BMC has listed by name is failed: what cannot
+/// be seen cannot be erased, and it may come back (S6; bugs.md #88). One that the probe saw has to be in the report of the wipe agent.
+pub fn add_known(evidence: &mut Vec<DriveEvidence>, drives: &[Drive], known: impl IntoIterator<Item = KnownDrive>) {
     // Incident 86.
     if sabotage::active(Bug::MissingDriveForgotten) {
-        return Vec::new();
+        return;
     }
-    let is_there = |name: &str| {
-        drives
-            .iter()
-            .any(|drive| drive.name == name && drive.state.as_deref() != Some("Absent"))
-    };
-    let known: BTreeSet<&str> = known.into_iter().collect();
-    known
-        .into_iter()
-        .filter(|name| !is_there(name))
-        .map(|name| DriveEvidence {
-            id: name.to_owned(),
-            name: Some(name.to_owned()),
-            state: DriveState::Failed,
-            message: Some(
-                "was there before and is missing; put it back and retry, or set spec.cleanupPolicy to Skip if it is gone for good"
-                    .to_owned(),
-            ),
-            ..DriveEvidence::default()
-        })
-        .collect()
+    let known: BTreeSet<KnownDrive> = known.into_iter().collect();
+    for drive in known {
+        let more = match drive.serial_number {
+            Some(serial) => {
+                let listed = evidence
+                    .iter()
+                    .any(|known| known.serial_number.as_deref() == Some(serial.as_str()));
+                (!listed).then(|| DriveEvidence {
+                    id: drive.name.clone(),
+                    name: Some(drive.name),
+                    serial_number: Some(serial),
+                    method: EraseMethod::Agent,
+                    ..DriveEvidence::default()
+                })
+            }
+            None => missing(drives, drive.name),
+        };
+        evidence.extend(more);
+    }
+}
+
+fn missing(drives: &[Drive], name: String) -> Option<DriveEvidence> {
+    let is_there = drives
+        .iter()
+        .any(|drive| drive.name == name && drive.state.as_deref() != Some("Absent"));
+    (!is_there).then(|| DriveEvidence {
+        id: name.clone(),
+        name: Some(name),
+        state: DriveState::Failed,
+        message: Some(
+            "was there before and is missing; put it back and retry, or set spec.cleanupPolicy to Skip if it is gone for good"
+                .to_owned(),
+        ),
+        ..DriveEvidence::default()
+    })
 }
 
 /// Notes what a task says. A task that is gone, or that failed, is not success (bugs.md #105, #106); one that cannot be read
@@ -236,13 +252,33 @@ mod tests {
         pulled.state = Some("Absent".into());
         let drives = [drive("sda", None, false), pulled];
         let names = |known: &[&'static str]| -> Vec<String> {
-            missing(&drives, known.iter().copied())
-                .into_iter()
-                .map(|evidence| evidence.id)
-                .collect()
+            let mut evidence = Vec::new();
+            let known = known.iter().map(|name| KnownDrive {
+                name: (*name).into(),
+                serial_number: None,
+            });
+            add_known(&mut evidence, &drives, known);
+            evidence.into_iter().map(|evidence| evidence.id).collect()
         };
         assert_eq!(names(&["sda"]), [""; 0]);
         assert_eq!(names(&["sda", "sdb", "sdc", "sdb"]), ["sdb", "sdc"]);
+
+        let mut evidence = enumerate(&[drive("sda", Some("A"), true)]);
+        let seen = |name: &str, serial: &str| KnownDrive {
+            name: name.into(),
+            serial_number: Some(serial.into()),
+        };
+        add_known(&mut evidence, &[], [seen("/dev/sda", "A"), seen("/dev/sdb", "B")]);
+        assert_eq!(
+            states(&evidence),
+            [("/drives/sda", DriveState::Pending), ("/dev/sdb", DriveState::Pending)]
+        );
+        let partial = report(
+            CleanupState::Succeeded,
+            &[("/dev/sda", "A", "", CleanupDriveState::Erased)],
+        );
+        merge_report(&mut evidence, &partial, now());
+        assert_eq!(states(&evidence)[1].1, DriveState::Failed, "the agent has not seen it");
     }
 
     fn report(state: CleanupState, drives: &[(&str, &str, &str, CleanupDriveState)]) -> CleanupReport {

@@ -137,6 +137,17 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
     look.finish(context.settings.resource.interval)
 }
 
+/// The boot order a machine should have: as declared, else as found before the first tenant.
+pub fn wanted_boot_order(server: &Server) -> Vec<String> {
+    let declared = declared_boot_order(server);
+    let found = server.status.as_ref().map(|status| status.boot_order.clone());
+    if declared.is_empty() {
+        found.unwrap_or_default()
+    } else {
+        declared
+    }
+}
+
 /// Boot devices that `spec.bootOrder` declares, by priority.
 pub fn declared_boot_order(server: &Server) -> Vec<String> {
     let mut entries: Vec<_> = server.spec.boot_order.iter().collect();

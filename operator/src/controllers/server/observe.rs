@@ -46,7 +46,10 @@ pub(super) struct Bmc {
 pub(super) async fn look(context: &Context, server: &mut Server) -> Result<Look, Error> {
     let holder = holder(context, server).await?;
     let (bmc, failure) = match read(context, server).await {
-        Ok(bmc) => (Some(bmc), None),
+        Ok(mut bmc) => {
+            look_at_staged_order(&mut bmc, server).await;
+            (Some(bmc), None)
+        }
         Err(error @ (Error::Bmc(_) | Error::Access(_) | Error::SystemMissing { .. })) => (None, Some(error)),
         Err(error) => return Err(error),
     };
@@ -128,6 +131,17 @@ async fn read(context: &Context, server: &mut Server) -> Result<Bmc, Error> {
     let patch = Change::SystemUri(system.uri.as_str().to_owned()).patch(server);
     *server = context.patch_server(server, patch).await?;
     Ok(Bmc { client, system })
+}
+
+/// Some BMCs change the boot order with the next start only. Whether the one that is wanted waits is asked where it is not in force.
+async fn look_at_staged_order(bmc: &mut Bmc, server: &Server) {
+    let wanted = super::wanted_boot_order(server);
+    let boot = &mut bmc.system.boot;
+    if wanted.is_empty() || boot.boot_order.as_ref().is_none_or(|order| *order == wanted) {
+        return;
+    }
+    let staged = bmc.client.staged_boot_order(&bmc.system.uri).await;
+    boot.staged_order = logged(&server.name_any(), "staged boot order", staged).flatten();
 }
 
 /// Power, LED, the recorded operation's outcome, and whether the BMC answers: to status, if anything changed.
@@ -249,7 +263,7 @@ async fn read_for_cleanup(bmc: &Bmc, server: &Server, needs: state::CleanupNeeds
 
 fn logged<T>(server: &str, what: &str, result: Result<T, BmcError>) -> Option<T> {
     result
-        .inspect_err(|error| tracing::warn!(server, what, %error, "could not be read for the cleanup"))
+        .inspect_err(|error| tracing::warn!(server, what, %error, "could not be read"))
         .ok()
 }
 

@@ -62,7 +62,9 @@ pub(super) async fn step(
             let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
             let epoch = server.tenancy_epoch();
             if let Some(registration) = context.registry.registration(&uuid, epoch) {
-                status.network_interfaces = inventory::network_interfaces(&registration.hardware());
+                let hardware = registration.hardware();
+                status.network_interfaces = inventory::network_interfaces(&hardware);
+                status.drives = hardware.drives;
             }
             status.discovery_attempts = None;
             let next = enter(context, server, status, ServerState::Available).await?;
@@ -221,11 +223,11 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
         return Ok(Next::Later(context.settings.resource.interval));
     }
     let order = super::declared_boot_order(server);
-    let known = bmc.system.boot.boot_order.as_ref();
+    let known = bmc.system.boot.next_order();
     // Never while it starts: BMCs refuse boot settings during POST (bugs.md #67).
     let settled = matches!(bmc.system.power_state, ReportedPower::On | ReportedPower::Off);
     // Incident 65.
-    let unlike = known.is_some_and(|known| *known != order || sabotage::active(Bug::BootOrderRewritten));
+    let unlike = known.is_some_and(|known| known != order || sabotage::active(Bug::BootOrderRewritten));
     if !order.is_empty() && settled && unlike {
         let operation = Operation::BootOrder(order);
         let record = server.status.as_ref().and_then(|status| status.operation.as_ref());

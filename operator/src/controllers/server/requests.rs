@@ -10,6 +10,7 @@ use crate::controllers::Error;
 use crate::events::{Happening, Severity};
 use crate::ownership::intent;
 use crate::ownership::operation::Operation;
+use crate::ownership::pacing::{self, EXPLAIN_AFTER};
 use crate::ownership::reservation::{Change, requested};
 
 /// The reset that the annotation of a Server asks for.
@@ -42,22 +43,13 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
         return Ok(());
     }
     let Some(reset) = reset(&request) else {
-        let happening = Happening {
-            severity: Severity::Warning,
-            reason: "UnsupportedOperation",
-            action: "ClearOperationAnnotation",
-            note: format!("Operation {request} is not supported on a Server and was removed"),
-            occurrence: server.metadata.generation.unwrap_or_default(),
-        };
-        let patch = Change::ClearRequest.patch(server);
-        *server = context.patch_server(server, patch).await?;
-        context.events.record("server-controller", server, happening).await;
-        return Ok(());
+        let note = format!("Operation {request} is not supported on a Server and was removed");
+        return give_up(context, server, "UnsupportedOperation", note).await;
     };
     let operation = Operation::Reset(reset);
     let name = operation.to_string();
     let status = server.status.clone().unwrap_or_default();
-    let record = status.operation.filter(|record| record.operation == name);
+    let record = status.operation.as_ref().filter(|record| record.operation == name);
     // On record and the request still there: sent by a pass that did not come to remove it. Not sent twice (S8).
     let sent = record
         .as_ref()
@@ -66,16 +58,44 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
         let Some(bmc) = &look.bmc else {
             return Ok(());
         };
-        *server = intent::issue(context, &bmc.client, &bmc.system.uri, server, &[], &operation, 1).await?;
-        let refused = server.status.as_ref().and_then(|status| status.operation.as_ref());
-        if let Some(record) = refused.filter(|record| record.state == OperationState::Failed) {
-            let message = record.message.clone().unwrap_or_default();
-            return Err(Error::Invalid(format!("{request} was refused by the BMC: {message}")));
+        let (epoch, pace) = (server.tenancy_epoch(), &context.settings.resource);
+        let refused = record.filter(|record| record.epoch == epoch && record.state == OperationState::Failed);
+        if let Some(record) = refused.filter(|record| record.attempts >= EXPLAIN_AFTER) {
+            let said = record.message.as_deref().unwrap_or("no reason given");
+            let note = format!("Operation {request} was refused by the BMC and was removed: {said}");
+            return give_up(context, server, "OperationRefused", note).await;
+        }
+        // What is refused is tried a few times, and holds nothing else up meanwhile: the machine may be off, and about to be started.
+        let pacing::Verdict::Send { attempt } =
+            pacing::next(&name, status.operation.as_ref(), epoch, context.now(), pace)
+        else {
+            return Ok(());
+        };
+        *server = intent::issue(context, &bmc.client, &bmc.system.uri, server, &[], &operation, attempt).await?;
+        let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
+        if record.is_some_and(|record| record.state == OperationState::Failed) {
+            return Ok(());
         }
     }
     let patch = Change::ClearRequest.patch(server);
     *server = context.patch_server(server, patch).await?;
     // What was read before the reset says nothing about the time after it.
     look.bmc = None;
+    Ok(())
+}
+
+/// Removes the request, and tells why.
+async fn give_up(context: &Context, server: &mut Server, reason: &'static str, note: String) -> Result<(), Error> {
+    let happening = Happening {
+        severity: Severity::Warning,
+        reason,
+        action: "ClearOperationAnnotation",
+        note,
+        occurrence: server.metadata.generation.unwrap_or_default(),
+    };
+    // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
+    context.events.record("server-controller", server, happening).await;
+    let patch = Change::ClearRequest.patch(server);
+    *server = context.patch_server(server, patch).await?;
     Ok(())
 }

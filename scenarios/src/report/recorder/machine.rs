@@ -83,6 +83,7 @@ impl MachineLane {
                 format!("{drive} not erased {}: {message}", band(*in_band)),
             ),
             Kind::FaultFired { method, path, .. } => (MarkerKind::Fault, format!("fault at {method} {path}")),
+            Kind::BasicAuthenticated { user } => (MarkerKind::Fault, format!("password of {user} sent")),
             Kind::LoginFailed { user } => (MarkerKind::Fault, format!("login of {user} refused")),
             Kind::DriveEraseStarted { .. }
             | Kind::SessionOpened { .. }
@@ -147,6 +148,7 @@ pub(super) fn count(event: &MachineEventKind, statistics: &mut Statistics) {
         | Kind::DriveEraseLied { .. }
         | Kind::PowerButtonPressed
         | Kind::SessionClosed { .. }
+        | Kind::BasicAuthenticated { .. }
         | Kind::BmcReady
         | Kind::TaskFinished { .. } => return,
     };

@@ -174,11 +174,8 @@ fn look_over(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
     };
     let resettable = bios.as_ref().is_some_and(|bios| bios.supports_reset);
     let mut all = evidence::enumerate(drives);
-    let known = observed.server.spec.residue_drives.iter().map(String::as_str);
-    all.extend(evidence::missing(
-        drives,
-        known.chain(reservation::drives(observed.server)),
-    ));
+    let known = observed.server.spec.residue_drives.iter().cloned();
+    evidence::add_known(&mut all, drives, known.chain(reservation::drives(observed.server)));
     record(CleanupStatus {
         state: CleanupState::InProgress,
         drives: all,
@@ -434,11 +431,12 @@ fn restore_boot(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Deci
     if cleanup.boot_order.is_some() {
         return None;
     }
-    let wanted = wanted_boot_order(observed);
-    let state = match &system.boot.boot_order {
+    let wanted = crate::controllers::server::wanted_boot_order(observed.server);
+    // An order that waits for the next start is in force when the next tenant comes.
+    let state = match system.boot.next_order() {
         None => StepState::Unsupported,
         Some(_) if wanted.is_empty() => StepState::Unsupported,
-        Some(order) if *order == wanted => StepState::Done,
+        Some(order) if order == wanted => StepState::Done,
         Some(_) => {
             return Some(power::send(
                 observed,
@@ -451,16 +449,6 @@ fn restore_boot(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Deci
         boot_order: Some(state),
         ..cleanup.clone()
     }))
-}
-
-/// As declared; else as found before the first tenant.
-fn wanted_boot_order(observed: &Observed<'_>) -> Vec<String> {
-    let declared = crate::controllers::server::declared_boot_order(observed.server);
-    if declared.is_empty() {
-        observed.status().boot_order.clone()
-    } else {
-        declared
-    }
 }
 
 /// Step 5.
