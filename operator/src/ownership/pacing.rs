@@ -67,11 +67,13 @@ pub fn start_in_flight(record: Option<&OperationIntent>, now: Timestamp, patienc
     if sabotage::active(Bug::StaleOffBelieved) {
         return false;
     }
-    record.is_some_and(|record| {
-        record.state == OperationState::Issued
-            && super::operation::starts_a_machine(&record.operation)
-            && age(record, now, patience) < patience
-    })
+    record
+        .is_some_and(|record| super::operation::starts_a_machine(&record.operation) && in_flight(record, now, patience))
+}
+
+/// Whether an operation was sent and still has time to show.
+pub fn in_flight(record: &OperationIntent, now: Timestamp, patience: Duration) -> bool {
+    record.state == OperationState::Issued && age(record, now, patience) < patience
 }
 
 /// Pause before the attempt that follows `attempts`: doubles from the polling interval.

@@ -1,7 +1,7 @@
 //! The operation annotation (contract section 5): a request of a user, consumed when it has been sent.
 
 use crds::kinds::server_status::OperationState;
-use crds::{Server, keys};
+use crds::{Server, ServerState, keys};
 
 use super::observe::Look;
 use crate::bmc::ResetType;
@@ -49,17 +49,27 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     let operation = Operation::Reset(reset);
     let name = operation.to_string();
     let status = server.status.clone().unwrap_or_default();
-    let record = status.operation.as_ref().filter(|record| record.operation == name);
+    // Elsewhere the machine is the operator's own (discovery, cleanup) or has to stay off: the request waits until it is not.
+    if !matches!(status.state, Some(ServerState::Available | ServerState::Reserved)) {
+        return Ok(());
+    }
+    let (epoch, pace) = (server.tenancy_epoch(), &context.settings.resource);
+    let record = status.operation.as_ref().filter(|record| record.epoch == epoch);
+    // What was sent a moment ago has its time: its record must not be replaced before its outcome shows.
+    let others = record.filter(|record| record.operation != name);
+    if others.is_some_and(|record| pacing::in_flight(record, context.now(), context.settings.power.patience)) {
+        return Ok(());
+    }
+    let record = record.filter(|record| record.operation == name);
     // On record and the request still there: sent by a pass that did not come to remove it. Not sent twice (S8).
     let sent = record
         .as_ref()
-        .is_some_and(|record| record.epoch == server.tenancy_epoch() && record.state == OperationState::Issued);
+        .is_some_and(|record| record.state == OperationState::Issued);
     if !sent {
         let Some(bmc) = &look.bmc else {
             return Ok(());
         };
-        let (epoch, pace) = (server.tenancy_epoch(), &context.settings.resource);
-        let refused = record.filter(|record| record.epoch == epoch && record.state == OperationState::Failed);
+        let refused = record.filter(|record| record.state == OperationState::Failed);
         if let Some(record) = refused.filter(|record| record.attempts >= EXPLAIN_AFTER) {
             let said = record.message.as_deref().unwrap_or("no reason given");
             let note = format!("Operation {request} was refused by the BMC and was removed: {said}");
