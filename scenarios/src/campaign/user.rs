@@ -244,7 +244,7 @@ impl UserAction {
                 .await
             }
             Self::DeleteCredentials { machine } => {
-                user.delete(&cluster_scoped("BMCSecret", machine)).await?;
+                user.delete(&cluster_scoped("BMCSecret", &credentials(machine))).await?;
                 tokio::time::sleep(CREDENTIALS_MISSING).await;
                 register_secret(arena, machine).await
             }
@@ -313,14 +313,22 @@ pub(super) async fn register(arena: &Arena, machine: &str) -> Result<(), String>
     let info = arena
         .machine(machine)
         .ok_or_else(|| format!("there is no machine {machine}"))?;
-    arena.user.apply(&registration::bmc(info)).await
+    let mut bmc = registration::bmc(info);
+    bmc["spec"]["bmcSecretRef"]["name"] = json!(credentials(machine));
+    arena.user.apply(&bmc).await
+}
+
+/// Name of the BMCSecret of a machine: not that of its BMC, as where several BMCs share one.
+fn credentials(machine: &str) -> String {
+    format!("credentials-of-{machine}")
 }
 
 async fn register_secret(arena: &Arena, machine: &str) -> Result<(), String> {
     let info = arena
         .machine(machine)
         .ok_or_else(|| format!("there is no machine {machine}"))?;
-    let secret = registration::bmc_secret(info, &arena.password(info));
+    let mut secret = registration::bmc_secret(info, &arena.password(info));
+    secret["metadata"]["name"] = json!(credentials(machine));
     arena.user.apply(&secret).await
 }
 
@@ -343,7 +351,7 @@ async fn rotate(arena: &Arena, machine: &str, password: &str) -> Result<(), Stri
     let data = json!({ "data": { "password": encoded } });
     arena
         .user
-        .merge(&cluster_scoped("BMCSecret", machine), &data, false)
+        .merge(&cluster_scoped("BMCSecret", &credentials(machine)), &data, false)
         .await
 }
 
