@@ -3,12 +3,57 @@
 
 use std::process::{Command, Output};
 
-/// An incident, the first seed of `dense` with four servers that is not needed any more, and by what it is caught.
-struct Case(&'static str, u64, &'static str);
+/// An incident, in which worlds it is caught, and by what.
+struct Case(&'static str, Worlds, &'static str);
+
+/// What is simulated.
+enum Worlds {
+    /// Seeds of a profile below this one, with so many servers.
+    Campaign {
+        profile: &'static str,
+        servers: &'static str,
+        below: u64,
+    },
+    /// A script as it is.
+    Scenario(&'static str),
+    /// A script whose operator dies at each of its effects.
+    Sweep(&'static str),
+}
+
+const fn dense(below: u64) -> Worlds {
+    Worlds::Campaign {
+        profile: "dense",
+        servers: "4",
+        below,
+    }
+}
+
+const fn rough(below: u64) -> Worlds {
+    Worlds::Campaign {
+        profile: "rough",
+        servers: "20",
+        below,
+    }
+}
+
+impl Worlds {
+    fn arguments(&self) -> Vec<String> {
+        let words: &[&str] = match self {
+            Self::Campaign {
+                profile,
+                servers,
+                below,
+            } => &["--profile", profile, "--servers", servers, "--seeds", &format!("0..{below}")],
+            Self::Scenario(name) => &[name],
+            Self::Sweep(name) => &[name, "--crash-sweep"],
+        };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+}
 
 include!("sabotage/cases.rs");
 
-fn sim(arguments: &[&str]) -> Output {
+fn sim<T: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = T>) -> Output {
     let here = concat!(env!("CARGO_MANIFEST_DIR"));
     Command::new(env!("CARGO_BIN_EXE_sim"))
         .args(arguments)
@@ -34,21 +79,12 @@ fn text(output: &Output) -> String {
 #[ignore = "takes many minutes; run it with --features sabotage --test sabotage -- --ignored"]
 fn every_known_bug_is_caught() {
     let mut missed = Vec::new();
-    for Case(bug, below, by) in CASES {
-        let seeds = format!("0..{below}");
-        let output = sim(&[
-            "--profile",
-            "dense",
-            "--servers",
-            "4",
-            "--seeds",
-            &seeds,
-            "--fail-fast",
-            "--sabotage",
-            bug,
-        ]);
+    for Case(bug, worlds, by) in CASES {
+        let mut arguments = worlds.arguments();
+        arguments.extend(["--fail-fast", "--sabotage", bug].map(str::to_owned));
+        let output = sim(&arguments);
         if output.status.code() != Some(1) || !text(&output).contains(by) {
-            missed.push(format!("{bug} was not caught below seed {below} by: {by}"));
+            missed.push(format!("{bug} was not caught with {} by: {by}", arguments.join(" ")));
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
@@ -59,30 +95,19 @@ fn every_known_bug_is_caught() {
 #[ignore = "takes many minutes; run it with --features sabotage --test sabotage -- --ignored"]
 fn three_bugs_are_caught_shrunk_and_replayed() {
     let directory = tempfile::tempdir().expect("a place");
-    for Case(bug, below, by) in CASES.iter().take(3) {
+    for Case(bug, _, by) in CASES.iter().take(3) {
         let plan = directory.path().join(format!("{bug}.yaml")).display().to_string();
-        let seeds = format!("0..{below}");
-        let arguments = [
-            "--profile",
-            "dense",
-            "--servers",
-            "6",
-            "--seeds",
-            &seeds,
-            "--fail-fast",
-            "--sabotage",
-            bug,
-        ];
-        let output = sim(&[&arguments[..], &["--shrink", "--plan-out", &plan]].concat());
+        let arguments = ["--profile", "dense", "--servers", "6", "--seeds", "0..5", "--fail-fast", "--sabotage", bug];
+        let output = sim([&arguments[..], &["--shrink", "--plan-out", &plan]].concat());
         assert_eq!(output.status.code(), Some(1), "{bug}: {}", text(&output));
         let small = std::fs::read_to_string(&plan).expect("a plan was written");
         let small: serde_json::Value = serde_saphyr::from_str(&small).expect("a plan");
         let machines = small["machines"].as_array().map_or(usize::MAX, Vec::len);
         assert!(machines <= 3, "{bug}: {machines} machines are left");
-        let replayed = sim(&["--plan", &plan, "--sabotage", bug]);
+        let replayed = sim(["--plan", &plan, "--sabotage", bug]);
         assert_eq!(replayed.status.code(), Some(1), "{bug}: {}", text(&replayed));
         assert!(text(&replayed).contains(by), "{bug}: {}", text(&replayed));
-        let healthy = sim(&["--plan", &plan]);
+        let healthy = sim(["--plan", &plan]);
         assert!(healthy.status.success(), "{bug}: {}", text(&healthy));
     }
 }
