@@ -7,7 +7,7 @@ use crate::edges::{Clock, system_clock, virtual_clock};
 use crate::end_state::EndState;
 use crate::engine::{self, Progress};
 use crate::net::Network;
-use crate::net::effect::Cut;
+use crate::net::effect::{Cut, Side};
 use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
 use crate::script::steps::ScenarioDuration;
@@ -61,7 +61,7 @@ pub fn in_real_time(scenario: &Scenario, settings: &Settings, progress: &dyn Pro
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
 pub enum Piece<'a> {
-    /// The steps of a script; with a cut the operator dies at one of its effects, and is started again.
+    /// The steps of a script; with a cut the operator dies at one of its effects and is started again, or the effect comes late.
     Scenario(&'a Scenario, Option<Cut>),
     /// Random faults and people, written out.
     Plan(&'a Plan),
@@ -124,10 +124,12 @@ pub fn in_virtual_time(
                     let mut knife = JoinSet::new();
                     if let Some(cut) = cut {
                         let (world, reached) = (world.clone(), network.cut_at(cut));
-                        knife.spawn(async move {
-                            reached.notified().await;
-                            world.interrupt_operator(AWAY).await
-                        });
+                        if cut.side != Side::Late {
+                            knife.spawn(async move {
+                                reached.notified().await;
+                                world.interrupt_operator(AWAY).await
+                            });
+                        }
                     }
                     let report = engine::run(scenario, world.clone(), progress).await;
                     knife.shutdown().await;

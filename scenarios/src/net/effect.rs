@@ -1,24 +1,30 @@
-//! What the operator changes outside of itself, counted: writes to the API server and commands to BMCs. A crash sweep cuts a run at
-//! each of them.
+//! What the operator changes outside of itself, counted: writes to the API server and commands to BMCs. A sweep cuts a run at each of
+//! them.
 
 use super::party::Party;
 use http::{Method, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
-/// On which side of an effect the operator dies.
+/// What happens at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The request was about to be sent.
+    /// The operator dies: the request was about to be sent.
     Before,
-    /// The request has taken effect, and its answer did not arrive.
+    /// The operator dies: the request has taken effect, and its answer did not arrive.
     After,
+    /// The operator lives. The request arrives [`LATE`], when the operator has long given it up and gone on.
+    Late,
 }
 
-/// The moment in which the operator dies.
+/// Long enough for a machine to get through a cleanup and to another tenant.
+pub const LATE: Duration = Duration::from_secs(20 * 60);
+
+/// One effect, and what happens at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cut {

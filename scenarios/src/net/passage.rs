@@ -1,7 +1,7 @@
 //! One request on its way and its answer on the way back.
 
 use super::disturbance::{Fate, Trouble};
-use super::effect::Side;
+use super::effect::{LATE, Side};
 use super::party::Party;
 use super::{ConnectionBroken, ConnectionRefused, Latency, Network};
 use crate::edges::BoxError;
@@ -89,7 +89,12 @@ impl Passage {
             return std::future::pending().await;
         }
         let (answer, answered) = oneshot::channel();
-        let (way, delay) = (latency.clone(), fate.delay);
+        let late = if matches!(&cut, Some((Side::Late, _))) {
+            LATE
+        } else {
+            Duration::ZERO
+        };
+        let (way, delay) = (latency.clone(), fate.delay + late);
         network.spawn(async move {
             way.travel().await;
             sleep_if(delay).await;

@@ -44,11 +44,15 @@ pub(crate) struct CommandLine {
     /// Run scenarios once for every effect of the operator, which dies before and after it.
     #[arg(long, conflicts_with_all = ["profile", "plan", "seeds"])]
     pub crash_sweep: bool,
-    /// Of a crash sweep: only every so many-th effect.
+    /// Run scenarios once for every write of the operator to the API server, which arrives twenty minutes late: the operator has long
+    /// given it up and gone on.
+    #[arg(long, conflicts_with_all = ["profile", "plan", "seeds", "crash_sweep"])]
+    pub late_sweep: bool,
+    /// Of a sweep: only every so many-th effect.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub every: u64,
-    /// The operator dies at one effect of the scenario, as a crash sweep names it: `17:before`, `17:after`.
-    #[arg(long, value_name = "N:SIDE", conflicts_with_all = ["profile", "plan", "crash_sweep"])]
+    /// What a sweep does at one effect of the scenario, as it names it: `17:before`, `17:after`, `17:late`.
+    #[arg(long, value_name = "N:SIDE", conflicts_with_all = ["profile", "plan", "crash_sweep", "late_sweep"])]
     pub crash_at: Option<CutArgument>,
     /// Make the plan of a failing run as small as possible, and write it to --plan-out.
     #[arg(long)]
@@ -183,15 +187,23 @@ impl FromStr for Shard {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CutArgument(pub Cut);
 
+impl CommandLine {
+    /// Whether scenarios are repeated for each of their effects.
+    pub(crate) fn sweeps(&self) -> bool {
+        self.crash_sweep || self.late_sweep
+    }
+}
+
 impl FromStr for CutArgument {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no effect; write, for example, 17:before or 17:after");
+        let wrong = || format!("`{text}` is no effect; write, for example, 17:before, 17:after or 17:late");
         let (effect, side) = text.split_once(':').ok_or_else(wrong)?;
         let side = match side {
             "before" => Side::Before,
             "after" => Side::After,
+            "late" => Side::Late,
             _ => return Err(wrong()),
         };
         let effect = effect.parse().ok().filter(|effect| *effect > 0).ok_or_else(wrong)?;

@@ -68,7 +68,7 @@ fn run(arguments: &CommandLine) -> miette::Result<bool> {
     }
     let start = children::now();
     let is_random = arguments.profile.is_some() || arguments.plan.is_some();
-    let (all, as_expected) = if arguments.crash_sweep {
+    let (all, as_expected) = if arguments.sweeps() {
         sweep::run(arguments)?
     } else {
         let jobs = jobs(arguments, is_random)?;
@@ -81,7 +81,7 @@ fn run(arguments: &CommandLine) -> miette::Result<bool> {
         (all, same)
     };
     let wall = Millis::from(start.elapsed());
-    if !arguments.crash_sweep {
+    if !arguments.sweeps() {
         out::totals(&all, wall);
     }
     let mut coverage = Coverage::default();

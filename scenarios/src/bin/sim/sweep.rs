@@ -1,5 +1,5 @@
-//! Crash sweep: a scenario is repeated, and the operator dies before and after its first, second, … effect. Every run must pass all
-//! steps, and end as the run without a crash did.
+//! Sweeps: a scenario is repeated, and at its first, second, … effect the operator dies (before it, after it), or the effect comes late.
+//! Every run must pass all steps, and end as the run in which nothing happened did.
 
 use crate::children;
 use crate::command_line::CommandLine;
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
             bad += 1;
             continue;
         }
-        let cuts = cuts(&whole, arguments.every);
+        let cuts = cuts(&whole, arguments);
         let jobs: Vec<Job> = cuts
             .iter()
             .map(|cut| arguments.job(piece(Some(*cut)), arguments.seed))
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
             println!("         the effect: {}", effect(&whole, cut));
             if !differences.is_empty() {
                 println!(
-                    "         it ended otherwise than without a crash:\n{}",
+                    "         it ended otherwise than when nothing happens:\n{}",
                     indented(&differences.join("\n"))
                 );
             }
@@ -80,11 +80,18 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
     Ok((all, bad == 0))
 }
 
-fn cuts(whole: &Done, every: u64) -> Vec<Cut> {
-    let effects = u64::try_from(whole.effects.len()).unwrap_or(u64::MAX);
-    (1..=effects)
-        .filter(|effect| (effect - 1) % every == 0)
-        .flat_map(|effect| [Side::Before, Side::After].map(|side| Cut { effect, side }))
+fn cuts(whole: &Done, arguments: &CommandLine) -> Vec<Cut> {
+    let sides: &[Side] = if arguments.late_sweep {
+        &[Side::Late]
+    } else {
+        &[Side::Before, Side::After]
+    };
+    let effects = (1..).zip(&whole.effects);
+    effects
+        .filter(|(number, _)| (number - 1) % arguments.every == 0)
+        // Nothing in Redfish would tell a BMC that a command is late.
+        .filter(|(_, effect)| !arguments.late_sweep || effect.contains(" api "))
+        .flat_map(|(effect, _)| sides.iter().map(move |side| Cut { effect, side: *side }))
         .collect()
 }
 
@@ -92,6 +99,7 @@ fn at(cut: Cut) -> String {
     let side = match cut.side {
         Side::Before => "before",
         Side::After => "after",
+        Side::Late => "late",
     };
     format!("{}:{side}", cut.effect)
 }
