@@ -165,7 +165,7 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
                 status: *draw.one_of(&[400, 409, 503]),
                 body: None,
             },
-            remaining: Some(1 + u32::from(draw.percent(50))),
+            remaining: Some(1 + u32::try_from(draw.index(4)).unwrap_or_default()),
         }),
         C::StalePower => fault(Fault::StaleReads {
             duration: DurationText(Duration::from_secs(5 + draw.number() % 55)),

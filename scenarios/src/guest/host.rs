@@ -173,6 +173,8 @@ fn lldp_interface(nic: InBandNic) -> Option<LldpInterface> {
                 .first()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            // What every switch says of itself.
+            capabilities: vec!["Bridge".to_owned()],
             ..LldpNeighbor::default()
         }],
     })

@@ -11,7 +11,7 @@
 //! | [`fenced_operations`] | S5, S8: a reset reaches a machine only for a recorded intent of the current epoch, once per attempt |
 //! | [`right_image`] | S9: what runs on a machine is what its holder asked for, delivered once; agents run for nobody |
 //! | [`prepared_boot`] | S9: a machine is first started for a tenant when what it boots is ready |
-//! | [`quiet_loops`] | L10: no object is written again and again |
+//! | [`quiet_loops`] | L10: no object is written again and again, no BMC asked |
 //! | [`confidentiality`] | S15: no secret value in a log line, an Event, a status or any object that is not a Secret |
 //! | [`login_only`] | S15: passwords are sent to log in only |
 //! | [`sessions_closed`] | every BMC session is closed at the end |

@@ -1,7 +1,9 @@
-//! L10: an object that is written again and again by the operator, without anybody else having changed anything, is a loop.
+//! L10: an object that is written again and again by the operator, without anybody else having changed anything, is a loop; so is a BMC
+//! that is asked again and again.
 
 use super::{Breach, Invariant, Scene};
 use crate::engine::world::{ObjectKey, text};
+use bmc_emulator::{MachineEvent, MachineEventKind};
 use kube_emulator::{Commit, CommitEvent};
 use std::collections::BTreeMap;
 
@@ -9,27 +11,38 @@ use std::collections::BTreeMap;
 /// BMC comes and goes, has some tens.
 const LIMIT: u32 = 200;
 
-/// Writes per object in the current minute.
+/// So many requests to one BMC in one minute are a loop, too. A server that is discovered or wiped has some tens.
+const REQUEST_LIMIT: u32 = 600;
+
+/// Writes per object, and requests per BMC, in the current minute.
 #[derive(Default)]
 pub struct QuietLoops {
     minute: i64,
     writes: BTreeMap<String, u32>,
+    requests: BTreeMap<String, u32>,
+}
+
+impl QuietLoops {
+    fn turn_to(&mut self, now: jiff::Timestamp) {
+        let minute = now.as_second().div_euclid(60);
+        if minute != self.minute {
+            self.minute = minute;
+            self.writes.clear();
+            self.requests.clear();
+        }
+    }
 }
 
 impl Invariant for QuietLoops {
     fn name(&self) -> &'static str {
-        "no object is written again and again"
+        "nothing is done again and again"
     }
 
     fn commit(&mut self, commit: &Commit, scene: &Scene<'_>) -> Vec<Breach> {
         if commit.event != CommitEvent::Modified || text(&commit.object, "/metadata/name").is_none() {
             return Vec::new();
         }
-        let minute = scene.now.as_second().div_euclid(60);
-        if minute != self.minute {
-            self.minute = minute;
-            self.writes.clear();
-        }
+        self.turn_to(scene.now);
         let by = commit.field_manager.as_deref().unwrap_or_default();
         let key = ObjectKey::of(commit).to_string();
         let writes = self.writes.entry(format!("{key} by {by}")).or_default();
@@ -41,6 +54,20 @@ impl Invariant for QuietLoops {
             format!("{by} wrote {key} {LIMIT} times within a minute"),
             [key],
         )]
+    }
+
+    fn machine(&mut self, event: &MachineEvent, scene: &Scene<'_>) -> Vec<Breach> {
+        if !matches!(event.kind, MachineEventKind::RequestServed { .. }) {
+            return Vec::new();
+        }
+        self.turn_to(scene.now);
+        let requests = self.requests.entry(event.machine.clone()).or_default();
+        *requests += 1;
+        if *requests != REQUEST_LIMIT {
+            return Vec::new();
+        }
+        let message = format!("the BMC of {} was asked {REQUEST_LIMIT} times within a minute", event.machine);
+        vec![Breach::new(message, [format!("machine {}", event.machine)])]
     }
 }
 
