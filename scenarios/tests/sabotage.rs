@@ -43,7 +43,14 @@ impl Worlds {
                 profile,
                 servers,
                 below,
-            } => &["--profile", profile, "--servers", servers, "--seeds", &format!("0..{below}")],
+            } => &[
+                "--profile",
+                profile,
+                "--servers",
+                servers,
+                "--seeds",
+                &format!("0..{below}"),
+            ],
             Self::Scenario(name) => &[name],
             Self::Sweep(name) => &[name, "--crash-sweep"],
         };
@@ -97,7 +104,17 @@ fn three_bugs_are_caught_shrunk_and_replayed() {
     let directory = tempfile::tempdir().expect("a place");
     for Case(bug, _, by) in CASES.iter().take(3) {
         let plan = directory.path().join(format!("{bug}.yaml")).display().to_string();
-        let arguments = ["--profile", "dense", "--servers", "6", "--seeds", "0..5", "--fail-fast", "--sabotage", bug];
+        let arguments = [
+            "--profile",
+            "dense",
+            "--servers",
+            "6",
+            "--seeds",
+            "0..5",
+            "--fail-fast",
+            "--sabotage",
+            bug,
+        ];
         let output = sim([&arguments[..], &["--shrink", "--plan-out", &plan]].concat());
         assert_eq!(output.status.code(), Some(1), "{bug}: {}", text(&output));
         let small = std::fs::read_to_string(&plan).expect("a plan was written");

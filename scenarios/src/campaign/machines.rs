@@ -109,6 +109,13 @@ fn machine(number: u32) -> MachineSpec {
         }]),
         bmc: BmcSpec {
             password: Secret::new(format!("canary-bmc-password-{number}")),
+            // As with a DPU whose only port is InfiniBand.
+            mac_address: (number % 5 == 1).then(|| {
+                format!(
+                    "80:00:00:48:fe:80:00:00:00:00:00:00:ec:0d:9a:03:00:{:02x}:00:01",
+                    number % 256
+                )
+            }),
             ..BmcSpec::default()
         },
         ..MachineSpec::default()

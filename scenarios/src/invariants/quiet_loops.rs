@@ -66,7 +66,10 @@ impl Invariant for QuietLoops {
         if *requests != REQUEST_LIMIT {
             return Vec::new();
         }
-        let message = format!("the BMC of {} was asked {REQUEST_LIMIT} times within a minute", event.machine);
+        let message = format!(
+            "the BMC of {} was asked {REQUEST_LIMIT} times within a minute",
+            event.machine
+        );
         vec![Breach::new(message, [format!("machine {}", event.machine)])]
     }
 }
