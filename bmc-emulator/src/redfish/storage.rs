@@ -142,13 +142,15 @@ fn drive_document(cx: &mut Context<'_>, uri: &str, name: &DriveName) -> Value {
     document
 }
 
-/// `DurableName` and its format. Both formats are eight bytes with separators (schema `Resource`, `Identifier`).
+/// `DurableName` and its format: an EUI is eight bytes with separators, an NAA has none (schema `Resource`, `Identifier`).
 fn identifier(drive: &Drive) -> (String, &'static str) {
     let (kind, hex) = drive.wwid.split_once('.').unwrap_or(("naa", &drive.wwid));
-    let format = if kind == "eui" { "EUI" } else { "NAA" };
+    if kind != "eui" {
+        return (hex.to_uppercase(), "NAA");
+    }
     let digits: Vec<char> = hex.to_uppercase().chars().collect();
     let bytes: Vec<String> = digits.chunks(2).map(|byte| byte.iter().collect()).collect();
-    (bytes.join("-"), format)
+    (bytes.join("-"), "EUI")
 }
 
 fn secure_erase(cx: &mut Context<'_>, storage: &str, name: &DriveName) -> Answer {

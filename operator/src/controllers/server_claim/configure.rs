@@ -17,7 +17,7 @@ use crate::ownership::reservation::Change;
 /// What came of it.
 pub(super) enum Outcome {
     Done,
-    /// Something old had to go first.
+    /// Something old had to go first, or the claim is not what the cache shows.
     Again,
     /// Somebody else's object has the name.
     Conflict(String),
@@ -34,6 +34,12 @@ pub(super) async fn configure(context: &Context, claim: &ServerClaim, server: &S
     let wanted = wanted(claim, server)?;
     match api.get_opt(&name).await? {
         None => {
+            // What is made for a claim that is gone, the garbage collector takes away at once; a cache that has not noticed would have it
+            // made again and again.
+            let live = context.api_in::<ServerClaim>(&namespace).get_opt(&name).await?;
+            if live.is_none_or(|live| live.uid() != claim.uid()) {
+                return Ok(Outcome::Again);
+            }
             api.create(&PostParams::default(), &wanted).await?;
         }
         Some(found) => {
