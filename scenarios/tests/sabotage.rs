@@ -16,8 +16,8 @@ enum Worlds {
     },
     /// A script as it is.
     Scenario(&'static str),
-    /// A script whose operator dies at each of its effects.
-    Sweep(&'static str),
+    /// A script in which each write to the API server is late once.
+    LateSweep(&'static str),
 }
 
 const fn dense(below: u64) -> Worlds {
@@ -52,7 +52,7 @@ impl Worlds {
                 &format!("0..{below}"),
             ],
             Self::Scenario(name) => &[name],
-            Self::Sweep(name) => &[name, "--crash-sweep"],
+            Self::LateSweep(name) => &[name, "--late-sweep"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -83,7 +83,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-#[ignore = "takes many minutes; run it with --features sabotage --test sabotage -- --ignored"]
+#[ignore = "takes many minutes; run it with --profile sim --features sabotage --test sabotage -- --ignored"]
 fn every_known_bug_is_caught() {
     let mut missed = Vec::new();
     for Case(bug, worlds, by) in CASES {
@@ -99,7 +99,7 @@ fn every_known_bug_is_caught() {
 
 /// A broken operator is caught, its plan shrunk to few servers, and the plan replays the failure.
 #[test]
-#[ignore = "takes many minutes; run it with --features sabotage --test sabotage -- --ignored"]
+#[ignore = "takes many minutes; run it with --profile sim --features sabotage --test sabotage -- --ignored"]
 fn three_bugs_are_caught_shrunk_and_replayed() {
     let directory = tempfile::tempdir().expect("a place");
     for Case(bug, _, by) in CASES.iter().take(3) {
