@@ -12,8 +12,9 @@
 //! | Reserved | Cleanup | claim gone, machine proven off |
 //! | Reserved | Released | the same with `reclaimPolicy: Retain` |
 //! | Reserved | Available | the same with cleanup policy `Skip` |
-//! | Released | Cleanup | an administrator cleared the reference |
+//! | Released | Cleanup | an administrator cleared the reference, or the policy |
 //! | Cleanup | Available | every drive proven erased |
+//! | Reserved, Released, Cleanup | Initial | instead of Available, when the inventory was lost |
 //! | Cleanup | Error | a drive, the BIOS or the time ran out |
 //! | Error | Cleanup | annotation `retry` |
 
