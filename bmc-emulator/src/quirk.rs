@@ -25,7 +25,7 @@ macro_rules! quirks {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// Where it was seen: an issue, a pull request, or a release note.
+            /// Where it was seen (an issue, a pull request, a release note), or what allows it.
             #[must_use]
             pub const fn source(self) -> &'static str {
                 match self { $(Self::$name => $source,)* }
@@ -44,37 +44,37 @@ quirks! {
     /// A PATCH of the BIOS settings with an apply time creates the job by itself: 202 with `Location`.
     BiosSettingsBecomeJob = "bios-settings-become-job", "quadsproject/quads#726";
     /// `Bios.ResetBios` without a body answers 400.
-    ResetBiosNeedsBody = "reset-bios-needs-body", "openstack/sushy, release note fix-2008198";
+    ResetBiosNeedsBody = "reset-bios-needs-body", "OpenStack release note fix-2008198";
     /// A reset command that asks for what already is answers 409.
-    RefusesNoChange = "refuses-no-change", "openstack/ironic, release note reboot-do-not-power-off-if-already";
+    RefusesNoChange = "refuses-no-change", "OpenStack release note reboot-do-not-power-off-if-already";
     /// The URI of a new task answers 404 for two seconds.
-    NewTaskNotFound = "new-task-not-found", "openstack/sushy, release note fix-dell-bmc-404-race-condition";
+    NewTaskNotFound = "new-task-not-found", "OpenStack release note fix-dell-bmc-404-race-condition";
     /// A task that failed ends as `Completed`, with a `TaskStatus` of `Critical`.
-    CompletedCritical = "completed-critical", "openstack/sushy, release note fix-dell-silent-failure";
+    CompletedCritical = "completed-critical", "OpenStack release note raise-error-on-async-task-failure";
     /// `LastResetTime` of the manager is `0000-00-00T00:00:00Z`.
     ResetTimeZero = "reset-time-zero", "nv-redfish, bmc_quirks.rs";
     /// `@Message.ExtendedInfo` of an error is an object, not a list of objects.
-    ExtendedInfoIsObject = "extended-info-is-object", "openstack/sushy, release note fix-error-handling-when-extended-info";
+    ExtendedInfoIsObject = "extended-info-is-object", "OpenStack release note fix-extended-info-error-handling";
     /// A PATCH that names `BootSourceOverrideMode` fails as a whole with 400.
     BootModeNotWritable = "boot-mode-not-writable", "ansible-collections/community.general#3509";
     /// There is no `BootSourceOverrideMode`.
-    NoBootMode = "no-boot-mode", "openstack/sushy, release note redfish-boot-mode-override-not-present";
+    NoBootMode = "no-boot-mode", "OpenStack release note redfish-boot-mode-override-not-present";
     /// A boot override of which not all of target, enabled and mode are sent is accepted and ignored.
-    PartialBootIgnored = "partial-boot-ignored", "openstack/sushy, release note fix-redfish-boot-device-full-request";
+    PartialBootIgnored = "partial-boot-ignored", "OpenStack release note fix-redfish-boot-device-full-request";
     /// `BootSourceOverrideTarget` is null while there is no override.
-    NullOverrideTarget = "null-override-target", "ironcore-dev/metal-operator, system without an override target";
+    NullOverrideTarget = "null-override-target", "ironcore-dev/metal-operator#1017";
     /// Processors and memory are known only while the machine runs.
-    InventoryOnlyWhenOn = "inventory-only-when-on", "ironcore-dev/metal-operator, discovery of machines that are off";
+    InventoryOnlyWhenOn = "inventory-only-when-on", "NVIDIA infra-controller#1110";
     /// The manager has no `PowerState`.
-    ManagerWithoutPowerState = "manager-without-power-state", "ironcore-dev/metal-operator, BMC that never gets ready";
+    ManagerWithoutPowerState = "manager-without-power-state", "ironcore-dev/metal-operator#594";
     /// An Ethernet interface of the manager has a hardware address of twenty octets, as InfiniBand has.
-    LongHardwareAddress = "long-hardware-address", "NVIDIA/infra-controller#4756";
+    LongHardwareAddress = "long-hardware-address", "NVIDIA infra-controller#4756";
     /// An Ethernet interface of the manager has an empty hardware address.
-    EmptyHardwareAddress = "empty-hardware-address", "openstack/sushy, release note skip-empty-mac";
+    EmptyHardwareAddress = "empty-hardware-address", "OpenStack release note skip-empty-mac";
     /// `Links.ManagedBy` of the system is missing.
-    NoManagedBy = "no-managed-by", "openstack/sushy, release note retry-on-missing-managedby";
+    NoManagedBy = "no-managed-by", "OpenStack release note retry-on-missing-managedby";
     /// The BMC knows no drive: the system has no `Storage`.
-    NoStorage = "no-storage", "NVIDIA/infra-controller#5364";
+    NoStorage = "no-storage", "DSP0268: `Storage` of a ComputerSystem is optional";
     /// A restart of the BMC loses its tasks. What they did goes on.
     TasksLostAtReset = "tasks-lost-at-reset", "ironcore-dev/metal-operator#617";
 }

@@ -240,6 +240,13 @@ pub(super) fn collection(uri: &str, schema: &str, name: &str, members: impl Into
     })
 }
 
+/// Leaves a property of an object out.
+pub(super) fn leave_out(object: &mut Value, property: &str) {
+    if let Some(object) = object.as_object_mut() {
+        object.shift_remove(property);
+    }
+}
+
 /// `{"@odata.id": uri}`.
 pub(super) fn link(uri: impl Into<String>) -> Value {
     serde_json::json!({ "@odata.id": uri.into() })

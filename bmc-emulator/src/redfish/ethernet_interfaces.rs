@@ -78,7 +78,7 @@ fn manager_document(cx: &Context<'_>, uri: &str) -> Value {
     let hardware_address = if cx.machine.has(Quirk::LongHardwareAddress) {
         format!(
             "80:00:00:48:fe:80:00:00:00:00:00:00:ec:0d:9a:03:{}",
-            &hardware.bmc_mac_address[6..]
+            hardware.bmc_mac_address.get(6..).unwrap_or_default()
         )
     } else if cx.machine.has(Quirk::EmptyHardwareAddress) {
         String::new()

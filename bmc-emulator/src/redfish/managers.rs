@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::call::Reply;
-use super::context::{Answer, Context, collection, link};
+use super::context::{Answer, Context, collection, leave_out, link};
 use super::ethernet_interfaces;
 use super::message::{self, Message};
 use crate::quirk::Quirk;
@@ -66,10 +66,8 @@ fn document(cx: &mut Context<'_>) -> Value {
             },
         },
     });
-    if cx.machine.has(Quirk::ManagerWithoutPowerState)
-        && let Some(document) = document.as_object_mut()
-    {
-        document.shift_remove("PowerState");
+    if cx.machine.has(Quirk::ManagerWithoutPowerState) {
+        leave_out(&mut document, "PowerState");
     }
     if cx.machine.has(Quirk::ResetTimeZero) {
         document["LastResetTime"] = json!("0000-00-00T00:00:00Z");

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::call::Reply;
-use super::context::{Answer, Context, collection, link};
+use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage, system_boot};
 use crate::machine::power::{PowerState, Refusal, ResetType};
@@ -126,17 +126,13 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
         document["MemorySummary"] = json!({ "TotalSystemMemoryGiB": null });
     }
     if machine.has(Quirk::NoStorage) {
-        drop(document.as_object_mut().map(|system| system.shift_remove("Storage")));
+        leave_out(&mut document, "Storage");
     }
     if machine.faults.hides_power_state() {
         document["PowerState"] = Value::Null;
     }
     if machine.has(Quirk::NoManagedBy) {
-        drop(
-            document["Links"]
-                .as_object_mut()
-                .map(|links| links.shift_remove("ManagedBy")),
-        );
+        leave_out(&mut document["Links"], "ManagedBy");
     }
     document
 }

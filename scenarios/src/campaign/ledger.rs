@@ -38,16 +38,15 @@ impl Ledger {
                 let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 *pages.writes.entry(what).or_default() += 1;
             }
+            WorldEvent::Machine(event) if matches!(event.kind, MachineEventKind::RequestServed { .. }) => {
+                let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                *pages.requests.entry(event.machine.clone()).or_default() += 1;
+            }
             WorldEvent::Machine(event) => {
                 let what = match &event.kind {
                     MachineEventKind::ResetRequested { reset_type } => format!("reset {reset_type}"),
                     MachineEventKind::DriveEraseStarted { drive, .. } => format!("erasure of {drive}"),
                     MachineEventKind::BmcReset => "BMC reset".to_owned(),
-                    MachineEventKind::RequestServed { .. } => {
-                        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                        *pages.requests.entry(event.machine.clone()).or_default() += 1;
-                        return;
-                    }
                     _ => return,
                 };
                 let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);

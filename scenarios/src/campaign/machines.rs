@@ -25,8 +25,7 @@ pub(super) fn drives(number: u32) -> Vec<(&'static str, bool)> {
     }
 }
 
-/// What the BMC of the machine with this number does beside the specification: every fifth is as it should be, and no two odd ones are
-/// odd in the same way.
+/// What the BMC of the machine with this number does beside the specification: every fifth is as it should be.
 fn quirks(number: u32) -> Vec<Quirk> {
     match number % 5 {
         // Without out-of-band erasure there is no drive a BMC would have to know.

@@ -264,25 +264,19 @@ impl Director {
         // What changes nothing is no write, and yet work for the API server.
         let sent = self.arena.network.effect_names().split_off(before);
         let in_vain: Vec<String> = sent.into_iter().filter(|effect| effect.contains(" api ")).collect();
-        if writes.is_empty() && in_vain.is_empty() {
-            return Ok(());
+        if !writes.is_empty() {
+            let message = format!(
+                "{} writes in an hour in which nothing happened",
+                writes.values().sum::<u64>()
+            );
+            let lines = writes.into_iter().map(|(what, times)| format!("{what}: {times} times"));
+            return Err(failure(&message, lines.collect()));
         }
-        if writes.is_empty() {
+        if !in_vain.is_empty() {
             let message = format!("{} writes that change nothing in an hour", in_vain.len());
             return Err(failure(&message, in_vain));
         }
-        Err(StepFailure {
-            message: format!(
-                "{} writes in an hour in which nothing happened",
-                writes.values().sum::<u64>()
-            ),
-            details: writes
-                .into_iter()
-                .map(|(what, times)| format!("{what}: {times} times"))
-                .take(SHOWN)
-                .collect(),
-            objects: Vec::new(),
-        })
+        Ok(())
     }
 
     /// As after a restore from a backup without status, kind after kind in an order of the seed, under a fresh operator.
@@ -316,11 +310,10 @@ impl Director {
         if touched.is_empty() {
             return Ok(());
         }
-        Err(StepFailure {
-            message: "machines that claims hold were disrupted because status was lost (S7)".to_owned(),
-            details: touched.into_iter().take(SHOWN).collect(),
-            objects: Vec::new(),
-        })
+        Err(failure(
+            "machines that claims hold were disrupted because status was lost (S7)",
+            touched,
+        ))
     }
 
     fn truths(&self) -> BTreeMap<String, MachineTruth> {

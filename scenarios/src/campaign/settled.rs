@@ -1,7 +1,7 @@
 //! Where every server and claim has to be once nothing goes wrong any more: where its spec wants it.
 
 use super::user::{LABEL, NAMESPACE};
-use crate::engine::world::{World, holder, state, text};
+use crate::engine::world::{ObjectKey, World, holder, state, text};
 use bmc_emulator::{Execution, MachineTruth, PowerState};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,8 +53,12 @@ impl<'a> Picture<'a> {
             .list("ServerBootConfiguration")
             .filter_map(|(key, configuration)| {
                 let server = text(configuration, "/spec/serverRef/name").unwrap_or_default();
-                let is_there = self.world.list("Server").any(|(key, _)| key.name == server);
-                (!is_there).then(|| Unsettled {
+                let wanted = ObjectKey {
+                    kind: "Server".to_owned(),
+                    namespace: None,
+                    name: server.to_owned(),
+                };
+                self.world.get(&wanted).is_none().then(|| Unsettled {
                     line: format!("{key} stays although Server {server} is gone"),
                     objects: vec![(key.to_string(), configuration.as_ref())],
                 })

@@ -33,6 +33,13 @@ impl QuietLoops {
     }
 }
 
+/// Counts one more; whether that makes it as many as are a loop, which is told once.
+fn reaches(counts: &mut BTreeMap<String, u32>, what: String, limit: u32) -> bool {
+    let count = counts.entry(what).or_default();
+    *count += 1;
+    *count == limit
+}
+
 impl Invariant for QuietLoops {
     fn name(&self) -> &'static str {
         "nothing is done again and again"
@@ -45,9 +52,7 @@ impl Invariant for QuietLoops {
         self.turn_to(scene.now);
         let by = commit.field_manager.as_deref().unwrap_or_default();
         let key = ObjectKey::of(commit).to_string();
-        let writes = self.writes.entry(format!("{key} by {by}")).or_default();
-        *writes += 1;
-        if *writes != LIMIT {
+        if !reaches(&mut self.writes, format!("{key} by {by}"), LIMIT) {
             return Vec::new();
         }
         vec![Breach::new(
@@ -61,9 +66,7 @@ impl Invariant for QuietLoops {
             return Vec::new();
         }
         self.turn_to(scene.now);
-        let requests = self.requests.entry(event.machine.clone()).or_default();
-        *requests += 1;
-        if *requests != REQUEST_LIMIT {
+        if !reaches(&mut self.requests, event.machine.clone(), REQUEST_LIMIT) {
             return Vec::new();
         }
         let message = format!(

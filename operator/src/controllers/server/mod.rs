@@ -140,12 +140,11 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
 /// The boot order a machine should have: as declared, else as found before the first tenant.
 pub fn wanted_boot_order(server: &Server) -> Vec<String> {
     let declared = declared_boot_order(server);
-    let found = server.status.as_ref().map(|status| status.boot_order.clone());
-    if declared.is_empty() {
-        found.unwrap_or_default()
-    } else {
-        declared
+    if !declared.is_empty() {
+        return declared;
     }
+    let status = server.status.as_ref();
+    status.map(|status| status.boot_order.clone()).unwrap_or_default()
 }
 
 /// Boot devices that `spec.bootOrder` declares, by priority.

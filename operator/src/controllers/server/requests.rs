@@ -62,9 +62,7 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     }
     let record = record.filter(|record| record.operation == name);
     // On record and the request still there: sent by a pass that did not come to remove it. Not sent twice (S8).
-    let sent = record
-        .as_ref()
-        .is_some_and(|record| record.state == OperationState::Issued);
+    let sent = record.is_some_and(|record| record.state == OperationState::Issued);
     if !sent {
         let Some(bmc) = &look.bmc else {
             return Ok(());

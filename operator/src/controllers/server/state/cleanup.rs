@@ -22,7 +22,7 @@ use crate::controllers::server::evidence;
 use crate::controllers::server::observed::{BootView, Observed};
 use crate::controllers::server::power::{self, Force};
 use crate::identity::DriveUri;
-use crate::ownership::operation::{Operation, has_boot_override, starts_a_machine};
+use crate::ownership::operation::{Operation, has_boot_override};
 use crate::ownership::pacing::EXPLAIN_AFTER;
 use crate::ownership::reservation::{self, Change, Tenancy};
 use crate::registry::Purpose;
@@ -407,9 +407,7 @@ fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
 /// A network boot that fails ends at what is on the drives: the system of the last tenant. An agent that has not said a word after half
 /// the time that a discovery run gets is not there.
 fn booted_in_vain(observed: &Observed<'_>) -> bool {
-    let record = observed.status().operation.as_ref();
-    let ours = record.filter(|record| record.epoch == observed.epoch() && starts_a_machine(&record.operation));
-    let age = ours.map(|record| observed.now.duration_since(record.issued_at.0));
+    let age = network_boot::start(observed).map(|record| observed.now.duration_since(record.issued_at.0));
     let age = age.and_then(|age| std::time::Duration::try_from(age).ok());
     observed.cleanup.report.is_none() && age.is_some_and(|age| age >= observed.settings.discovery_timeout / 2)
 }

@@ -37,11 +37,11 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         return decision;
     }
     let status = observed.status();
-    let inventoried = status.manufacturer == system.manufacturer
+    let up_to_date = status.manufacturer == system.manufacturer
         && status.serial_number == system.serial_number
         && status.bios_version == system.bios_version
         && Some(status.boot_order.as_slice()) == system.boot.boot_order.as_deref().or(Some(&[]));
-    if !inventoried || !observed.is_inventoried() {
+    if !up_to_date || !observed.is_inventoried() {
         return Step::RecordInventory.into();
     }
     Step::Change(Change::StartDiscovery {

@@ -1,6 +1,6 @@
 //! Booting a machine that the operator itself holds (discovery, cleanup) from the network: off, override read back, on.
 
-use crds::kinds::server_status::OperationState;
+use crds::kinds::server_status::{OperationIntent, OperationState};
 
 use crate::bmc::ReportedPower;
 use crate::conditions::Wish;
@@ -30,11 +30,7 @@ pub(super) fn towards(observed: &Observed<'_>, purpose: Purpose, condition: &'st
         }
         BootView::Ready => {}
     }
-    let ours = observed.status().operation.as_ref().is_some_and(|record| {
-        record.epoch == observed.epoch()
-            && starts_a_machine(&record.operation)
-            && record.state != OperationState::Failed
-    });
+    let ours = start(observed).is_some_and(|record| record.state != OperationState::Failed);
     match observed.power() {
         // Booted by us in this epoch: now it has to report.
         ReportedPower::On if ours => Decision::from(Step::Wait(observed.settings.resync)).because(Wish::no(
@@ -50,6 +46,12 @@ pub(super) fn towards(observed: &Observed<'_>, purpose: Purpose, condition: &'st
             .unwrap_or_else(|| Step::Rest.into()),
         _ => Step::Wait(observed.settings.power.interval).into(),
     }
+}
+
+/// The last operation, if it was a start in this epoch.
+pub(super) fn start<'a>(observed: &'a Observed<'_>) -> Option<&'a OperationIntent> {
+    let record = observed.status().operation.as_ref();
+    record.filter(|record| record.epoch == observed.epoch() && starts_a_machine(&record.operation))
 }
 
 fn started_just_now(observed: &Observed<'_>) -> bool {

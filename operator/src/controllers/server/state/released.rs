@@ -32,10 +32,9 @@ mod tests {
 
     #[test]
     fn waits_for_the_administrator_and_then_wipes() {
-        let retained = World::releasing()
+        let mut retained = World::releasing()
             .in_state(ServerState::Released)
             .power(ReportedPower::Off);
-        let mut retained = retained;
         let recycled = retained.decide().step;
         assert_eq!(recycled, Step::Enter(ServerState::Cleanup), "the policy was changed");
         retained.server.spec.reclaim_policy = ReclaimPolicy::Retain;
