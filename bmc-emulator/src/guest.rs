@@ -232,6 +232,11 @@ impl InBand {
         })
     }
 
+    /// What the clock of the machine shows, right or wrong.
+    pub fn time(&self) -> jiff::Timestamp {
+        self.bmc.with(|machine, moment| machine.host_time(moment.wall))
+    }
+
     /// Says what this guest is, for those who watch the machine from outside of the emulated world. No face of the
     /// machine shows it. The words are up to whoever provides the guests.
     pub fn identify(&self, kind: impl Into<String>, label: impl Into<String>) {

@@ -13,6 +13,7 @@
 //! | [`net`] | a network without sockets |
 //! | [`edges`] | clock and HTTP as values |
 //! | [`runner`] | one scenario in one world, in real or virtual time |
+//! | `knife` | what is done to the operator at one of its effects |
 //! | [`end_state`] | what is the case in the end, for comparison of two runs |
 //! | [`trace`] | everything that happened in a simulation, and its hash |
 //! | [`report`] | what a run leaves behind: data, page, JUnit |
@@ -26,6 +27,7 @@ pub mod engine;
 pub mod expression;
 pub mod guest;
 pub mod invariants;
+mod knife;
 pub mod net;
 pub mod report;
 pub mod runner;

@@ -6,8 +6,9 @@ use crate::campaign::{self, Arena, Played};
 use crate::edges::{Clock, system_clock, virtual_clock};
 use crate::end_state::EndState;
 use crate::engine::{self, Progress};
+use crate::knife;
 use crate::net::Network;
-use crate::net::effect::{Cut, Side};
+use crate::net::effect::Cut;
 use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
 use crate::script::steps::ScenarioDuration;
@@ -23,7 +24,6 @@ use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 /// What is worth recording of a run: the operator's decisions, not the chatter of its libraries.
 pub const DEFAULT_LOG_FILTER: &str =
@@ -61,7 +61,7 @@ pub fn in_real_time(scenario: &Scenario, settings: &Settings, progress: &dyn Pro
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
 pub enum Piece<'a> {
-    /// The steps of a script; with a cut the operator dies at one of its effects and is started again, or the effect comes late.
+    /// The steps of a script; with a cut something happens at one of the operator's effects.
     Scenario(&'a Scenario, Option<Cut>),
     /// Random faults and people, written out.
     Plan(&'a Plan),
@@ -77,9 +77,6 @@ pub struct Simulated {
     /// What is the case in the end, for comparison with another run.
     pub end_state: EndState,
 }
-
-/// How long an operator that died at an effect is away.
-const AWAY: Duration = Duration::from_secs(5);
 
 /// Runs `piece` in memory and in virtual time, on this thread. Everything that happens goes to the trace that `trace` makes.
 ///
@@ -121,18 +118,11 @@ pub fn in_virtual_time(
             let world = Arc::new(World::start(scenario, foundation, wire).await?);
             let (report, coverage) = match piece {
                 Piece::Scenario(scenario, cut) => {
-                    let mut knife = JoinSet::new();
-                    if let Some(cut) = cut {
-                        let (world, reached) = (world.clone(), network.cut_at(cut));
-                        if cut.side != Side::Late {
-                            knife.spawn(async move {
-                                reached.notified().await;
-                                world.interrupt_operator(AWAY).await
-                            });
-                        }
-                    }
+                    let knife = cut.map(|cut| knife::wait(cut, &network, &world));
                     let report = engine::run(scenario, world.clone(), progress).await;
-                    knife.shutdown().await;
+                    if let Some(mut knife) = knife {
+                        knife.shutdown().await;
+                    }
                     (report, Coverage::default())
                 }
                 Piece::Plan(plan) => {

@@ -64,7 +64,7 @@ fn shards_join_to_a_campaign() {
 fn a_crash_at_an_effect_is_survived() {
     let text = passes(&["--crash-sweep", "discover-one-server", "--every", "4"]);
     assert!(text.contains("bad           0"), "{text}");
-    passes(&["discover-one-server", "--crash-at", "3:after"]);
+    passes(&["discover-one-server", "--cut-at", "3:after"]);
 }
 
 /// Each was found by a campaign, shrunk, and fixed.

@@ -71,7 +71,7 @@ impl World {
             let elapsed = jiff::SignedDuration::try_from(start.elapsed()).expect("a short test");
             "2030-01-01T00:00:00Z".parse::<jiff::Timestamp>().expect("a timestamp") + elapsed
         });
-        let guest = Arc::new(Guests::new(http.clone(), clock.clone()));
+        let guest = Arc::new(Guests::new(http.clone()));
         let spec = FleetSpec::from_yaml(FLEET, "fleet.yaml").expect("a fleet");
         let edges = Edges {
             clock,

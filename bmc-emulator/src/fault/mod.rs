@@ -96,6 +96,12 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration: Option<DurationText>,
     },
+    /// The host's clock has lost its time, as with an empty battery: operating systems, which have no time server yet, date what
+    /// they say from 1970-01-01 on. It counts since the BMC was started, like that of `ClockReset`.
+    HostClockReset {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
     /// Erasing the drive takes its time, reports success, and the data is still there, out of band and in band: firmware
     /// that acknowledges a command it does not implement. Only who reads the drive can tell.
     DriveEraseLies {
@@ -156,6 +162,7 @@ impl Fault {
             | Fault::WrongPowerState { duration, .. }
             | Fault::PowerStateUnknown { duration }
             | Fault::ClockReset { duration }
+            | Fault::HostClockReset { duration }
             | Fault::TaskNeverEnds { duration }
             | Fault::NoLldp { duration } => *duration,
             _ => None,

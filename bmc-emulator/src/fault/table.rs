@@ -137,6 +137,10 @@ impl Faults {
         self.has(|fault| matches!(fault, Fault::ClockReset { .. }))
     }
 
+    pub(crate) fn host_clock_is_reset(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::HostClockReset { .. }))
+    }
+
     pub(crate) fn hold_tasks(&self) -> bool {
         self.has(|fault| matches!(fault, Fault::TaskNeverEnds { .. }))
     }
@@ -209,6 +213,7 @@ fn remaining_mut(fault: &mut Fault) -> Option<&mut u32> {
         Fault::BmcUnreachable { .. }
         | Fault::PowerStateUnknown { .. }
         | Fault::ClockReset { .. }
+        | Fault::HostClockReset { .. }
         | Fault::TaskNeverEnds { .. }
         | Fault::NoLldp { .. }
         | Fault::StaleReads { .. } => None,

@@ -376,11 +376,25 @@ impl Machine {
         }
     }
 
-    /// What the BMC's clock shows at `wall`. Without a battery it starts at zero when the BMC does.
+    /// What the BMC's clock shows at `wall`. Without a battery clocks start at zero when the BMC does.
     pub(crate) fn bmc_time(&self, wall: Timestamp) -> Timestamp {
-        if !self.faults.clock_is_reset() {
-            return wall;
+        if self.faults.clock_is_reset() {
+            self.without_battery(wall)
+        } else {
+            wall
         }
+    }
+
+    /// What the host's clock shows at `wall`.
+    pub(crate) fn host_time(&self, wall: Timestamp) -> Timestamp {
+        if self.faults.host_clock_is_reset() {
+            self.without_battery(wall)
+        } else {
+            wall
+        }
+    }
+
+    fn without_battery(&self, wall: Timestamp) -> Timestamp {
         let uptime = wall.duration_since(self.bmc_started).max(jiff::SignedDuration::ZERO);
         Timestamp::UNIX_EPOCH.checked_add(uptime).unwrap_or(wall)
     }

@@ -27,7 +27,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         [system, rest @ ..] if *system == id => match rest {
             ["Actions", "ComputerSystem.Reset"] => reset(cx),
             ["Settings"] if has_settings(cx) => system_boot::settings(cx),
-            ["Bios", rest @ ..] => bios::route(cx, rest),
+            ["Bios", rest @ ..] if !cx.machine.has(Quirk::NoBios) => bios::route(cx, rest),
             ["BootOptions", rest @ ..] => boot_options::route(cx, rest),
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
@@ -127,6 +127,9 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     }
     if machine.has(Quirk::NoStorage) {
         leave_out(&mut document, "Storage");
+    }
+    if machine.has(Quirk::NoBios) {
+        leave_out(&mut document, "Bios");
     }
     if machine.faults.hides_power_state() {
         document["PowerState"] = Value::Null;

@@ -49,6 +49,8 @@ classes! {
         Partition = "partition",
         /// What machines tell the operator arrives twice, once much later.
         DoubledCallback = "doubled-callback",
+        /// Somebody tells the operator things in the name of a machine.
+        ForgedCallback = "forged-callback",
         /// The API server says 409.
         ApiConflict = "api-conflict",
         /// The API server says 429.
@@ -97,6 +99,8 @@ classes! {
         SessionTableFull = "session-table-full",
         /// The clock of a BMC is in 1970.
         BmcClock = "bmc-clock",
+        /// The clock of a machine is in 1970.
+        MachineClock = "machine-clock",
         /// A drive cannot be erased.
         DriveFails = "drive-fails",
         /// A drive says that it was erased and was not. In band only: nobody could notice it out of band.
@@ -143,6 +147,8 @@ classes! {
         ClaimBySelector = "claim-by-selector",
         /// A claim is made for one server by name.
         ClaimByName = "claim-by-name",
+        /// A claim is made for any server, and somebody else puts a finalizer on it.
+        GuardedClaim = "guarded-claim",
         /// A claim is deleted.
         Release = "release",
         /// A claim is deleted and made again under the same name at once.

@@ -111,6 +111,7 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
             let trouble = Trouble::Duplicate { milliseconds };
             link("machines", "registry", trouble, percent)
         }
+        C::ForgedCallback => Mishap::Forge { machine },
         C::ApiConflict => of_api(Trouble::Answer { status: 409 }),
         C::ApiThrottled => of_api(Trouble::Answer { status: 429 }),
         C::ApiError => of_api(Trouble::Answer { status: 500 }),
@@ -177,6 +178,7 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
             duration: None,
         }),
         C::BmcClock => fault(Fault::ClockReset { duration: None }),
+        C::MachineClock => fault(Fault::HostClockReset { duration: None }),
         C::DriveFails => fault(Fault::DriveEraseFails {
             drive: DriveName(draw.one_of(&drives).0.to_owned()),
             message: "injected media error".to_owned(),

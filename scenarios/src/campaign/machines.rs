@@ -38,12 +38,14 @@ fn quirks(number: u32) -> Vec<Quirk> {
         1 => vec![
             Quirk::ManagerWithoutPowerState,
             Quirk::CompletedCritical,
+            Quirk::NoBios,
             Quirk::LongHardwareAddress,
         ],
         2 => vec![Quirk::BootModeNotWritable, Quirk::ResetTimeZero, Quirk::NoManagedBy],
         3 => vec![
             Quirk::NoBootMode,
             Quirk::TasksLostAtReset,
+            Quirk::NoBios,
             Quirk::EmptyHardwareAddress,
             Quirk::ExtendedInfoIsObject,
         ],
@@ -56,14 +58,10 @@ pub(super) const NIC: &str = "eno1";
 
 /// What a campaign runs in: these machines, and an operator that elects a leader.
 pub(super) fn scenario(name: &str, description: &str, numbers: &[u32]) -> Scenario {
-    let options = [
-        ("leader-elect", "true"),
-        // Twice as long as by default, because every renewal is simulated.
-        ("leader-elect-lease-duration", "30s"),
-        ("leader-elect-renew-deadline", "20s"),
-        ("leader-elect-retry-period", "5s"),
-        ("server-max-concurrent-reconciles", "16"),
-    ];
+    let mut operator = OperatorSpec::default();
+    operator.elect();
+    let workers = ("server-max-concurrent-reconciles".to_owned(), Scalar("16".to_owned()));
+    operator.options.extend([workers]);
     Scenario {
         name: name.to_owned(),
         description: description.to_owned(),
@@ -74,13 +72,7 @@ pub(super) fn scenario(name: &str, description: &str, numbers: &[u32]) -> Scenar
             machines: numbers.iter().copied().map(machine).collect(),
             first_address: None,
         },
-        operator: OperatorSpec {
-            options: options
-                .into_iter()
-                .map(|(option, value)| (option.to_owned(), Scalar(value.to_owned())))
-                .collect(),
-            ..OperatorSpec::default()
-        },
+        operator,
         steps: Vec::new(),
     }
 }

@@ -2,12 +2,14 @@
 
 use super::arena::Arena;
 use super::class::FaultClass;
+use super::forger;
 use crate::net::disturbance::{Disturbance, Trouble};
 use crate::testbed::{OperatorAction, TestbedError};
 use bmc_emulator::{AdminAction, Fault, FaultId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// The particulars of a fault.
@@ -25,6 +27,8 @@ pub enum Mishap {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<AdminAction>,
     },
+    /// Somebody in the network of machines speaks in the name of one.
+    Forge { machine: String },
     /// The watch cache of API front ends falls behind: of all kinds, or of one.
     WatchLag {
         milliseconds: u64,
@@ -57,6 +61,7 @@ pub(super) enum Ongoing {
     Link(u64),
     Machine(String, FaultId),
     Undo(String, AdminAction),
+    Forged(JoinSet<()>),
     Lag(Option<String>),
     Silence,
     Restarted(u64),
@@ -69,7 +74,7 @@ impl Mishap {
     /// The machine it happens to.
     pub(super) fn machine(&self) -> Option<&str> {
         let machine = match self {
-            Self::Machine { machine, .. } | Self::Hands { machine, .. } => machine.as_str(),
+            Self::Machine { machine, .. } | Self::Hands { machine, .. } | Self::Forge { machine } => machine.as_str(),
             Self::Link { disturbance } => disturbance.to.0.strip_prefix("bmc/")?,
             _ => return None,
         };
@@ -101,6 +106,10 @@ impl Mishap {
                 undo.as_ref()
                     .map_or(Ongoing::Nothing, |undo| Ongoing::Undo(machine.clone(), undo.clone()))
             }
+            Self::Forge { machine } => match forger::begin(arena, machine) {
+                Some(forger) => Ongoing::Forged(forger),
+                None => Ongoing::Nothing,
+            },
             Self::WatchLag { milliseconds, resource } => {
                 let lag = Duration::from_millis(*milliseconds);
                 arena.lag(resource.as_deref(), Some(lag));
@@ -180,6 +189,7 @@ impl Ongoing {
                 arena.network.calm(id);
             }
             Self::Machine(machine, fault) => arena.remove_fault(&machine, fault),
+            Self::Forged(forger) => drop(forger),
             Self::Undo(machine, undo) => arena.hands(&machine, undo)?,
             Self::Lag(resource) => arena.lag(resource.as_deref(), None),
             Self::Silence => arena.front_ends().for_each(|front_end| front_end.set_silence(None)),

@@ -9,6 +9,7 @@
 //! | `machines` | the machines of a campaign |
 //! | `arena` | a running world with handles on everything |
 //! | `mishap` | what a fault does to a world, and how it ends |
+//! | `forger` | somebody who speaks in the name of a machine |
 //! | `user` | what people do |
 //! | `play` | plays a plan: trouble, repair, and the demand for a good end |
 //! | `settled` | where everything has to be in the end |
@@ -21,6 +22,7 @@ pub mod class;
 pub mod coverage;
 mod draw;
 mod faults;
+mod forger;
 mod generate;
 mod ledger;
 mod machines;

@@ -180,6 +180,8 @@ impl Director {
         };
         for claim in claims {
             arena.user.apply(&user::user_data(&claim)).await?;
+            // It may be gone by now.
+            let _ = user::guard(arena, &claim, false).await;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::arena::Arena;
 use super::machines;
 use crate::engine::cluster::Target;
 use crate::engine::registration;
+use crate::script::steps::ScenarioDuration;
 use crate::testbed::TestbedError;
 use base64::Engine as _;
 use bmc_emulator::{AdminAction, Secret};
@@ -38,6 +39,11 @@ pub enum UserAction {
         machine: Option<String>,
         #[serde(rename = "active")]
         on: bool,
+    },
+    /// User data and claim; so long after it, a finalizer of somebody else, for a while.
+    GuardedClaim {
+        name: String,
+        after: ScenarioDuration,
     },
     Release {
         name: String,
@@ -149,7 +155,8 @@ impl UserAction {
             | Self::ResetBmc { machine }
             | Self::TenantPowersOff { machine } => Some(machine),
             Self::Claim { machine, .. } => machine.as_deref(),
-            Self::Release { .. }
+            Self::GuardedClaim { .. }
+            | Self::Release { .. }
             | Self::Recreate { .. }
             | Self::Power { .. }
             | Self::ForceDelete { .. }
@@ -161,6 +168,7 @@ impl UserAction {
     pub(super) fn claim(&self) -> Option<&str> {
         match self {
             Self::Claim { name, .. }
+            | Self::GuardedClaim { name, .. }
             | Self::Release { name }
             | Self::Recreate { name }
             | Self::Power { name, .. }
@@ -183,6 +191,14 @@ impl UserAction {
             } => {
                 user.apply(&user_data(name)).await?;
                 user.apply(&claim(name, *selector, machine.as_deref(), *on)).await
+            }
+            Self::GuardedClaim { name, after } => {
+                user.apply(&user_data(name)).await?;
+                user.apply(&claim(name, false, None, true)).await?;
+                tokio::time::sleep(after.0).await;
+                guard(arena, name, true).await?;
+                tokio::time::sleep(GUARDED).await;
+                guard(arena, name, false).await
             }
             Self::Release { name } => user.delete(&of_claim(name)).await,
             Self::Recreate { name } => {
@@ -299,6 +315,38 @@ async fn force_delete(arena: &Arena, name: &str) -> Result<(), String> {
 
 fn requesting(operation: &str) -> Value {
     json!({ "metadata": { "annotations": { crds::keys::OPERATION_ANNOTATION: operation } } })
+}
+
+/// The finalizer of somebody else, and how long it stays.
+const GUARD: &str = "campaign.example/guard";
+const GUARDED: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Puts the finalizer of somebody else on a claim, or takes it away, and leaves all others: as a controller does that knows how.
+pub(super) async fn guard(arena: &Arena, name: &str, on: bool) -> Result<(), String> {
+    let mut tries = 0;
+    loop {
+        let claim = arena.user.get(&of_claim(name)).await?;
+        let mut finalizers = claim
+            .pointer("/metadata/finalizers")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
+        if finalizers.contains(&json!(GUARD)) == on {
+            return Ok(());
+        }
+        if on {
+            finalizers.push(json!(GUARD));
+        } else {
+            finalizers.retain(|finalizer| finalizer != GUARD);
+        }
+        let version = claim.pointer("/metadata/resourceVersion").cloned();
+        let patch = json!({ "metadata": { "resourceVersion": version, "finalizers": finalizers } });
+        match arena.user.merge(&of_claim(name), &patch, false).await {
+            Err(_) if tries < RECREATE_TRIES => tries += 1,
+            outcome => return outcome,
+        }
+        tokio::time::sleep(RECREATE_PAUSE).await;
+    }
 }
 
 /// How often and how long whoever re-applies a claim tries.

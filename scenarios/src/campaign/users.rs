@@ -67,6 +67,16 @@ impl<'a> Users<'a> {
             C::Claim => self.claim(false, None, on)?,
             C::ClaimBySelector => self.claim(true, None, on)?,
             C::ClaimByName => self.claim(false, Some(machine), on)?,
+            C::GuardedClaim => {
+                let UserAction::Claim { name, .. } = self.claim(false, None, on)? else {
+                    return None;
+                };
+                let after = self.draw.duration(Duration::from_secs(1), Duration::from_secs(20));
+                UserAction::GuardedClaim {
+                    name,
+                    after: ScenarioDuration(after),
+                }
+            }
             C::Release => UserAction::Release {
                 name: self.forget_claim()?,
             },

@@ -13,15 +13,13 @@ use super::identity;
 use super::ignition::AgentService;
 
 /// Runs the agent until it succeeds, or fails without being started again, or `stop`.
-pub(super) async fn run(
-    service: &AgentService,
-    machine: &InBand,
-    http: HttpService,
-    clock: Clock,
-    stop: &CancellationToken,
-) {
+pub(super) async fn run(service: &AgentService, machine: &InBand, http: HttpService, stop: &CancellationToken) {
     let name = machine.machine_name();
     let host = Arc::new(VirtualHost(machine.clone()));
+    let clock: Clock = Arc::new({
+        let machine = machine.clone();
+        move || machine.time()
+    });
     let command = command_line::parse(&service.arguments);
     if let Ok(command) = &command {
         identity::agent(machine, command);

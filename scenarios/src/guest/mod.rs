@@ -22,7 +22,7 @@ mod unit;
 use bmc_emulator::{Boot, BootSource, GuestExit, GuestOs, InBand};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use probe::{Clock, HttpService};
+use probe::HttpService;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -35,14 +35,13 @@ use tenant::TenantLabel;
 #[derive(Clone)]
 pub struct Guests {
     http: HttpService,
-    clock: Clock,
 }
 
 impl Guests {
-    /// `http` is the network as seen from the machines; `clock` is what they believe the time to be.
+    /// `http` is the network as seen from the machines.
     #[must_use]
-    pub fn new(http: HttpService, clock: Clock) -> Self {
-        Self { http, clock }
+    pub fn new(http: HttpService) -> Self {
+        Self { http }
     }
 }
 
@@ -89,7 +88,7 @@ impl Guests {
     async fn run(&self, machine: InBand, system: System, stop: &CancellationToken) -> GuestExit {
         let outcome = match system {
             System::Agent(service) => {
-                agents::run(&service, &machine, self.http.clone(), self.clock.clone(), stop).await;
+                agents::run(&service, &machine, self.http.clone(), stop).await;
                 Ok(())
             }
             System::Delivered(label, first_boot) => {

@@ -12,6 +12,8 @@
 //! | [`right_image`] | S9: what runs on a machine is what its holder asked for, delivered once; agents run for nobody |
 //! | [`prepared_boot`] | S9: a machine is first started for a tenant when what it boots is ready |
 //! | [`quiet_loops`] | L10: no object is written again and again, no BMC asked |
+//! | [`foreign_finalizers`] | S13: finalizers of others stay as they are |
+//! | [`registered_probe`] | S14: a server was discovered by a probe that ran on its machine, in this epoch |
 //! | [`confidentiality`] | S15: no secret value in a log line, an Event, a status or any object that is not a Secret |
 //! | [`login_only`] | S15: passwords are sent to log in only |
 //! | [`sessions_closed`] | every BMC session is closed at the end |
@@ -20,12 +22,14 @@ pub mod confidentiality;
 pub mod epoch_grows;
 pub mod exclusive_holder;
 pub mod fenced_operations;
+pub mod foreign_finalizers;
 pub mod login_only;
 pub mod no_residue;
 pub mod power_off_between_tenancies;
 pub mod prepared_boot;
 pub mod proven_cleanup;
 pub mod quiet_loops;
+pub mod registered_probe;
 pub mod right_image;
 pub mod sessions_closed;
 
@@ -109,6 +113,8 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(right_image::RightImage::default()),
         Box::new(prepared_boot::PreparedBoot::default()),
         Box::new(quiet_loops::QuietLoops::default()),
+        Box::new(foreign_finalizers::ForeignFinalizers),
+        Box::new(registered_probe::RegisteredProbe::default()),
         Box::new(confidentiality::Confidentiality),
         Box::new(login_only::LoginOnly),
         Box::new(sessions_closed::SessionsClosed::default()),
@@ -153,9 +159,20 @@ pub(crate) mod testing {
     }
 
     impl Stage {
-        pub(crate) fn put(&mut self, invariant: &mut dyn Invariant, kind: &str, mut object: Value) -> Vec<Breach> {
+        pub(crate) fn put(&mut self, invariant: &mut dyn Invariant, kind: &str, object: Value) -> Vec<Breach> {
+            self.put_by(invariant, "somebody", kind, object)
+        }
+
+        pub(crate) fn put_by(
+            &mut self,
+            invariant: &mut dyn Invariant,
+            manager: &str,
+            kind: &str,
+            mut object: Value,
+        ) -> Vec<Breach> {
             object["kind"] = json!(kind);
-            let commit = self.stage(kind, object);
+            let mut commit = self.stage(kind, object);
+            commit.field_manager = Some(manager.to_owned());
             invariant.commit(
                 &commit,
                 &Scene {

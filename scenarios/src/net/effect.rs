@@ -5,6 +5,8 @@ use super::party::Party;
 use http::{Method, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -19,6 +21,53 @@ pub enum Side {
     After,
     /// The operator lives. The request arrives [`LATE`], when the operator has long given it up and gone on.
     Late,
+    /// The operator lives. The request has no effect and is answered with an error: 500 of the API server, 503 of a BMC.
+    Refused,
+    /// The operator loses the API server, with this answer where it is one of the API server, and with it its lease. Another operator
+    /// takes over.
+    Deposed,
+}
+
+impl Side {
+    const NAMES: [(Self, &str); 5] = [
+        (Self::Before, "before"),
+        (Self::After, "after"),
+        (Self::Late, "late"),
+        (Self::Refused, "refused"),
+        (Self::Deposed, "deposed"),
+    ];
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(side, _)| side == self);
+        formatter.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
+/// As a cut is named: `17:after`.
+impl fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.effect, self.side)
+    }
+}
+
+impl FromStr for Cut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            let sides: Vec<&str> = Side::NAMES.iter().map(|(_, name)| *name).collect();
+            format!(
+                "`{text}` is no cut; write, for example, 17:after (or {})",
+                sides.join(", ")
+            )
+        };
+        let (effect, side) = text.split_once(':').ok_or_else(wrong)?;
+        let side = Side::NAMES.iter().find(|(_, name)| *name == side).ok_or_else(wrong)?.0;
+        let effect = effect.parse().ok().filter(|effect| *effect > 0).ok_or_else(wrong)?;
+        Ok(Self { effect, side })
+    }
 }
 
 /// Long enough for a machine to get through a cleanup and to another tenant.
@@ -81,6 +130,17 @@ fn is_effect(method: &Method, uri: &Uri) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cuts_are_read_as_they_are_written() {
+        for (side, _) in Side::NAMES {
+            let cut = Cut { effect: 17, side };
+            assert_eq!(cut.to_string().parse(), Ok(cut));
+        }
+        for nonsense in ["17", "0:after", "x:after", "17:never"] {
+            assert!(nonsense.parse::<Cut>().is_err(), "{nonsense}");
+        }
+    }
 
     #[test]
     fn only_changes_by_the_operator_count() {

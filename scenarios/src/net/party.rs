@@ -20,6 +20,11 @@ impl Party {
     pub fn is_operator(&self) -> bool {
         self.0.starts_with(OPERATOR)
     }
+
+    /// Whether this is the BMC of a machine.
+    pub(super) fn is_bmc(&self) -> bool {
+        self.0.starts_with("bmc/")
+    }
 }
 
 /// Instances of the operator are called this and a number.

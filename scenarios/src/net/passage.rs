@@ -84,9 +84,17 @@ impl Passage {
             }
             _ => {}
         }
-        if let Some((Side::Before, reached)) = &cut {
-            reached.notify_one();
-            return std::future::pending().await;
+        match &cut {
+            Some((Side::Before, reached)) => {
+                reached.notify_one();
+                return std::future::pending().await;
+            }
+            Some((Side::Refused, _)) => {
+                latency.travel().await;
+                latency.travel().await;
+                return Ok(instead(refusal(&to)));
+            }
+            _ => {}
         }
         let (answer, answered) = oneshot::channel();
         let late = if matches!(&cut, Some((Side::Late, _))) {
@@ -104,9 +112,14 @@ impl Passage {
         let Ok(answer) = answered.await else {
             return Err(ConnectionBroken(to.to_string()).into());
         };
-        if let Some((Side::After, reached)) = &cut {
-            reached.notify_one();
-            return std::future::pending().await;
+        match &cut {
+            Some((Side::After, reached)) => {
+                reached.notify_one();
+                return std::future::pending().await;
+            }
+            // Who is told holds the answers of the API server before this one arrives.
+            Some((Side::Deposed, reached)) => reached.notify_one(),
+            _ => {}
         }
         match fate.trouble {
             Some(Trouble::LoseAnswer) => return std::future::pending().await,
@@ -121,6 +134,11 @@ impl Passage {
         }
         Ok(answer)
     }
+}
+
+/// What an API server says that has lost its etcd, and a BMC that is busy.
+fn refusal(to: &Party) -> u16 {
+    if to.is_bmc() { 503 } else { 500 }
 }
 
 /// A timer of no time would still be a turn of the scheduler.

@@ -92,6 +92,21 @@ impl OperatorSpec {
             .collect()
     }
 
+    /// Makes operators elect a leader, unless the script has said how.
+    pub fn elect(&mut self) {
+        let options = [
+            ("leader-elect", "true"),
+            // Twice as long as by default, because every renewal is simulated.
+            ("leader-elect-lease-duration", "30s"),
+            ("leader-elect-renew-deadline", "20s"),
+            ("leader-elect-retry-period", "5s"),
+        ];
+        for (option, value) in options {
+            let option = self.options.entry(option.to_owned());
+            option.or_insert_with(|| Scalar(value.to_owned()));
+        }
+    }
+
     /// The MAC prefix database as the operator reads it (contract section 8.2); `None` without entries.
     pub fn mac_prefix_file(&self) -> Option<String> {
         let file = BTreeMap::from([("macPrefixes", &self.mac_prefixes)]);

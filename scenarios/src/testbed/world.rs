@@ -355,7 +355,7 @@ fn fleet<W: Wire>(
     let http = wire.machine_http()?;
     let edges = bmc_emulator::Edges {
         clock: clock.clone(),
-        guest: Arc::new(Guests::new(http.clone(), clock.clone())),
+        guest: Arc::new(Guests::new(http.clone())),
         http,
         seed,
         time_scale,

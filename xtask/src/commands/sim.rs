@@ -18,7 +18,7 @@ Arguments of the simulator:
   --plan FILE            instead of scenarios: faults and people as a file says
   --servers N            size of the fleet
   --crash-sweep          the operator dies before and after each of its effects
-  --late-sweep           each write to the API server comes late, once
+  --sweep late           something else happens at each effect: late, refused, deposed
   --shrink               the smallest plan that still fails
   --twice                run everything twice, and compare
   --report DIR           write index.html, report.json and junit.xml there

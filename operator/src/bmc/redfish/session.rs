@@ -1,6 +1,7 @@
 //! Redfish sessions: made on first use, kept, and always closed again (BMCs have few).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -11,6 +12,10 @@ use zeroize::Zeroizing;
 use super::answer::local_path;
 use super::call::{Call, Outgoing, Shared};
 use crate::bmc::BmcError;
+
+/// How often a BMC that will not close a session is asked to, and the pause between.
+const CLOSE_ATTEMPTS: u32 = 3;
+const CLOSE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a client stands.
 #[derive(Default)]
@@ -140,26 +145,39 @@ impl Shared {
             if_match: None,
             body: None,
         };
-        let closing = tokio::time::timeout(self.settings.request_timeout, call.send_bare(&request, Some(&token))).await;
         let bmc = self.endpoint.base();
-        match closing {
-            Ok(Ok(answer)) if answer.status.is_success() => {
-                tracing::debug!(%bmc, session = %token.location, "session closed")
+        let closing = async {
+            for left in (0..CLOSE_ATTEMPTS).rev() {
+                match call.send_bare(&request, Some(&token)).await {
+                    Ok(answer) if answer.status.is_success() => {
+                        tracing::debug!(%bmc, session = %token.location, "session closed");
+                        return;
+                    }
+                    // Gone already: the BMC rebooted or timed it out.
+                    Ok(answer)
+                        if matches!(
+                            answer.status,
+                            StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::GONE
+                        ) =>
+                    {
+                        tracing::debug!(%bmc, session = %token.location, "session was gone already");
+                        return;
+                    }
+                    _ if left > 0 => tokio::time::sleep(CLOSE_PAUSE).await,
+                    Ok(answer) => {
+                        tracing::warn!(%bmc, session = %token.location, status = answer.status.as_u16(), "session could not be closed");
+                    }
+                    Err(error) => {
+                        tracing::warn!(%bmc, session = %token.location, %error, "session could not be closed");
+                    }
+                }
             }
-            // Gone already: the BMC rebooted or timed it out.
-            Ok(Ok(answer))
-                if matches!(
-                    answer.status,
-                    StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::GONE
-                ) =>
-            {
-                tracing::debug!(%bmc, session = %token.location, "session was gone already");
-            }
-            Ok(Ok(answer)) => {
-                tracing::warn!(%bmc, session = %token.location, status = answer.status.as_u16(), "session could not be closed");
-            }
-            Ok(Err(error)) => tracing::warn!(%bmc, session = %token.location, %error, "session could not be closed"),
-            Err(_) => tracing::warn!(%bmc, session = %token.location, "session could not be closed in time"),
+        };
+        if tokio::time::timeout(self.settings.request_timeout, closing)
+            .await
+            .is_err()
+        {
+            tracing::warn!(%bmc, session = %token.location, "session could not be closed in time");
         }
     }
 }

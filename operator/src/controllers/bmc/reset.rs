@@ -130,10 +130,15 @@ pub(super) async fn handle(
     Ok(Some(options.bmc_reset_resync_interval.get()))
 }
 
-/// A BMC that refused is not waited for, and its request stands (bugs.md #127). One that may have been reset counts as being reset.
+/// A BMC that said no is not waited for, and its request stands (bugs.md #127): also one that said 503 or 500, because it would rather be
+/// reset twice than never. One that said nothing counts as being reset.
 fn not_reset(status: &BMCStatus, error: &BmcError, now: Timestamp) -> BMCStatus {
     let mut status = status.clone();
-    if !error.may_have_been_executed() {
+    let answered = matches!(
+        error,
+        BmcError::ServiceUnavailable { .. } | BmcError::Http { .. } | BmcError::Protocol { .. }
+    );
+    if answered || !error.may_have_been_executed() {
         let wish = Wish::no(RESET, "ResetRefused", error.condition_message());
         conditions::set(&mut status.conditions, &wish, now);
     }
@@ -201,11 +206,16 @@ mod tests {
     #[test]
     fn only_a_reset_that_may_have_happened_is_waited_for() {
         let resetting = status(&[Wish::yes(RESET, "UserRequested", "")]);
-        for (sent, waited_for) in [(false, false), (true, true)] {
-            let error = BmcError::Unreachable {
-                reason: "reset by peer".into(),
-                sent,
-            };
+        let broken = |sent| BmcError::Unreachable {
+            reason: "reset by peer".into(),
+            sent,
+        };
+        let unavailable = BmcError::ServiceUnavailable {
+            message: "busy".into(),
+            retry_after: None,
+            sent: true,
+        };
+        for (error, waited_for) in [(broken(false), false), (broken(true), true), (unavailable, false)] {
             let status = not_reset(&resetting, &error, at(1));
             assert_eq!(conditions::is_true(&status.conditions, RESET), waited_for);
             let again = decide(true, &status, true, Duration::ZERO, at(1));

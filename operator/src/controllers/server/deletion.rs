@@ -25,6 +25,11 @@ use crate::sabotage::{self, Bug};
 /// Nobody holds the machine: nothing of value runs there.
 const PULL: Operation = Operation::Reset(ResetType::ForceOff);
 
+/// How often the time that a machine has to change power passes until its Server goes all the same: while the BMC is silent, and while it
+/// answers.
+const PATIENCE: u32 = 2;
+const PATIENCE_WITH_ANSWERS: u32 = 30;
+
 /// Condition on a Server whose deletion waits.
 const DELETION_BLOCKED: &str = "DeletionBlocked";
 
@@ -78,8 +83,8 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<C
     }
     // The machine of a duplicate is somebody else's.
     if duplicate::elder(context, &server).is_none()
-        && !out_of_time(context, &server)
-        && let Some(pause) = turn_off(context, &mut server).await?
+        && let Off::NotYet { pause, answers } = turn_off(context, &mut server).await?
+        && !out_of_time(context, &server, answers)
         // Incident 41.
         && !sabotage::active(Bug::FinalizerLostOnRequeue)
     {
@@ -104,22 +109,36 @@ fn must_be_clean(context: &Context, server: &Server) -> bool {
     server.spec.residue_epoch.is_some() && policy != CleanupPolicy::Skip && duplicate::elder(context, server).is_none()
 }
 
-/// A BMC that is gone for good must not keep the object for ever (L5).
-fn out_of_time(context: &Context, server: &Server) -> bool {
+/// A BMC that is gone for good must not keep the object for ever (L5), nor must one that never does what it is told; but as long as it
+/// answers there is hope, and without the object nobody would account for a machine that runs (S13).
+fn out_of_time(context: &Context, server: &Server, answers: bool) -> bool {
+    let patience = if answers { PATIENCE_WITH_ANSWERS } else { PATIENCE };
     let Some(since) = &server.metadata.deletion_timestamp else {
         return false;
     };
     let waited = Duration::try_from(context.now().duration_since(since.0)).unwrap_or_default();
     // Incident 44.
-    waited >= context.settings.power.patience.saturating_mul(2) && !sabotage::active(Bug::DeletionWaitsForBmc)
+    waited >= context.settings.power.patience.saturating_mul(patience) && !sabotage::active(Bug::DeletionWaitsForBmc)
 }
 
-/// `None` when the machine is off.
-async fn turn_off(context: &Context, server: &mut Server) -> Result<Option<Duration>, Error> {
+/// The machine on its way to Off.
+enum Off {
+    Proven,
+    /// Look again after `pause`. Whether the BMC answers.
+    NotYet {
+        pause: Duration,
+        answers: bool,
+    },
+}
+
+async fn turn_off(context: &Context, server: &mut Server) -> Result<Off, Error> {
     let look = observe::look(context, server).await?;
     let pace = context.settings.power;
     let Some(bmc) = look.bmc else {
-        return Ok(Some(pace.interval));
+        return Ok(Off::NotYet {
+            pause: pace.interval,
+            answers: false,
+        });
     };
     let Some(verdict) = towards_off(
         server,
@@ -128,7 +147,7 @@ async fn turn_off(context: &Context, server: &mut Server) -> Result<Option<Durat
         &pace,
         context.settings.off_confirmation,
     ) else {
-        return Ok(None);
+        return Ok(Off::Proven);
     };
     let pause = match verdict {
         Verdict::Send { attempt } => {
@@ -138,7 +157,10 @@ async fn turn_off(context: &Context, server: &mut Server) -> Result<Option<Durat
         }
         Verdict::Wait(pause) => pause,
     };
-    Ok(Some(pause.min(pace.interval)))
+    Ok(Off::NotYet {
+        pause: pause.min(pace.interval),
+        answers: true,
+    })
 }
 
 /// What to do about the power; `None` when the machine is proven off.

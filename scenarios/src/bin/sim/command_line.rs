@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::job::{Job, JobPiece};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use scenarios::net::effect::{Cut, Side};
 use scenarios::runner::DEFAULT_LOG_FILTER;
 use std::ops::Range;
@@ -41,19 +41,18 @@ pub(crate) struct CommandLine {
     /// Size of the fleet: of scenarios that have a parameter `servers`, and of random worlds (there, 10 without this).
     #[arg(long, value_name = "N")]
     pub servers: Option<u32>,
-    /// Run scenarios once for every effect of the operator, which dies before and after it.
-    #[arg(long, conflicts_with_all = ["profile", "plan", "seeds"])]
+    /// Run scenarios once for every effect of the operator, at which this happens.
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["profile", "plan", "seeds"])]
+    pub sweep: Option<Sweep>,
+    /// The same as `--sweep crash`.
+    #[arg(long, conflicts_with_all = ["profile", "plan", "seeds", "sweep"])]
     pub crash_sweep: bool,
-    /// Run scenarios once for every write of the operator to the API server, which arrives twenty minutes late: the operator has long
-    /// given it up and gone on.
-    #[arg(long, conflicts_with_all = ["profile", "plan", "seeds", "crash_sweep"])]
-    pub late_sweep: bool,
     /// Of a sweep: only every so many-th effect.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub every: u64,
-    /// What a sweep does at one effect of the scenario, as it names it: `17:before`, `17:after`, `17:late`.
-    #[arg(long, value_name = "N:SIDE", conflicts_with_all = ["profile", "plan", "crash_sweep", "late_sweep"])]
-    pub crash_at: Option<CutArgument>,
+    /// What a sweep does at one effect of the scenario, as it names it: `17:before`, `17:after`, `17:late`, `17:refused`, `17:deposed`.
+    #[arg(long, value_name = "N:SIDE", conflicts_with_all = ["profile", "plan", "crash_sweep", "sweep"])]
+    pub cut_at: Option<Cut>,
     /// Make the plan of a failing run as small as possible, and write it to --plan-out.
     #[arg(long)]
     pub shrink: bool,
@@ -183,31 +182,34 @@ impl FromStr for Shard {
     }
 }
 
-/// `N:SIDE`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CutArgument(pub Cut);
+/// What happens at every effect in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sweep {
+    /// The operator dies, before it and after it.
+    Crash,
+    /// A write to the API server arrives twenty minutes late: the operator has long given it up and gone on.
+    Late,
+    /// The API server answers 500, the BMC 503.
+    Refused,
+    /// The operator loses the API server, and with it its lease. Another one takes over.
+    Deposed,
+}
 
-impl CommandLine {
-    /// Whether scenarios are repeated for each of their effects.
-    pub(crate) fn sweeps(&self) -> bool {
-        self.crash_sweep || self.late_sweep
+impl Sweep {
+    pub(crate) fn sides(self) -> &'static [Side] {
+        match self {
+            Self::Crash => &[Side::Before, Side::After],
+            Self::Late => &[Side::Late],
+            Self::Refused => &[Side::Refused],
+            Self::Deposed => &[Side::Deposed],
+        }
     }
 }
 
-impl FromStr for CutArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no effect; write, for example, 17:before, 17:after or 17:late");
-        let (effect, side) = text.split_once(':').ok_or_else(wrong)?;
-        let side = match side {
-            "before" => Side::Before,
-            "after" => Side::After,
-            "late" => Side::Late,
-            _ => return Err(wrong()),
-        };
-        let effect = effect.parse().ok().filter(|effect| *effect > 0).ok_or_else(wrong)?;
-        Ok(Self(Cut { effect, side }))
+impl CommandLine {
+    /// What happens where scenarios are repeated for each of their effects.
+    pub(crate) fn swept(&self) -> Option<Sweep> {
+        self.sweep.or(self.crash_sweep.then_some(Sweep::Crash))
     }
 }
 
@@ -237,8 +239,8 @@ mod tests {
         for arguments in [
             ["--seeds", "5..5"],
             ["--seeds", "5"],
-            ["--crash-at", "0:before"],
-            ["--crash-at", "3"],
+            ["--cut-at", "0:before"],
+            ["--cut-at", "3"],
         ] {
             let arguments = ["sim"].into_iter().chain(arguments);
             assert!(CommandLine::try_parse_from(arguments).is_err());

@@ -45,6 +45,8 @@ pub(crate) enum JobPiece {
         parameters: Parameters,
         /// How long everything is left alone after the last step, so that what ends is what stays.
         rest: Duration,
+        /// Whether the operator elects a leader, as several of them have to.
+        elects: bool,
         cut: Option<Cut>,
     },
     Plan(Plan),
@@ -112,9 +114,13 @@ pub(crate) fn simulate(job: Job) -> miette::Result<Done> {
             script,
             parameters,
             rest,
+            elects,
             ..
         } => {
             let mut scenario = Script::read(script)?.bind(parameters)?;
+            if *elects {
+                scenario.operator.elect();
+            }
             if !rest.is_zero() {
                 scenario.steps.push(Step {
                     title: "everything is left alone".to_owned(),

@@ -7,7 +7,7 @@
 //! | `children` | several of these processes at a time |
 //! | `scripted` | scripted scenarios |
 //! | `random` | campaigns of random worlds, and shrinking of their plans |
-//! | `sweep` | crash sweeps |
+//! | `sweep` | something happens at each effect in turn |
 //! | `twice` | whether one seed gives one trace |
 //! | `shard` | results of parts of a campaign, and their sum |
 //! | `out` | what people see |
@@ -68,8 +68,8 @@ fn run(arguments: &CommandLine) -> miette::Result<bool> {
     }
     let start = children::now();
     let is_random = arguments.profile.is_some() || arguments.plan.is_some();
-    let (all, as_expected) = if arguments.sweeps() {
-        sweep::run(arguments)?
+    let (all, as_expected) = if let Some(sweep) = arguments.swept() {
+        sweep::run(arguments, sweep)?
     } else {
         let jobs = jobs(arguments, is_random)?;
         let all = if is_random {
@@ -81,7 +81,7 @@ fn run(arguments: &CommandLine) -> miette::Result<bool> {
         (all, same)
     };
     let wall = Millis::from(start.elapsed());
-    if !arguments.sweeps() {
+    if arguments.swept().is_none() {
         out::totals(&all, wall);
     }
     let mut coverage = Coverage::default();

@@ -5,13 +5,15 @@ use crate::command_line::{CommandLine, Jobs};
 use crate::job::{Done, Job, JobPiece};
 use crate::out::{Lines, row};
 use miette::miette;
+use scenarios::net::effect::Side;
 use scenarios::script::Script;
 use scenarios::script::parameters::Parameters;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a world is left alone before its end is compared with another: longer than any transition of a machine takes.
-pub(crate) const REST: Duration = Duration::from_secs(1800);
+/// How long a world is left alone before its end is compared with another: longer than any transition of a machine takes, and longer
+/// than BMCs keep a session that nobody uses.
+pub(crate) const REST: Duration = Duration::from_secs(2400);
 
 /// The scripts that are named, or all of them.
 pub(crate) fn chosen(arguments: &CommandLine) -> miette::Result<Vec<(Script, PathBuf, Parameters)>> {
@@ -53,12 +55,13 @@ pub(crate) fn jobs(arguments: &CommandLine) -> miette::Result<Jobs> {
                 script: script.clone(),
                 parameters: parameters.clone(),
                 // A cut is replayed as the sweep played it.
-                rest: if arguments.crash_at.is_some() {
+                rest: if arguments.cut_at.is_some() {
                     REST
                 } else {
                     Duration::ZERO
                 },
-                cut: arguments.crash_at.map(|wanted| wanted.0),
+                elects: arguments.cut_at.is_some_and(|cut| cut.side == Side::Deposed),
+                cut: arguments.cut_at,
             };
             jobs.push(arguments.job(piece, seed));
         }

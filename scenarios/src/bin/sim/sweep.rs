@@ -1,16 +1,16 @@
-//! Sweeps: a scenario is repeated, and at its first, second, … effect the operator dies (before it, after it), or the effect comes late.
+//! Sweeps: a scenario is repeated, and something happens at its first, second, … effect ([`Sweep`]).
 //! Every run must pass all steps, and end as the run in which nothing happened did.
 
 use crate::children;
-use crate::command_line::CommandLine;
+use crate::command_line::{CommandLine, Sweep};
 use crate::job::{Done, Job, JobPiece};
 use crate::out::{Lines, indented, row};
 use crate::scripted;
-use scenarios::net::effect::{Cut, Side};
+use scenarios::net::effect::Cut;
 use std::collections::BTreeMap;
 
-/// Sweeps the chosen scenarios. True when every cut run passed, and ended as the run without a crash.
-pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> {
+/// Sweeps the chosen scenarios. True when every cut run passed, and ended as the run in which nothing happened.
+pub(crate) fn run(arguments: &CommandLine, sweep: Sweep) -> miette::Result<(Vec<Done>, bool)> {
     let mut all = Vec::new();
     let (mut points, mut bad) = (0, 0);
     for (script, path, parameters) in scripted::chosen(arguments)? {
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
             script: path.clone(),
             parameters: parameters.clone(),
             rest: scripted::REST,
+            elects: sweep == Sweep::Deposed,
             cut,
         };
         let lines = Lines::new();
@@ -34,7 +35,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
             bad += 1;
             continue;
         }
-        let cuts = cuts(&whole, arguments);
+        let cuts = cuts(&whole, sweep, arguments.every);
         let jobs: Vec<Job> = cuts
             .iter()
             .map(|cut| arguments.job(piece(Some(*cut)), arguments.seed))
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
                 return;
             }
             failed += 1;
-            let name = format!("{} cut at {}", script.name, at(cut));
+            let name = format!("{} cut at {cut}", script.name);
             lines.tell(&row(&name, done), done);
             println!("         the effect: {}", effect(&whole, cut));
             if !differences.is_empty() {
@@ -57,10 +58,8 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
                 );
             }
             println!(
-                "         cargo xtask sim {} --seed {} --crash-at {}\n",
-                script.name,
-                arguments.seed,
-                at(cut)
+                "         cargo xtask sim {} --seed {} --cut-at {cut}\n",
+                script.name, arguments.seed,
             );
         })?;
         println!(
@@ -80,28 +79,14 @@ pub(crate) fn run(arguments: &CommandLine) -> miette::Result<(Vec<Done>, bool)> 
     Ok((all, bad == 0))
 }
 
-fn cuts(whole: &Done, arguments: &CommandLine) -> Vec<Cut> {
-    let sides: &[Side] = if arguments.late_sweep {
-        &[Side::Late]
-    } else {
-        &[Side::Before, Side::After]
-    };
+fn cuts(whole: &Done, sweep: Sweep, every: u64) -> Vec<Cut> {
     let effects = (1..).zip(&whole.effects);
     effects
-        .filter(|(number, _)| (number - 1) % arguments.every == 0)
+        .filter(|(number, _)| (number - 1) % every == 0)
         // Nothing in Redfish would tell a BMC that a command is late.
-        .filter(|(_, effect)| !arguments.late_sweep || effect.contains(" api "))
-        .flat_map(|(effect, _)| sides.iter().map(move |side| Cut { effect, side: *side }))
+        .filter(|(_, effect)| sweep != Sweep::Late || effect.contains(" api "))
+        .flat_map(|(effect, _)| sweep.sides().iter().map(move |side| Cut { effect, side: *side }))
         .collect()
-}
-
-fn at(cut: Cut) -> String {
-    let side = match cut.side {
-        Side::Before => "before",
-        Side::After => "after",
-        Side::Late => "late",
-    };
-    format!("{}:{side}", cut.effect)
 }
 
 fn effect(whole: &Done, cut: Cut) -> &str {
