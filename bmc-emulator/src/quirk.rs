@@ -75,6 +75,8 @@ quirks! {
     NoManagedBy = "no-managed-by", "OpenStack release note retry-on-missing-managedby";
     /// The BMC knows no drive: the system has no `Storage`.
     NoStorage = "no-storage", "DSP0268: `Storage` of a ComputerSystem is optional";
+    /// A boot override of `Once` stays when the machine has booted by it.
+    OnceStaysArmed = "once-stays-armed", "v1k0d3n/kubevirt-redfish#3";
     /// The system has no `Bios`: its settings can neither be read nor reset.
     NoBios = "no-bios", "DSP0268: `Bios` of a ComputerSystem is optional";
     /// A restart of the BMC loses its tasks. What they did goes on.

@@ -341,7 +341,12 @@ impl Machine {
             return;
         }
         self.counters.boots += 1;
-        match self.boot.plan() {
+        let armed = self.boot.override_.clone();
+        let plan = self.boot.plan();
+        if self.has(Quirk::OnceStaysArmed) {
+            self.boot.override_ = armed;
+        }
+        match plan {
             BootPlan::Setup => self.execution = Execution::Setup,
             BootPlan::Try {
                 devices,

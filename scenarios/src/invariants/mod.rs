@@ -11,6 +11,7 @@
 //! | [`fenced_operations`] | S5, S8: a reset reaches a machine only for a recorded intent of the current epoch, once per attempt |
 //! | [`right_image`] | S9: what runs on a machine is what its holder asked for, delivered once; agents run for nobody |
 //! | [`prepared_boot`] | S9: a machine is first started for a tenant when what it boots is ready |
+//! | [`undisturbed_tenant`] | S5, S7: a provisioned machine is not switched off while its holder wants it on |
 //! | [`quiet_loops`] | L10: no object is written again and again, no BMC asked |
 //! | [`foreign_finalizers`] | S13: finalizers of others stay as they are |
 //! | [`registered_probe`] | S14: a server was discovered by a probe that ran on its machine, in this epoch |
@@ -32,13 +33,15 @@ pub mod quiet_loops;
 pub mod registered_probe;
 pub mod right_image;
 pub mod sessions_closed;
+pub mod undisturbed_tenant;
 
 use crate::engine::Secrets;
-use crate::engine::world::World;
+use crate::engine::world::{ObjectKey, World, holder, text};
 use crate::testbed::OperatorAction;
 use bmc_emulator::{MachineEvent, MachineTruth, PowerState};
 use jiff::Timestamp;
 use kube_emulator::Commit;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What an invariant may look at besides the event.
@@ -101,6 +104,17 @@ pub trait Invariant: Send {
     }
 }
 
+/// The claim that holds a Server: the one with the UID, not one that has only its name.
+fn claim_of<'a>(server: &Value, world: &'a World) -> Option<&'a Value> {
+    let key = ObjectKey {
+        kind: "ServerClaim".to_owned(),
+        namespace: text(server, "/spec/serverClaimRef/namespace").map(str::to_owned),
+        name: text(server, "/spec/serverClaimRef/name")?.to_owned(),
+    };
+    let claim = world.get(&key)?;
+    (text(claim, "/metadata/uid") == holder(server)).then_some(claim)
+}
+
 /// Every invariant, fresh.
 pub fn all() -> Vec<Box<dyn Invariant>> {
     vec![
@@ -112,6 +126,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(fenced_operations::FencedOperations::default()),
         Box::new(right_image::RightImage::default()),
         Box::new(prepared_boot::PreparedBoot::default()),
+        Box::new(undisturbed_tenant::UndisturbedTenant::default()),
         Box::new(quiet_loops::QuietLoops::default()),
         Box::new(foreign_finalizers::ForeignFinalizers),
         Box::new(registered_probe::RegisteredProbe::default()),
@@ -128,7 +143,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::testbed::{MachineInfo, Password};
     use kube_emulator::CommitEvent;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use std::sync::Arc;
 
     /// A world with machine `node-1`, SMBIOS UUID `uuid-1`, that applies commits and shows them to an invariant.

@@ -1,8 +1,8 @@
 //! S9, judged by the truth: the tenant that starts on a machine is the one whose claim holds it, and it is delivered once; agents of the
 //! operator start on no machine that a living claim holds.
 
-use super::{Breach, Invariant, Scene};
-use crate::engine::world::{ObjectKey, World, holder, text};
+use super::{Breach, Invariant, Scene, claim_of};
+use crate::engine::world::{World, holder, text};
 use crate::guest::GuestKind;
 use bmc_emulator::{MachineEvent, MachineEventKind};
 use serde_json::Value;
@@ -100,16 +100,6 @@ fn agent(kind: GuestKind, server: &Value, world: &World) -> Option<String> {
     let claim = claim_of(server, world)?;
     let lives = text(claim, "/metadata/deletionTimestamp").is_none();
     lives.then(|| format!("the {} starts on a machine that a claim holds", kind.as_str()))
-}
-
-fn claim_of<'a>(server: &Value, world: &'a World) -> Option<&'a Value> {
-    let key = ObjectKey {
-        kind: "ServerClaim".to_owned(),
-        namespace: text(server, "/spec/serverClaimRef/namespace").map(str::to_owned),
-        name: text(server, "/spec/serverClaimRef/name")?.to_owned(),
-    };
-    let claim = world.get(&key)?;
-    (text(claim, "/metadata/uid") == holder(server)).then_some(claim)
 }
 
 fn workload_of(server: &Value, world: &World) -> Option<Workload> {

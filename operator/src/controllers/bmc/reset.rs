@@ -81,13 +81,29 @@ pub(super) async fn handle(
         .annotations()
         .get(annotation)
         .is_some_and(|value| value == GRACEFUL_RESTART);
-    let old = bmc.status.clone().unwrap_or_default();
+    let mut old = bmc.status.clone().unwrap_or_default();
     let delay = options.bmc_failure_reset_delay.get();
-    let Some(reason) = decide(requested, &old, connected.is_ok(), delay, context.now()) else {
-        // Asked for while one is under way: that one will do (bugs.md #128).
-        if requested && conditions::is_true(&old.conditions, RESET) {
+    if requested
+        && conditions::is_true(&old.conditions, RESET)
+        && let Ok((_, manager)) = connected
+    {
+        if has_happened(&old, manager.last_reset_time) {
+            // Also one that was asked for while it was under way: that one will do (bugs.md #128).
             clear_request(context, bmc).await?;
+            return Ok(None);
         }
+        // On record, and never sent, or refused without a record of it.
+        let mut new = old.clone();
+        let message = "The BMC has not restarted since it was asked to; it is asked again";
+        conditions::set(
+            &mut new.conditions,
+            &Wish::no(RESET, "ResetLost", message),
+            context.now(),
+        );
+        write(context, bmc, &old, &new).await?;
+        old = new;
+    }
+    let Some(reason) = decide(requested, &old, connected.is_ok(), delay, context.now()) else {
         return Ok(None);
     };
     // Incident 127.
@@ -128,6 +144,16 @@ pub(super) async fn handle(
         clear_request(context, bmc).await?;
     }
     Ok(Some(options.bmc_reset_resync_interval.get()))
+}
+
+/// Whether the reset on record has happened. Compared for a difference only, because the clocks of BMCs are often wrong. A BMC that does
+/// not tell when it was last reset is believed to have been.
+fn has_happened(status: &BMCStatus, last_reset: Option<Timestamp>) -> bool {
+    let before = status.last_reset_time.as_ref().map(|time| time.0);
+    match (before, last_reset) {
+        (Some(before), Some(last)) => before.as_second() != last.as_second(),
+        _ => true,
+    }
 }
 
 /// A BMC that said no is not waited for, and its request stands (bugs.md #127): also one that said 503 or 500, because it would rather be
@@ -201,6 +227,16 @@ mod tests {
             let decided = decide(requested, &status(&wishes), reachable, delay, at(now));
             assert_eq!(decided, expected, "{wishes:?} at {now}");
         }
+    }
+
+    #[test]
+    fn a_reset_shows_in_its_time() {
+        let mut status = BMCStatus::default();
+        assert!(has_happened(&status, Some(at(7))), "there is nothing to compare with");
+        status.last_reset_time = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(7)));
+        assert!(!has_happened(&status, Some(at(7))));
+        assert!(has_happened(&status, Some(at(3))), "its clock was set back");
+        assert!(has_happened(&status, None));
     }
 
     #[test]
