@@ -24,7 +24,7 @@ use crate::leader_election::{self, ElectionError, Leadership, LeaseConfig};
 use crate::mac_prefixes::MacPrefixes;
 use crate::metrics::{Metrics, ServerSample};
 use crate::options::{ConfigError, Options};
-use crate::registry::{KnownServer, Registry, TokenError};
+use crate::registry::{KnownServer, Registry, Term, TokenError};
 use crate::runtime::{Pacing, Queue, Watch, Work, run};
 use crate::sabotage::{self, Bug};
 
@@ -236,7 +236,7 @@ impl Operator {
             let server = servers.get(&board.system(uuid)?)?;
             let boot = server.spec.boot_configuration_ref.as_ref();
             Some(KnownServer {
-                epoch: server.tenancy_epoch(),
+                term: Term::of(&server),
                 boot_configuration: boot.map(|boot| (boot.namespace.clone(), boot.name.clone())),
             })
         }));

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use operator::edges::{Clock, Seed};
 use operator::identity::SystemUuid;
 use operator::metrics::Metrics;
-use operator::registry::{CleanupDriveState, CleanupState, KnownServer, Purpose, Registry, TokenError};
+use operator::registry::{CleanupDriveState, CleanupState, KnownServer, Purpose, Registry, Term, TokenError};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -78,6 +78,14 @@ fn failure(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
+/// Of the server that the registry knows.
+fn term(epoch: i64) -> Term {
+    Term {
+        server_uid: "uid-of-node-1".to_owned(),
+        epoch,
+    }
+}
+
 struct Bench {
     api: Api,
     registry: Registry,
@@ -95,7 +103,7 @@ impl Bench {
             let epoch = epoch.clone();
             move |uuid| {
                 (*uuid == SystemUuid::new(UUID)).then(|| KnownServer {
-                    epoch: *epoch.lock().expect("epoch"),
+                    term: term(*epoch.lock().expect("epoch")),
                     boot_configuration: Some((NAMESPACE.to_owned(), "node-1".to_owned())),
                 })
             }
@@ -112,7 +120,7 @@ impl Bench {
     fn token(&self, epoch: i64, purpose: Purpose) -> String {
         self.registry
             .tokens()
-            .issue(&SystemUuid::new(UUID), epoch, purpose)
+            .issue(&SystemUuid::new(UUID), &term(epoch), purpose)
             .expect("token")
     }
 
@@ -149,15 +157,15 @@ async fn a_registration_counts_for_the_epoch_of_its_token() {
     );
     let uuid = SystemUuid::new(UUID);
     assert_eq!(reports.next().await, Some(uuid.clone()));
-    let registration = bench.registry.registration(&uuid, 5).expect("registration");
+    let registration = bench.registry.registration(&uuid, &term(5)).expect("registration");
     assert_eq!(
         registration.received_at,
         "2026-11-24T08:00:00Z".parse().expect("timestamp")
     );
-    assert_eq!(bench.registry.registration(&uuid, 4), None);
-    assert_eq!(bench.registry.registration(&uuid, 6), None);
+    assert_eq!(bench.registry.registration(&uuid, &term(4)), None);
+    assert_eq!(bench.registry.registration(&uuid, &term(6)), None);
     bench.registry.forget(&uuid);
-    assert_eq!(bench.registry.registration(&uuid, 5), None);
+    assert_eq!(bench.registry.registration(&uuid, &term(5)), None);
 }
 
 #[tokio::test]
@@ -167,7 +175,17 @@ async fn forged_foreign_and_outdated_tokens_store_nothing() {
     let other_machine = bench
         .registry
         .tokens()
-        .issue(&SystemUuid::new("other"), 5, Purpose::Discovery)
+        .issue(&SystemUuid::new("other"), &term(5), Purpose::Discovery)
+        .expect("token");
+    // A Server of the same machine that was deleted: its epochs have the same numbers.
+    let predecessor = Term {
+        server_uid: "uid-of-its-predecessor".to_owned(),
+        ..term(5)
+    };
+    let predecessors = bench
+        .registry
+        .tokens()
+        .issue(&SystemUuid::new(UUID), &predecessor, Purpose::Discovery)
         .expect("token");
     let internal = bench.registry.tokens().internal().expect("token");
     let forged = good.replace("-5-", "-6-");
@@ -178,6 +196,7 @@ async fn forged_foreign_and_outdated_tokens_store_nothing() {
         Some("x"),
         Some(""),
         Some(&*other_machine),
+        Some(&*predecessors),
         Some(&*internal),
         Some(&*forged),
         Some(&*old),
@@ -190,7 +209,12 @@ async fn forged_foreign_and_outdated_tokens_store_nothing() {
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(bench.register(Some(&good), "").await, StatusCode::UNAUTHORIZED);
-    assert!((0..10).all(|epoch| bench.registry.registration(&SystemUuid::new(UUID), epoch).is_none()));
+    assert!((0..10).all(|epoch| {
+        bench
+            .registry
+            .registration(&SystemUuid::new(UUID), &term(epoch))
+            .is_none()
+    }));
 
     // The epoch moved on while the probe was running: its token is worth nothing any more.
     *bench.epoch.lock().expect("epoch") = 6;
@@ -201,7 +225,7 @@ async fn forged_foreign_and_outdated_tokens_store_nothing() {
 async fn without_tokens_only_when_told_so() {
     let bench = Bench::new(true).await;
     assert_eq!(bench.register(None, UUID).await, StatusCode::CREATED);
-    assert!(bench.registry.registration(&SystemUuid::new(UUID), 5).is_some());
+    assert!(bench.registry.registration(&SystemUuid::new(UUID), &term(5)).is_some());
     assert_eq!(bench.register(Some("wrong"), UUID).await, StatusCode::UNAUTHORIZED);
     assert_eq!(bench.register(None, "unknown-machine").await, StatusCode::UNAUTHORIZED);
 }
@@ -231,14 +255,14 @@ async fn cleanup_reports_keep_every_drive() {
     );
     let report = bench
         .registry
-        .cleanup_report(&SystemUuid::new(UUID), 5)
+        .cleanup_report(&SystemUuid::new(UUID), &term(5))
         .expect("report");
     assert_eq!((report.state, report.drives.len()), (CleanupState::Failed, 2));
     assert_eq!(
         (report.drives[1].serial_number.as_str(), report.drives[1].state),
         ("S1", CleanupDriveState::Failed)
     );
-    assert_eq!(bench.registry.cleanup_report(&SystemUuid::new(UUID), 4), None);
+    assert_eq!(bench.registry.cleanup_report(&SystemUuid::new(UUID), &term(4)), None);
     let nonsense = json!({"systemUUID": UUID, "state": "Perhaps"}).to_string();
     assert_eq!(
         bench.send("POST", "/cleanup", Some(&token), nonsense).await.0,
@@ -351,7 +375,7 @@ async fn replicas_agree_on_one_key() {
     let (first, second) = (registry(&api), registry(&api));
     let uuid = SystemUuid::new(UUID);
     assert!(matches!(
-        first.tokens().issue(&uuid, 1, Purpose::Discovery),
+        first.tokens().issue(&uuid, &term(1), Purpose::Discovery),
         Err(TokenError::KeyNotLoaded)
     ));
     first
@@ -364,9 +388,15 @@ async fn replicas_agree_on_one_key() {
         .load_key(&api.client(), NAMESPACE, &Seed::from(2))
         .await
         .expect("key");
-    let token = first.tokens().issue(&uuid, 1, Purpose::Discovery).expect("token");
+    let token = first
+        .tokens()
+        .issue(&uuid, &term(1), Purpose::Discovery)
+        .expect("token");
     assert_eq!(
-        second.tokens().issue(&uuid, 1, Purpose::Discovery).expect("token"),
+        second
+            .tokens()
+            .issue(&uuid, &term(1), Purpose::Discovery)
+            .expect("token"),
         token
     );
     assert_eq!(format!("{:?}", first.tokens()), "TokenIssuer([REDACTED])");
@@ -390,7 +420,10 @@ async fn replicas_agree_on_one_key() {
         .await
         .expect("the winner's key");
     assert_eq!(
-        loser.tokens().issue(&uuid, 1, Purpose::Discovery).expect("token"),
+        loser
+            .tokens()
+            .issue(&uuid, &term(1), Purpose::Discovery)
+            .expect("token"),
         token
     );
 }

@@ -22,7 +22,7 @@ pub use template::{TemplateError, Variables, render, validate};
 
 use crate::edges::Seed;
 use crate::options::{ConfigError, DEFAULT_IGNITION_PATH};
-use crate::registry::Purpose;
+use crate::registry::{Purpose, Term};
 
 /// Annotation on both Secrets: the tenancy epoch and purpose they were made for, so that they are made once per boot and not
 /// once per pass (a machine may be fetching them).
@@ -113,8 +113,8 @@ pub struct BootSecretsRequest<'a> {
     pub namespace: &'a str,
     /// `spec.systemUUID` as written.
     pub system_uuid: &'a str,
-    /// Tenancy epoch of the boot.
-    pub epoch: i64,
+    /// Term of the Server in which it boots.
+    pub term: &'a Term,
     /// What the agent is to do.
     pub purpose: Purpose,
     /// Probe image.
@@ -147,7 +147,7 @@ pub fn agent_flags(purpose: Purpose, registry_url: &str, system_uuid: &str, toke
     format!("{command}--registry-url={registry_url} --server-uuid={system_uuid} --registry-token={token}")
 }
 
-/// Makes both Secrets. The same seed, server, epoch and purpose give the same keys and password.
+/// Makes both Secrets. The same seed, server, term and purpose give the same keys and password.
 ///
 /// # Errors
 /// [`IgnitionError`].
@@ -166,7 +166,7 @@ pub fn boot_secrets(
             return Err(IgnitionError::UnsafeValue { what, character });
         }
     }
-    let made_for = made_for(request.epoch, request.purpose);
+    let made_for = made_for(request.term, request.purpose);
     let mut rng = seed.stream(&format!("boot-secrets/{}/{made_for}", request.server));
     let key = ssh_key::generate(&mut rng, &format!("metal@{}", request.server))?;
     let password: Zeroizing<String> = Zeroizing::new(
@@ -224,16 +224,16 @@ pub fn boot_secrets(
     })
 }
 
-/// Whether a Secret found in the cluster is the one of this epoch and purpose.
-pub fn is_made_for(secret: &Secret, epoch: i64, purpose: Purpose) -> bool {
+/// Whether a Secret found in the cluster is the one of this term and purpose.
+pub fn is_made_for(secret: &Secret, term: &Term, purpose: Purpose) -> bool {
     let annotations = secret.metadata.annotations.as_ref();
     annotations
         .and_then(|annotations| annotations.get(MADE_FOR_ANNOTATION))
-        .is_some_and(|value| *value == made_for(epoch, purpose))
+        .is_some_and(|value| *value == made_for(term, purpose))
 }
 
-fn made_for(epoch: i64, purpose: Purpose) -> String {
-    format!("{}-{epoch}", purpose.as_str())
+fn made_for(term: &Term, purpose: Purpose) -> String {
+    format!("{}-{}-{}", purpose.as_str(), term.epoch, term.server_uid)
 }
 
 /// Characters that mean nothing to YAML inside a plain word, to systemd (`%`, `$`, `\`, quotes, `;`) and to a shell.
@@ -245,12 +245,19 @@ fn is_safe(character: char) -> bool {
 mod tests {
     use super::*;
 
-    fn request() -> BootSecretsRequest<'static> {
+    fn term(server_uid: &str, epoch: i64) -> Term {
+        Term {
+            server_uid: server_uid.to_owned(),
+            epoch,
+        }
+    }
+
+    fn request(term: &Term) -> BootSecretsRequest<'_> {
         BootSecretsRequest {
             server: "node-1",
             namespace: "metal",
             system_uuid: "38947555-7742-3448-3784-823347823834",
-            epoch: 3,
+            term,
             purpose: Purpose::Cleanup,
             image: "registry.example/probe:v1",
             registry_url: "http://[fd00::1]:10000",
@@ -262,7 +269,8 @@ mod tests {
 
     #[test]
     fn secrets_hold_what_the_contract_says() {
-        let secrets = boot_secrets(DEFAULT_TEMPLATE, &request(), &Seed::from(1)).expect("secrets");
+        let third = term("uid", 3);
+        let secrets = boot_secrets(DEFAULT_TEMPLATE, &request(&third), &Seed::from(1)).expect("secrets");
         let ssh = secrets.ssh.data.as_ref().expect("data");
         assert_eq!(ssh.keys().collect::<Vec<_>>(), ["password", "pem", "pub"]);
         assert_eq!(ssh["password"].0.len(), PASSWORD_LENGTH);
@@ -274,29 +282,33 @@ mod tests {
             .find_map(|line| line.trim().strip_prefix("password_hash: "))
             .expect("hash");
         assert!(bcrypt::verify(&ssh["password"].0, hash).expect("bcrypt"));
-        assert!(is_made_for(&secrets.ignition, 3, Purpose::Cleanup) && is_made_for(&secrets.ssh, 3, Purpose::Cleanup));
-        assert!(
-            !is_made_for(&secrets.ignition, 4, Purpose::Cleanup)
-                && !is_made_for(&secrets.ignition, 3, Purpose::Discovery)
-        );
+        for (term, purpose, expected) in [
+            (&third, Purpose::Cleanup, true),
+            (&third, Purpose::Discovery, false),
+            (&term("uid", 4), Purpose::Cleanup, false),
+            (&term("successor", 3), Purpose::Cleanup, false),
+        ] {
+            assert_eq!(is_made_for(&secrets.ignition, term, purpose), expected);
+            assert_eq!(is_made_for(&secrets.ssh, term, purpose), expected);
+        }
         insta::assert_snapshot!(ignition);
     }
 
     #[test]
-    fn secrets_are_repeatable_per_epoch_and_purpose() {
+    fn secrets_are_repeatable_per_term_and_purpose() {
         let made = |request: BootSecretsRequest<'_>| {
             boot_secrets(DEFAULT_TEMPLATE, &request, &Seed::from(1)).expect("secrets")
         };
-        assert_eq!(made(request()).ssh, made(request()).ssh);
+        let third = term("uid", 3);
+        assert_eq!(made(request(&third)).ssh, made(request(&third)).ssh);
+        for other in [term("uid", 4), term("successor", 3)] {
+            assert_ne!(made(request(&third)).ssh.data, made(request(&other)).ssh.data);
+        }
         assert_ne!(
-            made(request()).ssh.data,
-            made(BootSecretsRequest { epoch: 4, ..request() }).ssh.data
-        );
-        assert_ne!(
-            made(request()).ssh.data,
+            made(request(&third)).ssh.data,
             made(BootSecretsRequest {
                 purpose: Purpose::Discovery,
-                ..request()
+                ..request(&third)
             })
             .ssh
             .data
@@ -319,7 +331,7 @@ mod tests {
                 DEFAULT_TEMPLATE,
                 &BootSecretsRequest {
                     system_uuid: uuid,
-                    ..request()
+                    ..request(&term("uid", 3))
                 },
                 &Seed::from(1),
             );

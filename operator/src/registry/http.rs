@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::tokens::Purpose;
-use super::{CleanupReport, HardwareData, Registry, boot_state};
+use super::{CleanupReport, HardwareData, Registry, Term, boot_state};
 use crate::identity::SystemUuid;
 use crate::sabotage::{self, Bug};
 
@@ -103,22 +103,22 @@ struct CleanupRequest {
 
 async fn register(State(registry): State<Registry>, headers: HeaderMap, body: Body) -> Result<StatusCode, Refusal> {
     let request: RegisterRequest = read(body).await?;
-    let epoch = registry.authorize(&headers, &request.system_uuid, &[Purpose::Discovery])?;
+    let term = registry.authorize(&headers, &request.system_uuid, &[Purpose::Discovery])?;
     // Incident 72.
     let refused = sabotage::active(Bug::OddLldpRefused) && !HardwareData::is_uniform(&request.data);
     if !request.data.is_object() || refused {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "data is not an object"));
     }
-    tracing::info!(system_uuid = %request.system_uuid, epoch, "a probe registered");
-    registry.store_registration(request.system_uuid, epoch, request.data);
+    tracing::info!(system_uuid = %request.system_uuid, epoch = term.epoch, "a probe registered");
+    registry.store_registration(request.system_uuid, term, request.data);
     Ok(StatusCode::CREATED)
 }
 
 async fn cleanup(State(registry): State<Registry>, headers: HeaderMap, body: Body) -> Result<StatusCode, Refusal> {
     let request: CleanupRequest = read(body).await?;
-    let epoch = registry.authorize(&headers, &request.system_uuid, &[Purpose::Cleanup])?;
-    tracing::info!(system_uuid = %request.system_uuid, epoch, state = ?request.report.state, "a wipe agent reported");
-    registry.store_cleanup(request.system_uuid, epoch, request.report);
+    let term = registry.authorize(&headers, &request.system_uuid, &[Purpose::Cleanup])?;
+    tracing::info!(system_uuid = %request.system_uuid, epoch = term.epoch, state = ?request.report.state, "a wipe agent reported");
+    registry.store_cleanup(request.system_uuid, term, request.report);
     Ok(StatusCode::OK)
 }
 
@@ -198,35 +198,35 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Registry {
-    /// The epoch for which a report of this machine counts. A token of an epoch that has passed is refused (S14); one that is
-    /// newer than our cache knows was signed by us, so the cache is behind.
-    fn authorize(&self, headers: &HeaderMap, uuid: &SystemUuid, purposes: &[Purpose]) -> Result<i64, Refusal> {
+    /// The term for which a report of this machine counts. A token of an epoch that has passed, or of another Server, is refused (S14);
+    /// one that is newer than our cache knows was signed by us, so the cache is behind.
+    fn authorize(&self, headers: &HeaderMap, uuid: &SystemUuid, purposes: &[Purpose]) -> Result<Term, Refusal> {
         let server = self
             .known_server(uuid)
             .filter(|_| !uuid.is_empty())
             .ok_or_else(Refusal::unauthorized)?;
         // Incident 158.
         if sabotage::active(Bug::RegistryOpen) {
-            return Ok(server.epoch);
+            return Ok(server.term);
         }
         let Some(token) = bearer(headers) else {
             return if self.0.allow_unauthenticated {
-                Ok(server.epoch)
+                Ok(server.term)
             } else {
                 Err(Refusal::unauthorized())
             };
         };
         self.0
             .tokens
-            .verify(uuid, token)
+            .verify(uuid, &server.term.server_uid, token)
             // Incidents 91 and 142.
             .filter(|claims| {
-                let outdated = claims.epoch < server.epoch
+                let outdated = claims.term.epoch < server.term.epoch
                     && !sabotage::active(Bug::StaleRegistrationAccepted)
                     && !sabotage::active(Bug::StaleWipeReportAccepted);
                 purposes.contains(&claims.purpose) && !outdated
             })
-            .map(|claims| claims.epoch)
+            .map(|claims| claims.term)
             .ok_or_else(Refusal::unauthorized)
     }
 

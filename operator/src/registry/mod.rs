@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crds::Server;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use serde_json::Value;
 
@@ -24,11 +25,31 @@ use crate::identity::SystemUuid;
 use crate::metrics::Metrics;
 use crate::sabotage::{self, Bug};
 
+/// A tenancy epoch of one Server object. A Server that is made anew for a machine counts from the beginning, so the number alone would let
+/// the agents of its predecessor speak for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// `metadata.uid`.
+    pub server_uid: String,
+    /// `spec.tenancyEpoch`.
+    pub epoch: i64,
+}
+
+impl Term {
+    /// The current one of `server`.
+    pub fn of(server: &Server) -> Self {
+        Self {
+            server_uid: server.metadata.uid.clone().unwrap_or_default(),
+            epoch: server.tenancy_epoch(),
+        }
+    }
+}
+
 /// What the Server store knows about a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownServer {
-    /// `spec.tenancyEpoch`.
-    pub epoch: i64,
+    /// The term of the Server.
+    pub term: Term,
     /// Namespace and name of `spec.bootConfigurationRef`.
     pub boot_configuration: Option<(String, String)>,
 }
@@ -52,11 +73,11 @@ struct Inner {
     subscribers: Mutex<Vec<UnboundedSender<SystemUuid>>>,
 }
 
-/// What is known about one machine. Each report says for which epoch it counts.
+/// What is known about one machine. Each report says for which term it counts.
 #[derive(Clone, Default)]
 struct Entry {
     registration: Option<Registration>,
-    cleanup: Option<(i64, CleanupReport)>,
+    cleanup: Option<(Term, CleanupReport)>,
 }
 
 impl Registry {
@@ -95,24 +116,24 @@ impl Registry {
         &self.0.tokens
     }
 
-    /// The last registration of a machine for exactly this epoch.
-    pub fn registration(&self, uuid: &SystemUuid, epoch: i64) -> Option<Registration> {
+    /// The last registration of a machine for exactly this term.
+    pub fn registration(&self, uuid: &SystemUuid, term: &Term) -> Option<Registration> {
         lock(&self.0.systems)
             .get(uuid)?
             .registration
             .clone()
             // Incident 142.
-            .filter(|registration| registration.epoch == epoch || sabotage::active(Bug::StaleRegistrationAccepted))
+            .filter(|registration| registration.term == *term || sabotage::active(Bug::StaleRegistrationAccepted))
     }
 
-    /// The last report of the wipe agent for exactly this epoch.
-    pub fn cleanup_report(&self, uuid: &SystemUuid, epoch: i64) -> Option<CleanupReport> {
+    /// The last report of the wipe agent for exactly this term.
+    pub fn cleanup_report(&self, uuid: &SystemUuid, term: &Term) -> Option<CleanupReport> {
         lock(&self.0.systems)
             .get(uuid)?
             .cleanup
             .clone()
             // Incidents 91 and 142.
-            .filter(|(of, _)| *of == epoch || sabotage::active(Bug::StaleWipeReportAccepted))
+            .filter(|(of, _)| of == term || sabotage::active(Bug::StaleWipeReportAccepted))
             .map(|(_, report)| report)
     }
 
@@ -138,9 +159,9 @@ impl Registry {
         lookup(uuid)
     }
 
-    fn store_registration(&self, uuid: SystemUuid, epoch: i64, data: Value) {
+    fn store_registration(&self, uuid: SystemUuid, term: Term, data: Value) {
         let registration = Registration {
-            epoch,
+            term,
             received_at: (self.0.clock)(),
             data: Arc::new(data),
         };
@@ -148,9 +169,9 @@ impl Registry {
         self.notify(&uuid);
     }
 
-    fn store_cleanup(&self, uuid: SystemUuid, epoch: i64, mut report: CleanupReport) {
+    fn store_cleanup(&self, uuid: SystemUuid, term: Term, mut report: CleanupReport) {
         report.received_at = (self.0.clock)();
-        lock(&self.0.systems).entry(uuid.clone()).or_default().cleanup = Some((epoch, report));
+        lock(&self.0.systems).entry(uuid.clone()).or_default().cleanup = Some((term, report));
         self.notify(&uuid);
     }
 

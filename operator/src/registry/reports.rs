@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::HardwareData;
+use super::{HardwareData, Term};
 
 /// What a probe posted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration {
-    /// Tenancy epoch of the token that came with it.
-    pub epoch: i64,
+    /// Term of the token that came with it.
+    pub term: Term,
     /// When, by this operator's clock: the machine's clock proves nothing (bugs.md #143).
     pub received_at: Timestamp,
     /// The `data` object as posted.

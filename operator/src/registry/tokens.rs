@@ -1,4 +1,4 @@
-//! Tokens that bind a report to a machine, a tenancy epoch and a purpose, signed with a key that all replicas share.
+//! Tokens that bind a report to a machine, a term of its Server and a purpose, signed with a key that all replicas share.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -11,6 +11,7 @@ use rand::RngCore;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::Term;
 use crate::edges::Seed;
 use crate::identity::SystemUuid;
 
@@ -79,9 +80,9 @@ impl fmt::Debug for TokenIssuer {
 }
 
 /// What a valid token says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claims {
-    pub(super) epoch: i64,
+    pub(super) term: Term,
     pub(super) purpose: Purpose,
 }
 
@@ -121,17 +122,18 @@ impl TokenIssuer {
         Ok(())
     }
 
-    /// The token that lets the agent of this machine report for this epoch and purpose.
+    /// The token that lets the agent of this machine report for this term and purpose.
     ///
     /// # Errors
     /// [`TokenError::KeyNotLoaded`].
-    pub fn issue(&self, uuid: &SystemUuid, epoch: i64, purpose: Purpose) -> Result<String, TokenError> {
+    pub fn issue(&self, uuid: &SystemUuid, term: &Term, purpose: Purpose) -> Result<String, TokenError> {
         let mac = self
-            .mac(&message(uuid, epoch, purpose))
+            .mac(&message(uuid, term, purpose))
             .ok_or(TokenError::KeyNotLoaded)?;
         Ok(format!(
-            "v1-{}-{epoch}-{}",
+            "v1-{}-{}-{}",
             purpose.as_str(),
+            term.epoch,
             hex::encode(mac.finalize().into_bytes())
         ))
     }
@@ -145,14 +147,18 @@ impl TokenIssuer {
         Ok(format!("v1-operator-{}", hex::encode(mac.finalize().into_bytes())))
     }
 
-    pub(super) fn verify(&self, uuid: &SystemUuid, token: &str) -> Option<Claims> {
+    /// What the token says, if it was issued for this machine and this Server.
+    pub(super) fn verify(&self, uuid: &SystemUuid, server_uid: &str, token: &str) -> Option<Claims> {
         let (purpose, rest) = token.strip_prefix("v1-")?.split_once('-')?;
         let (epoch, signature) = rest.rsplit_once('-')?;
         let claims = Claims {
-            epoch: epoch.parse().ok()?,
+            term: Term {
+                server_uid: server_uid.to_owned(),
+                epoch: epoch.parse().ok()?,
+            },
             purpose: Purpose::parse(purpose)?,
         };
-        let mac = self.mac(&message(uuid, claims.epoch, claims.purpose))?;
+        let mac = self.mac(&message(uuid, &claims.term, claims.purpose))?;
         mac.verify_slice(&hex::decode(signature).ok()?).ok()?;
         Some(claims)
     }
@@ -177,8 +183,8 @@ impl TokenIssuer {
 /// No system UUID contains a line break, so this cannot collide with a machine's message.
 const INTERNAL: &str = "operator";
 
-fn message(uuid: &SystemUuid, epoch: i64, purpose: Purpose) -> String {
-    format!("{uuid}\n{epoch}\n{}", purpose.as_str())
+fn message(uuid: &SystemUuid, term: &Term, purpose: Purpose) -> String {
+    format!("{uuid}\n{}\n{}\n{}", term.server_uid, term.epoch, purpose.as_str())
 }
 
 fn new_key_secret(namespace: &str, seed: &Seed) -> Secret {

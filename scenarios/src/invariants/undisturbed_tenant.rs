@@ -1,4 +1,5 @@
-//! S5, S7: a machine that was provisioned for a claim is switched off when its holder says so, or somebody asks for it, and else never.
+//! S5, S7: from its provisioning boot on, the machine of a claim is switched off when its holder says so, or somebody asks for it, and
+//! else never.
 
 use super::{Breach, Invariant, Scene, claim_of};
 use crate::engine::world::{ObjectKey, number, text};
@@ -58,10 +59,10 @@ impl Invariant for UndisturbedTenant {
             changed.is_none_or(|changed| scene.now.duration_since(*changed) > UNDER_WAY)
         });
         let epoch = number(server, "/spec/tenancyEpoch").unwrap_or_default();
-        let booted = text(server, PROVISIONING) == Some(&format!("{epoch}:Booted"));
+        let provisioned = text(server, PROVISIONING).is_some_and(|value| value.starts_with(&format!("{epoch}:")));
         let wants_on = text(claim, "/metadata/deletionTimestamp").is_none() && text(claim, WANTED_POWER) == Some("On");
         let switches_off = matches!(reset_type.as_str(), "GracefulShutdown" | "ForceOff");
-        if !(switches_off && booted && wants_on && settled) {
+        if !(switches_off && provisioned && wants_on && settled) {
             return Vec::new();
         }
         let message = format!(

@@ -16,7 +16,7 @@ use crate::controllers::Error;
 use crate::identity::SystemUuid;
 use crate::ignition::{BootSecretsRequest, boot_secrets, is_made_for};
 use crate::ownership::reservation::Change;
-use crate::registry::Purpose;
+use crate::registry::{Purpose, Term};
 
 /// The epoch that a boot configuration was made for.
 pub fn epoch_of(configuration: &ServerBootConfiguration) -> Option<i64> {
@@ -95,17 +95,17 @@ async fn make_secrets(
     secrets: &Api<Secret>,
 ) -> Result<(), Error> {
     let name = server.name_any();
-    let epoch = server.tenancy_epoch();
+    let term = Term::of(server);
     let mut complete = true;
     for secret in [name.clone(), format!("{name}-ssh")] {
         let found = secrets.get_opt(&secret).await?;
-        complete &= found.is_some_and(|secret| is_made_for(&secret, epoch, purpose));
+        complete &= found.is_some_and(|secret| is_made_for(&secret, &term, purpose));
     }
     if complete {
         return Ok(());
     }
     let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
-    let token = context.registry.tokens().issue(&uuid, epoch, purpose)?;
+    let token = context.registry.tokens().issue(&uuid, &term, purpose)?;
     let template = context.template.read()?;
     let made = boot_secrets(
         &template,
@@ -113,7 +113,7 @@ async fn make_secrets(
             server: &name,
             namespace: &context.settings.manager_namespace,
             system_uuid: server.spec.system_uuid.as_str(),
-            epoch,
+            term: &term,
             purpose,
             image: &context.options.probe_image,
             registry_url: &context.registry_url,

@@ -20,6 +20,7 @@ use crate::controllers::bmc::access;
 use crate::identity::{SystemUri, SystemUuid, TaskUri};
 use crate::ownership::intent;
 use crate::ownership::reservation::Change;
+use crate::registry::Term;
 use crate::sabotage::{self, Bug};
 
 /// Condition on a Server whose BMC cannot be used.
@@ -212,10 +213,10 @@ impl Look {
         let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
         match observed.status().state {
             Some(ServerState::Discovery) => {
-                observed.registration = context.registry.registration(&uuid, observed.epoch());
+                observed.registration = context.registry.registration(&uuid, &Term::of(server));
             }
             Some(ServerState::Cleanup) => {
-                observed.cleanup.report = context.registry.cleanup_report(&uuid, observed.epoch());
+                observed.cleanup.report = context.registry.cleanup_report(&uuid, &Term::of(server));
                 let needs = state::cleanup_needs(&observed);
                 if let Some(bmc) = &self.bmc {
                     read_for_cleanup(bmc, server, needs, &mut observed.cleanup).await;

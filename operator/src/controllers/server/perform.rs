@@ -19,6 +19,7 @@ use crate::identity::SystemUuid;
 use crate::ownership::operation::Operation;
 use crate::ownership::reservation::Change;
 use crate::ownership::{intent, pacing};
+use crate::registry::Term;
 use crate::sabotage::{self, Bug};
 
 /// Who events are from (contract section 1.11).
@@ -60,8 +61,7 @@ pub(super) async fn step(
         Step::Enter(state) => enter(context, server, status, state).await,
         Step::AcceptRegistration => {
             let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
-            let epoch = server.tenancy_epoch();
-            if let Some(registration) = context.registry.registration(&uuid, epoch) {
+            if let Some(registration) = context.registry.registration(&uuid, &Term::of(server)) {
                 let hardware = registration.hardware();
                 status.network_interfaces = inventory::network_interfaces(&hardware);
                 status.drives = hardware.drives;

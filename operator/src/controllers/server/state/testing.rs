@@ -186,7 +186,7 @@ impl World {
 
     pub(super) fn registered(mut self) -> Self {
         self.registration = Some(Registration {
-            epoch: EPOCH,
+            term: crate::registry::Term::of(&self.server),
             received_at: self.now,
             data: std::sync::Arc::default(),
         });
