@@ -106,7 +106,7 @@ impl KubeEmulator {
     /// The current objects of a resource, in key order.
     pub fn objects(&self, group: &str, resource: &str) -> Vec<Arc<Value>> {
         self.inner.store.read(&StorageId::new(group, resource), |table, _| {
-            table.iter().map(|(_, stored)| stored.value.clone()).collect()
+            table.iter().map(|(_, stored)| stored.shared().clone()).collect()
         })
     }
 
@@ -163,7 +163,7 @@ impl KubeEmulator {
 
     /// Serves the resources of a definition, and says so in its conditions.
     fn install(&self, crd: &Resource, stored: &Stored) {
-        let definition = &stored.value;
+        let definition = stored.value();
         let now = rfc3339_seconds(self.now());
         let deleting = definition["metadata"].get("deletionTimestamp").is_some();
         let resources = match definition::resources(definition, &self.inner.object_meta) {
@@ -199,8 +199,8 @@ impl KubeEmulator {
         let key = ObjectKey::new(None, name);
         let settled = self.inner.store.write(&crd.storage, &key, &context, |_, current| {
             Ok::<_, std::convert::Infallible>(match current {
-                Some(current) if deleting => Decision::Put(install::terminating(&current.value, &now)),
-                Some(current) => Decision::Put(install::established(&current.value, &now)),
+                Some(current) if deleting => Decision::Put(install::terminating(current.value(), &now)),
+                Some(current) => Decision::Put(install::established(current.value(), &now)),
                 None => Decision::Keep,
             })
         });
@@ -263,7 +263,7 @@ impl KubeEmulator {
             let Some(current) = current else {
                 return Ok::<_, std::convert::Infallible>(Decision::Keep);
             };
-            let mut definition = (*current.value).clone();
+            let mut definition = current.value().clone();
             let metadata = api::metadata_of(&mut definition);
             let mut remaining = Vec::new();
             if let Some(finalizers) = metadata.get("finalizers").and_then(Value::as_array) {

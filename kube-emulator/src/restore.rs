@@ -79,9 +79,11 @@ impl KubeEmulator {
             });
         }
         let keys: Vec<ObjectKey> = self.store().read(&resource.storage, |table, _| {
-            let with_status = table.iter().filter(|(_, stored)| stored.value.get("status").is_some());
+            let with_status = table
+                .iter()
+                .filter(|(_, stored)| stored.value().get("status").is_some());
             with_status
-                .filter(|(_, stored)| selected(&stored.value))
+                .filter(|(_, stored)| selected(stored.value()))
                 .map(|(key, _)| key.clone())
                 .collect()
         });
@@ -106,7 +108,7 @@ impl KubeEmulator {
             .read(&resource.storage, |table, _| {
                 let old = table.at(revision)?;
                 let missing = old.into_iter().filter(|(key, _)| table.get(key).is_none());
-                Ok(missing.map(|(key, stored)| (key, (*stored.value).clone())).collect())
+                Ok(missing.map(|(key, stored)| (key, stored.value().clone())).collect())
             })
             .map_err(|expired: crate::store::Expired| RestoreError::TooOld { oldest: expired.oldest })?;
         let restored = missing.len();

@@ -25,6 +25,7 @@ use crate::options::Options;
 use crate::registry::Registry;
 use crate::runtime::Cache;
 use crate::sabotage::{self, Bug};
+use crate::turns::Turns;
 
 /// The objects that controllers look at.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ pub struct Context {
     pub metrics: Metrics,
     pub events: Recorder,
     pub own_writes: OwnWrites,
+    /// Of Servers.
+    pub turns: Turns,
     pub board: std::sync::Arc<Board>,
 }
 

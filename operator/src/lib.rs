@@ -17,7 +17,7 @@
 //! | [`controllers`] | one folder or file per kind |
 //! | [`ownership`] | who holds a machine, and what may be done to it |
 //! | [`runtime`] | watches, caches and work queues that all controllers share |
-//! | [`context`], [`conditions`], [`events`], [`freshness`], [`merge_patch`] | what reconcilers are given and write with |
+//! | [`context`], [`conditions`], [`events`], [`freshness`], [`turns`], [`merge_patch`] | what reconcilers are given and write with |
 //! | [`sabotage`] | known bugs for tests to put back; never in a binary that ships |
 //! | [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
 
@@ -45,6 +45,7 @@ pub mod registry;
 pub mod runtime;
 pub mod sabotage;
 pub mod serve;
+pub mod turns;
 
 pub use edges::Edges;
 pub use operator::{Operator, RunError};

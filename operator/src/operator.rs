@@ -27,6 +27,7 @@ use crate::options::{ConfigError, Options};
 use crate::registry::{KnownServer, Registry, Term, TokenError};
 use crate::runtime::{Pacing, Queue, Watch, Work, run};
 use crate::sabotage::{self, Bug};
+use crate::turns::Turns;
 
 /// Sessions of idle BMCs are looked for this often, in parts of the idle timeout.
 const SWEEPS_PER_IDLE_TIMEOUT: u32 = 4;
@@ -206,13 +207,14 @@ impl Operator {
                 self.edges.identity.clone(),
             ),
             own_writes: OwnWrites::default(),
+            turns: Turns::default(),
             board: board.clone(),
         });
         self.connect_registry(&context);
         let mut tasks = JoinSet::new();
         world.spawn(&context, &wakers, stop, &mut tasks);
         let mut reports = self.registry.subscribe();
-        let (reported, servers) = (board, wakers.servers);
+        let (reported, servers, turned) = (board, wakers.servers, context.clone());
         let stopped = stop.clone();
         tasks.spawn(async move {
             loop {
@@ -223,6 +225,7 @@ impl Operator {
                 };
                 let Some(uuid) = uuid else { return };
                 for server in reported.systems(&uuid) {
+                    turned.turns.stir(&server);
                     servers.wake(&server);
                 }
             }
@@ -439,7 +442,11 @@ impl World {
                 .filter(|bmc| !missed(bmc))
                 .for_each(|bmc| own.bmcs.wake(bmc));
         });
-        let (board, own) = (context.board.clone(), wakers.clone());
+        let stir_and_wake = |own: &Wakers, context: &Context, server: &str| {
+            context.turns.stir(server);
+            own.servers.wake(server);
+        };
+        let (board, own, turned) = (context.board.clone(), wakers.clone(), context.clone());
         self.bmcs.on_change(move |change| {
             references.bmc_changed(change);
             let name = change.object().name_any();
@@ -448,11 +455,14 @@ impl World {
             board
                 .servers_of(&name)
                 .iter()
-                .for_each(|server| own.servers.wake(server));
+                .for_each(|server| stir_and_wake(&own, &turned, server));
         });
-        let (board, own) = (context.board.clone(), wakers.clone());
+        let (board, own, turned) = (context.board.clone(), wakers.clone(), context.clone());
         self.servers.on_change(move |change| {
             let server = change.object();
+            if matches!(change, crate::runtime::Change::Gone(_)) {
+                turned.turns.forget(&server.name_any());
+            }
             // First the board: a pass must not run before it knows that the UUID is taken.
             let claims = board.server_changed(change);
             own.servers.wake_object(server);
@@ -465,24 +475,24 @@ impl World {
                 own.bmcs.wake(&bmc.name);
             }
         });
-        let (board, own) = (context.board.clone(), wakers.clone());
+        let (board, own, turned) = (context.board.clone(), wakers.clone(), context.clone());
         self.claims.on_change(move |change| {
             let claim = change.object();
             own.claims.wake_object(claim);
             let uid = claim.uid().unwrap_or_default();
             let referenced = claim.spec.server_ref.as_ref().map(|server| server.name.clone());
             if let Some(server) = referenced.or_else(|| board.server_of(&uid)) {
-                own.servers.wake(&server);
+                stir_and_wake(&own, &turned, &server);
             }
             for (namespace, name) in board.claim_changed(change) {
                 own.claims.wake_in(&namespace, &name);
             }
         });
-        let own = wakers.clone();
+        let (own, turned) = (wakers.clone(), context.clone());
         self.boot_configurations.on_change(move |change| {
             let configuration = change.object();
             own.boot_configurations.wake_object(configuration);
-            own.servers.wake(&configuration.spec.server_ref.name);
+            stir_and_wake(&own, &turned, &configuration.spec.server_ref.name);
             // A claim's configuration is named as the claim.
             own.claims.wake_in(
                 &configuration.namespace().unwrap_or_default(),

@@ -111,7 +111,7 @@ fn attempt(
         return Err(ApiError::internal("a created object was not stored"));
     };
     call.warnings
-        .extend(metadata::finalizer_warnings(&written.object.value));
+        .extend(metadata::finalizer_warnings(written.object.value()));
     if written.changed {
         emulator.after_write(resource, &written.object);
     }
@@ -125,7 +125,7 @@ fn check_lifecycle(view: &View<'_>, resource: &Resource, namespace: Option<&str>
         let Some(found) = view.get(&StorageId::new("", "namespaces"), &key) else {
             return Err(ApiError::namespace_not_found(namespace));
         };
-        if metadata::is_deleting(&found.value) {
+        if metadata::is_deleting(found.value()) {
             return Err(ApiError::namespace_terminating(resource, name, namespace));
         }
     }

@@ -95,7 +95,7 @@ pub(super) fn delete(
     match delete_object(call, resource, &key, &options)? {
         Deleted::Gone(object) => Ok(Answer::Json(
             StatusCode::OK,
-            status::deleted(resource, name, metadata::text(&object.value, "uid")),
+            status::deleted(resource, name, metadata::text(object.value(), "uid")),
         )),
         Deleted::Pending(object) => Ok(Answer::Object(StatusCode::OK, resource.clone(), object)),
     }
@@ -111,7 +111,7 @@ pub(super) fn delete_collection(
     let selected = read::select(call, resource, namespace)?;
     let revision = call.emulator.store().revision();
     for object in &selected {
-        let name = metadata::text(&object.value, "name");
+        let name = metadata::text(object.value(), "name");
         match delete_object(call, resource, &ObjectKey::new(namespace, name), &options) {
             Err(error) if error.code != 404 => return Err(error),
             _ => {}
@@ -119,7 +119,7 @@ pub(super) fn delete_collection(
     }
     let items = selected
         .iter()
-        .map(|object| from_storage(resource, (*object.value).clone()))
+        .map(|object| from_storage(resource, object.value().clone()))
         .collect();
     Ok(Answer::Json(StatusCode::OK, render::list_of(resource, items, revision)))
 }
@@ -143,8 +143,8 @@ pub(crate) fn delete_object(
         let Some(current) = current else {
             return Err(ApiError::not_found(resource, name));
         };
-        check_preconditions(resource, name, options, &current.value)?;
-        let mut object = (*current.value).clone();
+        check_preconditions(resource, name, options, current.value())?;
+        let mut object = current.value().clone();
         adjust_finalizers(resource, &mut object, options.propagation);
         gone = update::is_finished(resource, &object);
         if gone {

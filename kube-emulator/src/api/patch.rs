@@ -78,7 +78,7 @@ pub(super) fn patch(
         }
         Ok(wanted)
     })?;
-    call.warnings.extend(metadata::finalizer_warnings(&stored.value));
+    call.warnings.extend(metadata::finalizer_warnings(stored.value()));
     Ok(Answer::Object(StatusCode::OK, resource.clone(), stored))
 }
 

@@ -115,7 +115,7 @@ pub(super) fn select(call: &Call, resource: &Resource, namespace: Option<&str>) 
     Ok(call.emulator.store().read(&resource.storage, |table, _| {
         let range = table.range(namespace, None);
         range
-            .filter(|(_, stored)| selectors.matches(resource, &stored.value))
+            .filter(|(_, stored)| selectors.matches(resource, stored.value()))
             .map(|(_, stored)| stored.clone())
             .collect()
     }))
@@ -219,7 +219,7 @@ fn collect<'a>(
     limit: usize,
 ) -> Collected {
     let mut selected =
-        range.filter(|(_, stored)| selectors.is_everything() || selectors.matches(resource, &stored.value));
+        range.filter(|(_, stored)| selectors.is_everything() || selectors.matches(resource, stored.value()));
     if limit == 0 {
         return Collected {
             objects: selected.map(|(_, stored)| stored.clone()).collect(),

@@ -52,13 +52,13 @@ pub(super) fn plain(resource: &Resource, stored: &Stored) -> Bytes {
     if resource.is_verbatim() {
         return stored.text();
     }
-    Bytes::from(from_storage(resource, (*stored.value).clone()).to_string())
+    Bytes::from(from_storage(resource, stored.value().clone()).to_string())
 }
 
 /// `PartialObjectMetadata` of an object.
 pub(super) fn partial(stored: &Stored) -> Value {
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-           "metadata": stored.value.get("metadata").cloned().unwrap_or_default()})
+           "metadata": stored.value().get("metadata").cloned().unwrap_or_default()})
 }
 
 /// One row of a Table.
@@ -72,12 +72,12 @@ pub(super) fn row_at(now: jiff::Timestamp, resource: &Resource, stored: &Stored,
     let cells: Vec<Value> = resource
         .columns
         .iter()
-        .map(|column| column.render(&stored.value, now))
+        .map(|column| column.render(stored.value(), now))
         .collect();
     let object = match include {
         IncludeObject::None => Value::Null,
         IncludeObject::Metadata => partial(stored),
-        IncludeObject::Object => from_storage(resource, (*stored.value).clone()),
+        IncludeObject::Object => from_storage(resource, stored.value().clone()),
     };
     json!({"cells": cells, "object": object})
 }

@@ -29,21 +29,21 @@ pub(super) fn handle(
     let key = ObjectKey::new(namespace, name);
     let current = call.emulator.store().get(&resource.storage, &key);
     let current = current.ok_or_else(|| ApiError::not_found(resource, name))?;
-    if lookup(&current.value, &paths.spec_replicas).is_empty() && *method == Method::GET {
+    if lookup(current.value(), &paths.spec_replicas).is_empty() && *method == Method::GET {
         let path = &paths.spec_replicas;
         return Err(ApiError::internal_error(&format!(
             "the spec replicas field {path:?} does not exist"
         )));
     }
     if *method == Method::GET {
-        return Ok(Answer::Json(StatusCode::OK, scale(&paths, &current.value)));
+        return Ok(Answer::Json(StatusCode::OK, scale(&paths, current.value())));
     }
     let wanted = match *method {
         Method::PUT => body.decode(resource)?.value,
         Method::PATCH if body.media == "application/merge-patch+json" => {
             let patch = decode_json(&body.bytes)
                 .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
-            let mut wanted = scale(&paths, &current.value);
+            let mut wanted = scale(&paths, current.value());
             merge_patch(&mut wanted, &patch.value);
             wanted
         }
@@ -65,7 +65,7 @@ pub(super) fn handle(
         set(&mut object, &paths.spec_replicas, json!(replicas));
         Ok(object)
     })?;
-    Ok(Answer::Json(StatusCode::OK, scale(&paths, &stored.value)))
+    Ok(Answer::Json(StatusCode::OK, scale(&paths, stored.value())))
 }
 
 fn scale(paths: &ScalePaths, object: &Value) -> Value {

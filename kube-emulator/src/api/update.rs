@@ -115,8 +115,8 @@ pub(super) fn change_object(
             return Err(ApiError::not_found(resource, key.name()));
         };
         let old = match resource.is_verbatim() {
-            true => Cow::Borrowed(&*current.value),
-            false => Cow::Owned(from_storage(resource, (*current.value).clone())),
+            true => Cow::Borrowed(current.value()),
+            false => Cow::Owned(from_storage(resource, current.value().clone())),
         };
         let wanted = transform(call, &old)?;
         let mut new = settle(call, resource, key, &change, &old, wanted, &time)?;

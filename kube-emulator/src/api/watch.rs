@@ -83,7 +83,7 @@ pub(super) fn start(call: &mut Call, resource: &Arc<Resource>, namespace: Option
     };
     let mut pending = VecDeque::new();
     for stored in &started.initial {
-        if watch.selectors.matches(resource, &stored.value) {
+        if watch.selectors.matches(resource, stored.value()) {
             let line = watch.encode(CommitEvent::Added, stored);
             pending.push_back(line);
         }
@@ -272,7 +272,7 @@ impl Watch {
                 _ => self.encode(change.event, &change.object),
             });
         }
-        let matches = |stored: &Arc<Stored>| self.selectors.matches(&self.resource, &stored.value);
+        let matches = |stored: &Arc<Stored>| self.selectors.matches(&self.resource, stored.value());
         let before = change.previous.as_ref().filter(|previous| matches(previous)).cloned();
         let now = change.event != CommitEvent::Deleted && matches(&change.object);
         match (before, now) {
@@ -283,7 +283,7 @@ impl Watch {
                 Some(self.encode(CommitEvent::Deleted, &change.object))
             }
             (Some(previous), false) => {
-                let mut value = (*previous.value).clone();
+                let mut value = previous.value().clone();
                 super::metadata::of(&mut value)
                     .insert("resourceVersion".to_owned(), json!(change.revision().to_string()));
                 let left = Arc::new(Stored::new(CommitEvent::Deleted, value, change.revision()));

@@ -77,6 +77,15 @@ fn parts<'a>(schema: Option<&'a Schema>, value: &'a Value) -> Parts<'a> {
     }
 }
 
+/// Whether a value has no parts, without taking it apart.
+fn is_leaf(schema: Option<&Schema>, value: &Value) -> bool {
+    match value {
+        Value::Object(_) => schema.is_some_and(|schema| schema.atomic_map),
+        Value::Array(_) => schema.is_none_or(|schema| schema.list == ListKind::Atomic),
+        _ => true,
+    }
+}
+
 /// The fields an applied configuration names: leaves, keys of maps, items of lists; not the structs around them.
 pub(super) fn field_set(schema: &Schema, value: &Value) -> FieldSet {
     let mut set = FieldSet::default();
@@ -90,7 +99,7 @@ fn collect(schema: Option<&Schema>, value: &Value, set: &mut FieldSet) {
         Parts::Fields(fields) => {
             for (element, child, schema, declared) in fields {
                 let empty = child.is_null() || child.as_object().is_some_and(serde_json::Map::is_empty);
-                let leaf = matches!(parts(schema, child), Parts::Leaf);
+                let leaf = is_leaf(schema, child);
                 if leaf || empty || !declared {
                     set.insert_member(element.clone());
                 }
@@ -147,7 +156,7 @@ type Pair<'a> = (PathElement, Option<&'a Value>, Option<&'a Value>, Option<&'a S
 
 fn walk(schema: Option<&Schema>, old: Option<&Value>, new: Option<&Value>, comparison: &mut Comparison) {
     for (element, old, new, schema) in differing(schema, old, new) {
-        let container = |value: Option<&Value>| value.is_some_and(|value| !matches!(parts(schema, value), Parts::Leaf));
+        let container = |value: Option<&Value>| value.is_some_and(|value| !is_leaf(schema, value));
         match (old, new) {
             (None, _) => comparison.added.insert_member(element.clone()),
             (_, None) => comparison.removed.insert_member(element.clone()),

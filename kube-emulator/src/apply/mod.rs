@@ -291,6 +291,9 @@ fn tracked(mut set: FieldSet, resource: &Resource, subresource: Option<&str>) ->
         "resourceVersion",
         "deletionTimestamp",
     ];
+    if set.is_empty() {
+        return set;
+    }
     let field = |name: &str| PathElement::Field(name.to_owned());
     set.remove(&[field("apiVersion")]);
     set.remove(&[field("kind")]);

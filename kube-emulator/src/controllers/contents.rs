@@ -31,7 +31,7 @@ pub(crate) fn publish_ca(emulator: &KubeEmulator) {
 
 pub(super) fn see(emulator: &KubeEmulator, change: &Followed) {
     if change.table == StorageId::new("", "namespaces") && change.change.event == CommitEvent::Added {
-        fill(emulator, &change.change.object.value);
+        fill(emulator, change.change.object.value());
     }
     let ours = match (change.table.resource.as_str(), change.change.key.name()) {
         ("serviceaccounts", "default") | ("configmaps", ROOT_CA) => change.table.group.is_empty(),
@@ -40,7 +40,7 @@ pub(super) fn see(emulator: &KubeEmulator, change: &Followed) {
     if ours && change.change.event == CommitEvent::Deleted {
         let key = ObjectKey::new(None, change.change.key.namespace().unwrap_or_default());
         if let Some(namespace) = emulator.store().get(&StorageId::new("", "namespaces"), &key) {
-            fill(emulator, &namespace.value);
+            fill(emulator, namespace.value());
         }
     }
 }

@@ -69,10 +69,12 @@ impl GarbageCollector {
         let place = (followed.table.clone(), followed.change.key.clone());
         if followed.change.event != CommitEvent::Deleted {
             self.learn(&place, &followed.change.object);
-            self.judge(emulator, &place);
+            if concerns(followed.change.object.value()) {
+                self.judge(emulator, &place);
+            }
             return;
         }
-        let uid = uid_of(&followed.change.object.value);
+        let uid = uid_of(followed.change.object.value());
         self.seen.remove(&place);
         if self.places.get(&uid) == Some(&place) {
             self.places.remove(&uid);
@@ -90,16 +92,16 @@ impl GarbageCollector {
     }
 
     fn learn(&mut self, place: &Place, stored: &Stored) {
-        let owners: Vec<String> = references(&stored.value).map(uid_in).collect();
-        let uid = uid_of(&stored.value);
-        if self.places.get(&uid) != Some(place) {
-            self.places.insert(uid, place.clone());
-        }
+        let owners: Vec<String> = references(stored.value()).map(uid_in).collect();
         match self.seen.get_mut(place) {
             Some(revision) => *revision = stored.revision,
             None => {
                 self.seen.insert(place.clone(), stored.revision);
             }
+        }
+        let uid = uid_of(stored.value());
+        if self.places.get(&uid) != Some(place) {
+            self.places.insert(uid, place.clone());
         }
         if self.owners.get(place).map_or(&[][..], Vec::as_slice) == owners {
             return;
@@ -137,7 +139,7 @@ impl GarbageCollector {
         let Some(resource) = emulator.registry().of_table(&place.0).cloned() else {
             return;
         };
-        let object = &stored.value;
+        let object = stored.value();
         if object["metadata"].get("deletionTimestamp").is_some() {
             let finalizers = api::finalizers_of(object);
             if finalizers.iter().any(|finalizer| finalizer == ORPHAN) {
@@ -201,7 +203,7 @@ impl GarbageCollector {
         }
         let blocked = self.dependents.get(&uid).into_iter().flatten().any(|(table, key)| {
             emulator.store().get(table, key).is_some_and(|dependent| {
-                references(&dependent.value)
+                references(dependent.value())
                     .any(|reference| uid_in(reference) == uid && reference["blockOwnerDeletion"] == true)
             })
         });
@@ -209,6 +211,11 @@ impl GarbageCollector {
             remove_finalizer(emulator, resource, place, FOREGROUND);
         }
     }
+}
+
+/// Whether there is anything to do about an object: most are nobody's, and stay.
+fn concerns(object: &Value) -> bool {
+    object["metadata"].get("deletionTimestamp").is_some() || references(object).next().is_some()
 }
 
 fn uid_of(object: &Value) -> String {
@@ -244,11 +251,11 @@ fn owner(emulator: &KubeEmulator, dependent: &ObjectKey, resource: &Resource, re
     else {
         return Owner::Absent;
     };
-    let metadata = &found.value["metadata"];
+    let metadata = &found.value()["metadata"];
     if metadata["uid"] != reference["uid"] {
         return Owner::Absent;
     }
-    let foreground = api::finalizers_of(&found.value)
+    let foreground = api::finalizers_of(found.value())
         .iter()
         .any(|finalizer| finalizer == FOREGROUND);
     if metadata.get("deletionTimestamp").is_some() && foreground {

@@ -42,7 +42,7 @@ fn sweep(emulator: &KubeEmulator, name: &str) {
     let Some(namespace) = emulator.store().get(&namespaces.storage, &key) else {
         return;
     };
-    if namespace.value["metadata"].get("deletionTimestamp").is_none() {
+    if namespace.value()["metadata"].get("deletionTimestamp").is_none() {
         return;
     }
     let mut remaining: Vec<(Arc<Resource>, usize, Vec<String>)> = Vec::new();
@@ -63,7 +63,7 @@ fn sweep(emulator: &KubeEmulator, name: &str) {
             let finalizers = left
                 .iter()
                 .filter_map(|(key, _)| emulator.store().get(&resource.storage, key))
-                .flat_map(|object| api::finalizers_of(&object.value))
+                .flat_map(|object| api::finalizers_of(object.value()))
                 .collect();
             remaining.push((resource, left.len(), finalizers));
         }
@@ -76,7 +76,7 @@ fn sweep(emulator: &KubeEmulator, name: &str) {
         });
     } else {
         let now = rfc3339_seconds(emulator.now());
-        let conditions = conditions(&remaining, &namespace.value, &now);
+        let conditions = conditions(&remaining, namespace.value(), &now);
         edit_subresource(emulator, &namespaces, &key, "status", |namespace| {
             namespace["status"]["conditions"] = conditions;
         });
@@ -87,7 +87,12 @@ fn content(emulator: &KubeEmulator, resource: &Resource, namespace: &str) -> Vec
     emulator.store().read(&resource.storage, |table, _| {
         table
             .range(Some(namespace), None)
-            .map(|(key, stored)| (key.clone(), stored.value["metadata"].get("deletionTimestamp").is_some()))
+            .map(|(key, stored)| {
+                (
+                    key.clone(),
+                    stored.value()["metadata"].get("deletionTimestamp").is_some(),
+                )
+            })
             .collect()
     })
 }

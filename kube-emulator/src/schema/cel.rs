@@ -6,6 +6,7 @@
 use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
 use serde_json::{Map, Value, json};
 
+use super::passed::Passed;
 use super::reads::Reads;
 use super::{JsonType, ListKind, Place, Schema, child_path, correlate, same, same_as};
 use crate::api::field_error::FieldError;
@@ -21,6 +22,7 @@ pub(crate) struct Rules {
     all: Checked,
     /// The rules that use `oldSelf`: all that is left to check on an unchanged value.
     transition: Option<Checked>,
+    passed: Passed,
 }
 
 /// Rules that are evaluated together, and what they look at.
@@ -79,8 +81,11 @@ impl Rules {
         } else {
             Some(compile_schema(&with_rules(node, &transition)).into())
         };
-        let all = all.into();
-        Ok(Some(Self { all, transition }))
+        Ok(Some(Self {
+            all: all.into(),
+            transition,
+            passed: Passed::default(),
+        }))
     }
 
     fn evaluate(
@@ -92,13 +97,30 @@ impl Rules {
         place: &Place<'_>,
         errors: &mut Vec<FieldError>,
     ) {
-        let checked = match (&self.transition, unchanged) {
-            (Some(transition), true) => transition,
-            (None, true) => return,
-            (_, false) => &self.all,
-        };
-        let (value, old) = (checked.reads.of(value), old.map(|old| checked.reads.of(old)));
-        let outcome = VALIDATOR.with(|validator| validator.validate_compiled(&checked.rules, &value, old.as_deref()));
+        if !unchanged {
+            self.all.evaluate(value, old, node, place, errors);
+        } else if let Some(transition) = &self.transition {
+            let value = transition.reads.of(value);
+            self.passed.check(&value, || {
+                let before = errors.len();
+                transition.evaluate(&value, Some(&value), node, place, errors);
+                errors.len() == before
+            });
+        }
+    }
+}
+
+impl Checked {
+    fn evaluate(
+        &self,
+        value: &Value,
+        old: Option<&Value>,
+        node: &Schema,
+        place: &Place<'_>,
+        errors: &mut Vec<FieldError>,
+    ) {
+        let (value, old) = (self.reads.of(value), old.map(|old| self.reads.of(old)));
+        let outcome = VALIDATOR.with(|validator| validator.validate_compiled(&self.rules, &value, old.as_deref()));
         let Err(failures) = outcome else { return };
         let type_name = node.json_type.map_or("object", JsonType::name);
         for failure in failures.into_vec() {

@@ -8,53 +8,46 @@ use super::Schema;
 pub(crate) fn apply_defaults(schema: &Schema, value: &mut Value) {
     match value {
         Value::Object(object) => {
-            for (name, field) in &schema.properties {
-                match (object.get_mut(name), &field.default) {
-                    (Some(child), None) if child.is_null() && !field.nullable => {
-                        object.shift_remove(name);
-                    }
-                    (Some(child), default) => {
-                        if let Some(default) = default.as_ref().filter(|_| child.is_null() && !field.nullable) {
-                            *child = default.clone();
-                        }
-                        apply_defaults(field, child);
-                    }
-                    (None, Some(default)) => {
-                        let mut child = default.clone();
-                        apply_defaults(field, &mut child);
-                        object.insert(name.clone(), child);
-                    }
-                    (None, None) => {}
+            // By the fields that are there: a schema has many more, and each would have to be looked up.
+            object.retain(|name, child| {
+                let field = schema.properties.get(name).filter(|_| child.is_null());
+                field.is_none_or(|field| field.nullable || field.default.is_some())
+            });
+            for (name, child) in object.iter_mut() {
+                let field = schema.field(name);
+                if let Some(field) = field {
+                    replace_null(field, child);
+                    apply_defaults(field, child);
                 }
             }
-            if let Some(additional) = &schema.additional {
-                for (name, child) in object.iter_mut() {
-                    if !schema.properties.contains_key(name) {
-                        if child.is_null()
-                            && !additional.nullable
-                            && let Some(default) = &additional.default
-                        {
-                            *child = default.clone();
-                        }
-                        apply_defaults(additional, child);
-                    }
+            for (name, field) in &schema.properties {
+                if let Some(default) = &field.default
+                    && !object.contains_key(name)
+                {
+                    let mut child = default.clone();
+                    apply_defaults(field, &mut child);
+                    object.insert(name.clone(), child);
                 }
             }
         }
         Value::Array(list) => {
             if let Some(items) = &schema.items {
                 for item in list {
-                    if item.is_null()
-                        && !items.nullable
-                        && let Some(default) = &items.default
-                    {
-                        *item = default.clone();
-                    }
+                    replace_null(items, item);
                     apply_defaults(items, item);
                 }
             }
         }
         _ => {}
+    }
+}
+
+fn replace_null(schema: &Schema, value: &mut Value) {
+    if value.is_null()
+        && !schema.nullable
+        && let Some(default) = &schema.default
+    {
+        *value = default.clone();
     }
 }
 

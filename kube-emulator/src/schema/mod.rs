@@ -8,6 +8,7 @@ mod default;
 mod formats;
 pub(crate) mod openapi;
 mod parse;
+mod passed;
 mod place;
 mod prune;
 mod reads;
@@ -136,23 +137,24 @@ pub(crate) fn child_path(parent: &str, child: &str) -> String {
 /// The identity of an item in a map list: the values of its keys, defaults filled in.
 pub(crate) fn item_key(item: &Value, keys: &[String], items: Option<&Schema>) -> Vec<(String, Value)> {
     keys.iter()
-        .filter_map(|key| {
-            let default = || {
-                items
-                    .and_then(|items| items.properties.get(key))
-                    .and_then(|key| key.default.as_ref())
-            };
-            let value = item.get(key).or_else(default)?;
-            Some((key.clone(), value.clone()))
-        })
+        .filter_map(|key| Some((key.clone(), key_value(item, key, items)?.clone())))
         .collect()
+}
+
+/// Whether two items of a map list have the same identity.
+pub(crate) fn same_item(item: &Value, other: &Value, keys: &[String], items: Option<&Schema>) -> bool {
+    keys.iter()
+        .all(|key| key_value(item, key, items) == key_value(other, key, items))
+}
+
+fn key_value<'a>(item: &'a Value, key: &str, items: Option<&'a Schema>) -> Option<&'a Value> {
+    let default = || items?.properties.get(key)?.default.as_ref();
+    item.get(key).or_else(default)
 }
 
 /// The item of an older list that a list item continues, if the list says how to tell them apart.
 pub(crate) fn correlate<'a>(schema: &Schema, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
     let ListKind::Map(keys) = &schema.list else { return None };
-    let identity = item_key(item, keys, schema.items.as_deref());
-    old?.as_array()?
-        .iter()
-        .find(|candidate| item_key(candidate, keys, schema.items.as_deref()) == identity)
+    let same = |candidate: &&Value| same_item(candidate, item, keys, schema.items.as_deref());
+    old?.as_array()?.iter().find(same)
 }

@@ -4,7 +4,7 @@
 use serde_json::{Number, Value};
 
 use super::formats::matches_format;
-use super::{JsonType, ListKind, Place, Schema, cel, correlate, item_key, same_as};
+use super::{JsonType, ListKind, Place, Schema, cel, correlate, item_key, same_as, same_item};
 use crate::api::field_error::{Fault, FieldError};
 
 /// Validates an object; `old` is what it was before an update. `errors` are what is known to be wrong with it already,
@@ -321,10 +321,12 @@ fn check_lists(schema: &Schema, value: &Value, place: &Place<'_>, errors: &mut V
                 }
                 ListKind::Map(keys) => {
                     let items = schema.items.as_deref();
-                    let identities: Vec<_> = list.iter().map(|item| item_key(item, keys, items)).collect();
-                    for (index, identity) in identities.iter().enumerate() {
-                        if identities[..index].contains(identity) {
-                            let identity = Value::Object(identity.iter().cloned().collect());
+                    for (index, item) in list.iter().enumerate() {
+                        if list[..index]
+                            .iter()
+                            .any(|earlier| same_item(earlier, item, keys, items))
+                        {
+                            let identity = Value::Object(item_key(item, keys, items).into_iter().collect());
                             errors.push(FieldError::duplicate(Place::Item(place, index), &identity));
                         }
                     }

@@ -67,10 +67,11 @@ pub type Observer = Arc<dyn Fn(&Commit) + Send + Sync>;
 /// Most objects are shorter than this.
 const TEXT_CAPACITY: usize = 16 * 1024;
 
-/// One version of an object. Its JSON text is made at most once, however many answers, lists and watches send it.
+/// One version of an object, as a document, as text, or both. Its JSON text is made at most once, however many answers, lists and
+/// watches send it; a version of the past is text only, a fifth of the document, until somebody asks for more.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    pub(crate) value: Arc<Value>,
+    value: OnceLock<Arc<Value>>,
     pub(crate) revision: u64,
     /// What made this version.
     event: CommitEvent,
@@ -81,11 +82,37 @@ pub(crate) struct Stored {
 impl Stored {
     pub(crate) fn new(event: CommitEvent, value: Value, revision: u64) -> Self {
         Self {
-            value: Arc::new(value),
+            value: OnceLock::from(Arc::new(value)),
             revision,
             event,
             line: OnceLock::new(),
         }
+    }
+
+    /// The same version as text, for the history.
+    fn remembered(&self) -> Self {
+        Self {
+            value: OnceLock::new(),
+            revision: self.revision,
+            event: self.event,
+            line: OnceLock::from(self.line()),
+        }
+    }
+
+    pub(crate) fn value(&self) -> &Value {
+        self.shared()
+    }
+
+    /// The same, for those who keep it.
+    pub(crate) fn shared(&self) -> &Arc<Value> {
+        self.value.get_or_init(|| {
+            let read = serde_json::from_slice(&self.text());
+            debug_assert!(
+                read.is_ok(),
+                "a version is a document, or text that was made from one: {read:?}"
+            );
+            Arc::new(read.unwrap_or_default())
+        })
     }
 
     pub(crate) fn text(&self) -> Bytes {
@@ -99,7 +126,7 @@ impl Stored {
             let mut line = Vec::with_capacity(TEXT_CAPACITY);
             line.extend_from_slice(line_head(self.event.watch_type()).as_bytes());
             // Values have text for keys, and a vector takes everything.
-            let written = serde_json::to_writer(&mut line, &*self.value);
+            let written = serde_json::to_writer(&mut line, self.value());
             debug_assert!(written.is_ok(), "{written:?}");
             line.extend_from_slice(LINE_TAIL);
             // As long as it is: the history keeps many.
@@ -133,6 +160,17 @@ impl Change {
 
     pub(crate) fn revision(&self) -> u64 {
         self.object.revision
+    }
+
+    /// The same change, with its versions as text.
+    pub(super) fn remembered(&self) -> Self {
+        Self {
+            event: self.event,
+            key: self.key.clone(),
+            object: Arc::new(self.object.remembered()),
+            previous: self.previous.as_ref().map(|previous| Arc::new(previous.remembered())),
+            committed: self.committed,
+        }
     }
 
     /// The watch line for watchers that take the stored shape unchanged: shared by all of them.

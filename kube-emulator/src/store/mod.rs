@@ -255,7 +255,7 @@ impl State {
     ) -> Option<Written> {
         let (event, mut value) = match (decision, &current) {
             (Decision::Keep, _) => return current.map(|object| Written { object, changed: false }),
-            (Decision::Put(value), Some(current)) if same(&current.value, &value) => {
+            (Decision::Put(value), Some(current)) if same(current.value(), &value) => {
                 return Some(Written {
                     object: current.clone(),
                     changed: false,
@@ -287,8 +287,8 @@ impl State {
                 kind: context.kind.clone(),
                 namespace: key.namespace().map(str::to_owned),
                 name: key.name().to_owned(),
-                object: object.value.clone(),
-                previous: current.as_ref().map(|current| current.value.clone()),
+                object: object.shared().clone(),
+                previous: current.as_ref().map(|current| current.shared().clone()),
                 user_agent: context.user_agent.clone(),
                 field_manager: context.field_manager.clone(),
                 subresource: context.subresource.clone(),
@@ -375,14 +375,14 @@ mod tests {
             store.read(&id, |table, _| {
                 table
                     .at(revision)
-                    .map(|objects| objects.values().map(|o| o.value["data"].clone()).collect::<Vec<_>>())
+                    .map(|objects| objects.values().map(|o| o.value()["data"].clone()).collect::<Vec<_>>())
             })
         };
         assert_eq!(names(first), Ok(vec![json!(1)]));
         let one = |name, revision| {
             let key = ObjectKey::new(Some("default"), name);
             store.read(&id, |table, _| {
-                table.get_at(&key, revision).map(|o| o.value["data"].clone())
+                table.get_at(&key, revision).map(|o| o.value()["data"].clone())
             })
         };
         assert_eq!((one("a", first), one("b", first)), (Some(json!(1)), None));

@@ -175,9 +175,9 @@ impl Table {
     /// Changes objects without telling anybody.
     pub(crate) fn rewrite(&mut self, change: impl Fn(&mut serde_json::Value)) {
         for stored in self.objects.values_mut() {
-            let mut value = (*stored.value).clone();
+            let mut value = stored.value().clone();
             change(&mut value);
-            if value != *stored.value {
+            if value != *stored.value() {
                 *stored = Arc::new(Stored::new(CommitEvent::Modified, value, stored.revision));
             }
         }
@@ -194,7 +194,7 @@ impl Table {
                 self.objects.remove(&change.key);
             }
         }
-        self.history.push_back(change.clone());
+        self.history.push_back(Arc::new(change.remembered()));
         while self.history.len() > self.capacity {
             if let Some(forgotten) = self.history.pop_front() {
                 self.forgotten = forgotten.revision();

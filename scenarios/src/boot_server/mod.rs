@@ -6,6 +6,7 @@
 //! | [`image`] | OCI image references and the registry allow list |
 //! | [`butane`] | Butane YAML → Ignition JSON |
 //! | `validation` | pure: ServerBootConfiguration + Secret → Ready or Error |
+//! | `identity` | what an index of Servers reads of them |
 //! | `resolution` | which configuration a machine may boot *now*: index, live reads, fencing |
 //! | `script` | the iPXE script |
 //! | `controller` | writes the verdict to `status` |
@@ -19,6 +20,7 @@
 pub mod butane;
 mod conditions;
 mod controller;
+mod identity;
 pub mod image;
 mod resolution;
 mod routes;

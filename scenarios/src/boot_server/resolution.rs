@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Shared;
+use super::identity::Identity;
 use super::validation::{Bootable, Ignition, ValidationError, validate};
 
 /// Names of Servers by their UUID.
@@ -31,9 +32,9 @@ struct Names {
 }
 
 impl ServerIndex {
-    fn apply(&self, event: Event<Server>) {
+    fn apply(&self, event: Event<Identity>) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let identity = |server: &Server| (server.name_any(), server.spec.system_uuid.clone());
+        let identity = |server: &Identity| (server.name_any(), server.spec.system_uuid.clone());
         match event {
             Event::Apply(server) => {
                 let (name, uuid) = identity(&server);
@@ -64,6 +65,9 @@ impl ServerIndex {
 
 impl Names {
     fn insert(&mut self, name: String, uuid: SystemUuid) {
+        if self.by_name.get(&name) == Some(&uuid) {
+            return;
+        }
         self.remove(&name);
         // An empty UUID identifies nothing.
         if !uuid.is_empty() {
@@ -85,7 +89,7 @@ impl Names {
 
 /// Keeps the index up to date until `stop`.
 pub(super) async fn watch_servers(shared: Arc<Shared>, stop: CancellationToken) {
-    let servers = Api::<Server>::all(shared.client.clone());
+    let servers = Api::<Identity>::all(shared.client.clone());
     let mut events = std::pin::pin!(watch(servers, watcher::Config::default()).default_backoff());
     loop {
         tokio::select! {
@@ -220,6 +224,11 @@ mod tests {
         )
     }
 
+    fn identity(name: &str, uuid: &str) -> Identity {
+        let server = serde_json::to_value(server(name, uuid)).expect("plain data");
+        serde_json::from_value(server).expect("a server has an identity")
+    }
+
     #[test]
     fn the_index_follows_the_watch() {
         let index = ServerIndex::default();
@@ -231,17 +240,17 @@ mod tests {
         let unknown = Err("no Server carries this UUID".to_owned());
 
         assert_eq!(find("a"), unknown);
-        index.apply(Event::Apply(server("s1", "AB")));
+        index.apply(Event::Apply(identity("s1", "AB")));
         assert_eq!(find("ab"), Ok("s1".to_owned()), "UUIDs have no case");
-        index.apply(Event::Apply(server("s1", "cd")));
+        index.apply(Event::Apply(identity("s1", "cd")));
         assert_eq!((find("ab"), find("CD")), (unknown.clone(), Ok("s1".to_owned())));
-        index.apply(Event::Apply(server("s2", "cd")));
+        index.apply(Event::Apply(identity("s2", "cd")));
         assert!(find("cd").expect_err("ambiguous").contains("s1, s2"));
-        index.apply(Event::Delete(server("s1", "cd")));
+        index.apply(Event::Delete(identity("s1", "cd")));
         assert_eq!(find("cd"), Ok("s2".to_owned()));
 
         index.apply(Event::Init);
-        index.apply(Event::InitApply(server("s3", "ef")));
+        index.apply(Event::InitApply(identity("s3", "ef")));
         assert_eq!(
             find("cd"),
             Ok("s2".to_owned()),
@@ -250,7 +259,7 @@ mod tests {
         index.apply(Event::InitDone);
         assert_eq!((find("cd"), find("ef")), (unknown.clone(), Ok("s3".to_owned())));
 
-        index.apply(Event::Apply(server("s4", "")));
+        index.apply(Event::Apply(identity("s4", "")));
         assert_eq!(find(""), unknown, "an empty UUID matches nothing");
     }
 

@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod bench;
 pub(crate) mod e2e;
 pub(crate) mod generated;
 pub(crate) mod sim;

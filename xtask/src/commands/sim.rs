@@ -47,7 +47,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
-    let profile = if arguments.dev { "dev" } else { "sim" };
+    simulate(repository, arguments.dev, &arguments.arguments)
+}
+
+/// Builds the simulator and runs it.
+pub(super) fn simulate(repository: &Repository, dev: bool, arguments: &[OsString]) -> miette::Result<ExitCode> {
+    let profile = if dev { "dev" } else { "sim" };
     eprintln!("building the simulator ({profile} profile; the first time takes minutes)");
     if !build(repository, profile)?.success() {
         miette::bail!(
@@ -55,14 +60,17 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
             "the simulator does not build"
         );
     }
-    let mut simulator = Command::new(executable(arguments.dev)?);
-    simulator.args(&arguments.arguments);
+    let mut simulator = Command::new(executable(dev)?);
+    simulator.args(arguments);
     // The simulator looks for its files where it is started, which may be a folder below.
-    let is_merge = arguments.arguments.first().is_some_and(|first| first == "merge");
+    let is_command = |name: &str| arguments.first().is_some_and(|first| first == name);
     for (option, folder) in [("--scripts", "scenarios/scripts"), ("--profiles", "scenarios/profiles")] {
         let is_given = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with(option));
-        let is_needed = option == "--profiles" || !is_merge;
-        if is_needed && !arguments.arguments.iter().any(is_given) {
+        let is_known = match option {
+            "--scripts" => !is_command("merge"),
+            _ => !is_command("bench"),
+        };
+        if is_known && !arguments.iter().any(is_given) {
             simulator.arg(option).arg(repository.path(folder));
         }
     }

@@ -1,29 +1,32 @@
 //! `ComputerSystem`: reads, resets, indicator LED.
 
-use nv_redfish::core::{Bmc, EntityTypeRef, NavProperty};
+use nv_redfish::core::{Bmc, NavProperty, ODataETag};
 use nv_redfish::quirks::CompatBmc;
 use nv_redfish::schema::computer_system::{ComputerSystem, ComputerSystemUpdate, IndicatorLed as SchemaLed};
 use nv_redfish::schema::resource::{PowerState, ResetType as SchemaReset};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::call::Call;
-use super::document::{allowable_resets, compat_error, flat, link, members, read, text, texts, typed};
+use super::call::{Call, odata_id};
+use super::document::{allowable_resets, compat_error, link, members, read, text, texts, typed};
 use crate::bmc::{BmcClient, BmcError, Boot, IndicatorLed, ReportedPower, ResetType, System};
 use crate::identity::{SystemUri, SystemUuid};
 use crate::sabotage::{self, Bug};
 
-/// A system both ways: typed for links and actions, raw for spellings.
+/// A system as it was read. What is looked at all the time is taken from the document itself: a schema type is made of all of it.
 pub(super) struct SystemDocument {
-    pub(super) typed: ComputerSystem,
+    uri: String,
     pub(super) raw: Value,
 }
 
 impl SystemDocument {
     pub(super) fn new(raw: Value) -> Result<Self, BmcError> {
-        Ok(Self {
-            typed: typed(&raw)?,
-            raw,
-        })
+        let uri = text(&raw, "@odata.id").ok_or_else(|| BmcError::Protocol {
+            uri: String::new(),
+            message: "a system without @odata.id".to_owned(),
+            sent: false,
+        })?;
+        Ok(Self { uri, raw })
     }
 
     pub(super) async fn read(bmc: &CompatBmc<Call>, uri: &str) -> Result<Self, BmcError> {
@@ -56,15 +59,10 @@ impl SystemDocument {
         update: &ComputerSystemUpdate,
     ) -> Result<(), BmcError> {
         let (uri, etag) = match settings {
-            None => (self.typed.odata_id().clone(), self.typed.etag().cloned()),
-            Some(uri) => {
-                let settings = read(bmc, uri).await?;
-                (
-                    super::call::odata_id(uri),
-                    text(&settings, "@odata.etag").map(Into::into),
-                )
-            }
+            None => (&*self.uri, text(&self.raw, "@odata.etag")),
+            Some(uri) => (uri, text(&read(bmc, uri).await?, "@odata.etag")),
         };
+        let (uri, etag) = (odata_id(uri), etag.map(ODataETag::from));
         let response = bmc
             .update::<_, NavProperty<ComputerSystem>>(&uri, etag.as_ref(), update)
             .await;
@@ -80,26 +78,23 @@ impl SystemDocument {
         // Incident 69.
         let has_override_target =
             target.is_some_and(|target| !target.is_null() || !sabotage::active(Bug::NullOverrideTargetSkipped));
-        let allowable_resets = allowable_resets(&self.raw, "#ComputerSystem.Reset");
-        let system = self.typed;
+        let power_state = self.raw.get("PowerState").map(PowerState::deserialize);
         System {
-            uri: SystemUri::new(system.odata_id.to_string()),
+            uri: SystemUri::new(self.uri),
             // As spelled: the schema type refuses what is not an RFC 4122 UUID.
             uuid: SystemUuid::new(self.raw["UUID"].as_str().unwrap_or_default()),
-            manufacturer: non_empty(flat(system.manufacturer)),
-            model: non_empty(flat(system.model)),
-            sku: non_empty(flat(system.sku)),
-            serial_number: non_empty(flat(system.serial_number)),
-            bios_version: non_empty(flat(system.bios_version)),
-            power_state: reported_power(flat(system.power_state)),
+            manufacturer: text(&self.raw, "Manufacturer"),
+            model: text(&self.raw, "Model"),
+            sku: text(&self.raw, "SKU"),
+            serial_number: text(&self.raw, "SerialNumber"),
+            bios_version: text(&self.raw, "BiosVersion"),
+            power_state: reported_power(power_state.and_then(Result::ok)),
             indicator_led: text(&self.raw, "IndicatorLED"),
-            total_memory_gib: system
-                .memory_summary
-                .and_then(|memory| flat(memory.total_system_memory_gi_b)),
+            total_memory_gib: self.raw["MemorySummary"]["TotalSystemMemoryGiB"].as_f64(),
             boot,
             boot_progress: text(&self.raw["BootProgress"], "LastState"),
             has_override_target,
-            allowable_resets,
+            allowable_resets: allowable_resets(&self.raw, "#ComputerSystem.Reset"),
         }
     }
 }
@@ -200,7 +195,9 @@ impl BmcClient {
             let bmc = call.compat().await?;
             let system = SystemDocument::read(&bmc, uri.as_str()).await?;
             let reset = offered_reset(reset, allowable_resets(&system.raw, "#ComputerSystem.Reset").as_deref())?;
-            let actions = system.typed.actions.filter(|actions| actions.reset.is_some());
+            let actions = typed::<ComputerSystem>(&system.raw)?
+                .actions
+                .filter(|actions| actions.reset.is_some());
             let actions = actions.ok_or_else(|| BmcError::Unsupported {
                 what: "ComputerSystem.Reset".to_owned(),
             })?;

@@ -72,6 +72,13 @@ pub async fn reconcile(context: Arc<Context>, server: Arc<Server>) -> Result<Act
             None => return Ok(Action::await_change()),
         },
     };
+    if !sabotage::active(Bug::BmcPolledHard)
+        && let Some(left) = context
+            .turns
+            .begin(&server.name_any(), server.resource_version().as_deref())
+    {
+        return Ok(Action::requeue(left));
+    }
     let result = pass(&context, Server::clone(&server)).await;
     match &result {
         Ok(_) => context.metrics.server_reconciled(ServerReconciliation::Success),
@@ -127,11 +134,21 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
     }
     let mut look = observe::look(context, &mut server).await?;
     requests::handle(context, &mut server, &mut look).await?;
+    let saw_bmc = look.bmc.is_some();
     for _ in 0..STEPS_PER_PASS {
         let decision = look.decide(context, &server).await;
         match perform::step(context, &mut server, &look, decision).await? {
             perform::Next::Continue => {}
             perform::Next::Later(pause) => return look.finish(pause),
+            perform::Next::Settled(pause) => {
+                let pause = look.finish(pause)?.min(context.settings.resync);
+                // Without a look at the BMC there is one to come.
+                if saw_bmc {
+                    let version = server.resource_version();
+                    context.turns.settle(&server.name_any(), version.as_deref(), pause);
+                }
+                return Ok(pause);
+            }
         }
     }
     look.finish(context.settings.resource.interval)

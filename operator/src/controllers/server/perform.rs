@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crds::kinds::server_status::OperationState;
 use crds::{Server, ServerState, ServerStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -29,8 +30,10 @@ const CONTROLLER: &str = "server-controller";
 pub(super) enum Next {
     /// The server has changed: decide again.
     Continue,
-    /// The pass ends; look again after this time at the latest.
+    /// The pass ends; look again after this time at the latest, or when the event of what was written comes.
     Later(Duration),
+    /// The pass ends, and only time or somebody else can bring news.
+    Settled(Duration),
 }
 
 /// Carries out one step.
@@ -56,7 +59,7 @@ pub(super) async fn step(
         }
         Step::Wait(pause) => {
             write(context, server, &status).await?;
-            Ok(Next::Later(pause))
+            Ok(Next::Settled(pause))
         }
         Step::Enter(state) => enter(context, server, status, state).await,
         Step::AcceptRegistration => {
@@ -197,11 +200,15 @@ async fn send(
     if sabotage::active(Bug::WorkerWaitsForPower) && matches!(operation, Operation::Reset(_)) {
         tokio::time::sleep(context.settings.power.patience).await;
     }
-    Ok(Next::Later(match operation {
-        Operation::Reset(_) => context.settings.power.interval,
+    let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
+    let sent = record.is_some_and(|record| record.state == OperationState::Issued);
+    Ok(match operation {
+        // Machines take their time.
+        Operation::Reset(_) if sent => Next::Settled(context.settings.power.interval),
+        Operation::Reset(_) => Next::Later(context.settings.power.interval),
         // Settings can be read back at once; the event of the record brings us here.
-        _ => context.settings.resource.interval,
-    }))
+        _ => Next::Later(context.settings.resource.interval),
+    })
 }
 
 /// Nothing to do for the state: indicator and declared boot order.
@@ -238,7 +245,7 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
             pacing::Verdict::Wait(pause) => Ok(Next::Later(pause)),
         };
     }
-    Ok(Next::Later(resync))
+    Ok(Next::Settled(resync))
 }
 
 /// Writes one condition.

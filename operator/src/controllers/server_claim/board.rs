@@ -8,6 +8,7 @@ use crds::{Server, ServerClaim, ServerState};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::obstacles::Obstacles;
 use super::selection;
 use crate::controllers::is_ignored;
 use crate::identity::SystemUuid;
@@ -19,8 +20,14 @@ type Age = (Option<Timestamp>, String, String, String);
 
 #[derive(Default)]
 struct State {
+    /// Claims that may have a server, by UID.
+    alive: BTreeMap<String, Arc<ServerClaim>>,
+    /// Those of them whose server is not known.
     waiting: BTreeMap<Age, Arc<ServerClaim>>,
-    free: BTreeMap<String, Arc<Server>>,
+    /// Servers that some claim might have: those that nobody can have yet would be passed over again for every claim that waits.
+    offered: BTreeMap<String, Arc<Server>>,
+    /// Why nobody can have the others.
+    obstacles: Obstacles,
     /// Claim UID to the server whose reference carries it, and back.
     held: BTreeMap<String, String>,
     holders: BTreeMap<String, String>,
@@ -50,10 +57,12 @@ impl Board {
         let holder = server.spec.server_claim_ref.as_ref().filter(|_| present);
         if let Some(before) = state.holders.remove(&name) {
             state.held.remove(&before);
+            state.sort(&before);
         }
         if let Some(uid) = holder.and_then(|holder| holder.uid.clone()) {
             state.holders.insert(name.clone(), uid.clone());
-            state.held.insert(uid, name.clone());
+            state.held.insert(uid.clone(), name.clone());
+            state.sort(&uid);
         }
         if let Some(bmc) = &server.spec.bmc_ref {
             let servers = state.by_bmc.entry(bmc.name.clone()).or_default();
@@ -70,19 +79,20 @@ impl Board {
                 names.push(name.clone());
             }
         }
-        let free = present && is_free(server);
-        if free {
-            state.free.insert(name.clone(), server.clone());
+        let offered = selection::offered(server);
+        if present && offered.is_ok() {
+            state.offered.insert(name.clone(), server.clone());
         } else {
-            state.free.remove(&name);
+            state.offered.remove(&name);
         }
+        state.obstacles.note(&name, offered.err().filter(|_| present));
         let mut woken: Vec<(String, String)> = server
             .spec
             .server_claim_ref
             .iter()
             .map(|holder| (holder.namespace.clone(), holder.name.clone()))
             .collect();
-        if free {
+        if present && is_free(server) {
             woken.extend(state.assigned());
         }
         // Incident 16.
@@ -98,13 +108,16 @@ impl Board {
         let mut state = self.lock();
         let present = matches!(change, Change::Present(_));
         let alive = present && claim.metadata.deletion_timestamp.is_none();
+        let uid = claim.uid().unwrap_or_default();
         if alive && !is_ignored(&**claim) {
-            state.waiting.insert(age(claim), claim.clone());
+            state.alive.insert(uid.clone(), claim.clone());
+            state.sort(&uid);
         } else {
+            state.alive.remove(&uid);
             state.waiting.remove(&age(claim));
         }
         if claim.spec.server_ref.is_some() || !present {
-            state.forget_try(&claim.uid().unwrap_or_default());
+            state.forget_try(&uid);
         }
         // One that waited for a server is out of the way.
         if alive { Vec::new() } else { state.assigned() }
@@ -114,13 +127,27 @@ impl Board {
     pub fn choose(&self, claim_uid: &str) -> Option<Arc<Server>> {
         let state = self.lock();
         let mut chosen = None;
-        selection::assign(state.really_waiting(), state.really_free(), |claim, server| {
+        selection::assign(state.waiting.values(), state.really_free(), |claim, server| {
             if claim.metadata.uid.as_deref() == Some(claim_uid) {
                 chosen = Some(server.clone());
             }
             chosen.is_none()
         });
         chosen
+    }
+
+    /// Why a claim that takes any server has none.
+    pub fn explain(&self, claim: &ServerClaim) -> String {
+        let state = self.lock();
+        let mut counts = state.obstacles.counts().clone();
+        for obstacle in state
+            .offered
+            .values()
+            .filter_map(|server| selection::fits(claim, server).err())
+        {
+            *counts.entry(obstacle).or_default() += 1;
+        }
+        selection::explanation(&counts, state.obstacles.servers() + state.offered.len())
     }
 
     /// The server whose reference carries the UID, or that may have been bound to it.
@@ -186,18 +213,20 @@ impl State {
         }
     }
 
-    /// Without those whose server is known.
-    fn really_waiting(&self) -> impl Iterator<Item = &Arc<ServerClaim>> {
-        self.waiting.values().filter(|claim| {
-            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-            // Incident 4.
-            !self.held.contains_key(uid) || sabotage::active(Bug::ClaimSelectsAgain)
-        })
+    /// Whether this claim waits, now that something about it or about its server has changed.
+    fn sort(&mut self, uid: &str) {
+        let Some(claim) = self.alive.get(uid) else { return };
+        // Incident 4.
+        if self.held.contains_key(uid) && !sabotage::active(Bug::ClaimSelectsAgain) {
+            self.waiting.remove(&age(claim));
+        } else {
+            self.waiting.insert(age(claim), claim.clone());
+        }
     }
 
     /// Without those that this process may have bound already.
     fn really_free(&self) -> impl Iterator<Item = &Arc<Server>> {
-        self.free
+        self.offered
             .iter()
             .filter(|(name, _)| !self.tried_servers.contains_key(*name))
             .map(|(_, server)| server)
@@ -205,7 +234,7 @@ impl State {
 
     fn assigned(&self) -> Vec<(String, String)> {
         let mut woken = Vec::new();
-        let claims = self.really_waiting().filter(|claim| {
+        let claims = self.waiting.values().filter(|claim| {
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
             !self.tried.contains_key(uid)
         });
@@ -217,7 +246,7 @@ impl State {
     }
 }
 
-/// Cheap check for what no claim may have. What a claim may have is `selection::fits`' to say.
+/// A change of such a server may be what a claim waits for.
 fn is_free(server: &Server) -> bool {
     server.spec.server_claim_ref.is_none()
         && server.status.as_ref().and_then(|status| status.state.as_ref()) == Some(&ServerState::Available)
@@ -303,6 +332,46 @@ mod tests {
         assert_eq!(board.server_changed(&server("a", Some("one"))), woken(&["one"]));
         assert_eq!(board.server_of("one").as_deref(), Some("a"));
         assert_eq!(board.choose("two").unwrap().name_any(), "b");
+    }
+
+    #[test]
+    fn a_claim_waits_again_when_its_server_is_lost() {
+        let board = Board::default();
+        board.claim_changed(&Change::Present(claim("one", 1)));
+        board.server_changed(&server("a", Some("one")));
+        assert!(board.choose("one").is_none());
+        // Its reference is gone, though the claim has not changed.
+        assert_eq!(board.server_changed(&server("a", None)), woken(&["one"]));
+        assert_eq!(board.choose("one").unwrap().name_any(), "a");
+        // Held before the claim is known.
+        board.server_changed(&server("b", Some("two")));
+        board.claim_changed(&Change::Present(claim("two", 2)));
+        assert!(board.choose("two").is_none());
+    }
+
+    #[test]
+    fn the_explanation_is_that_of_all_servers() {
+        let board = Board::default();
+        let mut servers = Vec::new();
+        let mut tell = |change: Change<Server>| {
+            board.server_changed(&change);
+            let server = change.object().clone();
+            servers.retain(|known: &Arc<Server>| known.name_any() != server.name_any());
+            if matches!(change, Change::Present(_)) {
+                servers.push(server);
+            }
+            let one = claim("one", 1);
+            assert_eq!(board.explain(&one), selection::explain(&one, &servers));
+        };
+        tell(server("a", None));
+        tell(server("b", Some("other")));
+        tell(server("c", Some("third")));
+        tell(server("a", Some("fourth")));
+        tell(server("b", None));
+        let Change::Present(last) = server("c", None) else {
+            unreachable!("the helper makes present servers")
+        };
+        tell(Change::Gone(last));
     }
 
     #[test]

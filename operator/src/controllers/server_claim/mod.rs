@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`selection`] | which claim gets which server |
 //! | [`board`] | who waits, what is free, kept by the watches |
+//! | `obstacles` | what keeps servers from all claims, counted |
 //! | [`decision`] | what a claim needs next |
 //! | `configure` | the claim's boot configuration |
 
 pub mod board;
 mod configure;
 pub mod decision;
+mod obstacles;
 pub mod selection;
 
 use std::sync::Arc;
@@ -239,7 +241,10 @@ impl Pass<'_> {
         // A live read has shown that an earlier try did not succeed.
         context.board.failed(&uid);
         let Some(chosen) = context.board.choose(&uid) else {
-            let message = selection::explain(&self.claim, &context.caches.servers.all());
+            let message = match selection::takes_any(&self.claim) {
+                true => context.board.explain(&self.claim),
+                false => selection::explain(&self.claim, &context.caches.servers.all()),
+            };
             self.unbound("NoServerAvailable", message).await?;
             return Ok(context.settings.resync);
         };

@@ -34,6 +34,29 @@ pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
     if !selects(claim, server) {
         return Err(Obstacle::NotSelected);
     }
+    offered(server)?;
+    let tolerated = |taint| {
+        claim
+            .spec
+            .tolerations
+            .iter()
+            .any(|toleration| toleration.tolerates(taint))
+    };
+    let taints = server.spec.taints.iter();
+    if taints
+        .filter(|taint| taint.effect == TaintEffect::NoBind)
+        .any(|taint| !tolerated(taint))
+    {
+        return Err(Obstacle::Tainted);
+    }
+    Ok(())
+}
+
+/// The part of [`fits`] that is the same for all claims.
+///
+/// # Errors
+/// The first obstacle.
+pub fn offered(server: &Server) -> Result<(), Obstacle> {
     let status = server.status.as_ref();
     if server.spec.server_claim_ref.is_some() {
         return Err(Obstacle::Held);
@@ -56,20 +79,6 @@ pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
     }
     if server.spec.boot_configuration_ref.is_some() {
         return Err(Obstacle::DiscoveryNotOver);
-    }
-    let tolerated = |taint| {
-        claim
-            .spec
-            .tolerations
-            .iter()
-            .any(|toleration| toleration.tolerates(taint))
-    };
-    let taints = server.spec.taints.iter();
-    if taints
-        .filter(|taint| taint.effect == TaintEffect::NoBind)
-        .any(|taint| !tolerated(taint))
-    {
-        return Err(Obstacle::Tainted);
     }
     Ok(())
 }
@@ -149,7 +158,11 @@ pub fn explain(claim: &ServerClaim, servers: &[Arc<Server>]) -> String {
             *counts.entry(obstacle).or_default() += 1;
         }
     }
-    let total = servers.len();
+    explanation(&counts, servers.len())
+}
+
+/// The same, from obstacles that are counted already.
+pub fn explanation(counts: &BTreeMap<Obstacle, usize>, total: usize) -> String {
     let reasons: Vec<String> = counts
         .iter()
         .map(|(obstacle, count)| format!("{count} {}", obstacle.text()))
@@ -158,6 +171,11 @@ pub fn explain(claim: &ServerClaim, servers: &[Arc<Server>]) -> String {
         return format!("Waiting for one of {total} servers, older claims come first");
     }
     format!("None of {total} servers can be claimed: {}", reasons.join(", "))
+}
+
+/// Whether the claim takes any server.
+pub fn takes_any(claim: &ServerClaim) -> bool {
+    claim.spec.server_ref.is_none() && claim.spec.server_selector.is_none()
 }
 
 impl Obstacle {

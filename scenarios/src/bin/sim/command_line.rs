@@ -16,7 +16,8 @@ const EXAMPLES: &str = "Examples:
   sim --plan scenarios/regressions/x.yaml --report target/report
   sim --crash-sweep claim-boot-release-wipe           the operator dies at each of its effects
   sim --seeds 0..9000 --profile hell --shard 2/8 --result shard-2.json
-  sim merge shard-*.json";
+  sim merge shard-*.json
+  sim bench --servers 10,100,1000                     how fast it is";
 
 /// Runs the whole system in one thread under virtual time. The same seed gives the same trace, on any machine.
 #[derive(Debug, Parser)]
@@ -107,6 +108,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR", default_value = "scenarios/profiles")]
         profiles: PathBuf,
     },
+    /// Measure the throughput of the simulator
+    Bench(crate::bench::Arguments),
     /// One simulation: a job on standard input, what became of it on standard output.
     #[command(hide = true)]
     Job,

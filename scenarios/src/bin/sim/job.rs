@@ -1,5 +1,6 @@
 //! One simulation. It has a process of its own, because process-wide counters of libraries go on from one simulation to the next.
 
+use crate::cost::Cost;
 use crate::{hash_seed, shim};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use scenarios::campaign::coverage::Coverage;
@@ -61,6 +62,7 @@ pub(crate) struct Done {
     pub end_state: EndState,
     pub hash: String,
     pub lines: u64,
+    pub cost: Cost,
 }
 
 impl Done {
@@ -76,6 +78,7 @@ impl Done {
             end_state: EndState::default(),
             hash: String::new(),
             lines: 0,
+            cost: Cost::default(),
         }
     }
 
@@ -166,5 +169,6 @@ pub(crate) fn simulate(job: Job) -> miette::Result<Done> {
         end_state: simulated.end_state,
         hash,
         lines,
+        cost: Cost::of_this_process(),
     })
 }

@@ -5,17 +5,21 @@
 //! | `command_line` | the command line |
 //! | `job` | one simulation, in a process of its own |
 //! | `children` | several of these processes at a time |
+//! | `cost` | what a simulation costs its process |
 //! | `scripted` | scripted scenarios |
 //! | `random` | campaigns of random worlds, and shrinking of their plans |
 //! | `sweep` | something happens at each effect in turn |
+//! | `bench` | throughput |
 //! | `twice` | whether one seed gives one trace |
 //! | `shard` | results of parts of a campaign, and their sum |
 //! | `out` | what people see |
 //! | `shim`, `hash_seed` | the doors to the outside (docs/determinism.md) |
 //! | `sabotage` | known incidents put back |
 
+mod bench;
 mod children;
 mod command_line;
+mod cost;
 mod hash_seed;
 mod job;
 mod out;
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
 fn run(arguments: &CommandLine) -> miette::Result<bool> {
     match &arguments.command {
         Some(Command::Job) => return child().map(|()| true),
+        Some(Command::Bench(wanted)) => return bench::run(wanted),
         Some(Command::Merge { files, profiles }) => return shard::merge(files, profiles),
         None => {}
     }

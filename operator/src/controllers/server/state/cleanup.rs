@@ -9,6 +9,8 @@
 //!
 //! `status.cleanup.state` is `Pending` before step 2, `InProgress` until step 5.
 
+use std::time::Duration;
+
 use crds::ServerState;
 use crds::kinds::server::CleanupPolicy;
 use crds::kinds::server_cleanup::{CleanupState, CleanupStatus, DriveEvidence, DriveState, EraseMethod, StepState};
@@ -32,6 +34,9 @@ use super::network_boot;
 
 /// Condition on a Server: whether the last cleanup left nothing behind.
 pub(super) const CLEANUP: &str = "Cleanup";
+
+/// Longest pause between two looks at drives that erase themselves.
+const LONGEST_ERASURE_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a decision about this cleanup has to see of the BMC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,9 +148,9 @@ fn out_of_time(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
     })
 }
 
-fn running_for(observed: &Observed<'_>, cleanup: &CleanupStatus) -> std::time::Duration {
+fn running_for(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Duration {
     let since = cleanup.started_at.as_ref().map_or(observed.now, |time| time.0);
-    std::time::Duration::try_from(observed.now.duration_since(since)).unwrap_or_default()
+    Duration::try_from(observed.now.duration_since(since)).unwrap_or_default()
 }
 
 fn fail(observed: &Observed<'_>, mut cleanup: CleanupStatus, reason: &str, message: String) -> Decision {
@@ -294,7 +299,14 @@ fn out_of_band(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Option<Decis
         .drives
         .iter()
         .any(|drive| drive.method == EraseMethod::SecureErase && drive.state == DriveState::Erasing);
-    running.then(|| Step::Wait(observed.settings.resource.interval).into())
+    running.then(|| Step::Wait(erasure_pause(observed, cleanup)).into())
+}
+
+/// Between two looks at drives that erase themselves, which takes seconds or an hour: a part of the time that has passed already, so that a
+/// weak BMC is asked tens of times and not a thousand, and the end is seen soon.
+fn erasure_pause(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Duration {
+    let shortest = observed.settings.resource.interval;
+    (running_for(observed, cleanup) / 5).clamp(shortest, shortest.max(LONGEST_ERASURE_PAUSE))
 }
 
 /// Incident 88.
@@ -599,7 +611,10 @@ mod tests {
         let refused = pending.refused(&operation, 3);
         assert_eq!(recorded(&refused.decide()).drives[0].state, DriveState::Failed);
         let mut running = erasing(DriveState::Erasing, Some("/tasks/1"));
-        assert!(matches!(running.decide().step, Step::Wait(_)));
+        for (seconds, pause) in [(0, 5), (20, 5), (100, 20), (1000, 60)] {
+            let wait = Step::Wait(Duration::from_secs(pause));
+            assert_eq!(running.clone().later(seconds).decide().step, wait, "after {seconds} s");
+        }
         running.cleanup.tasks = vec![(
             TaskUri::new("/tasks/1"),
             Ok(TaskReport {
