@@ -47,6 +47,8 @@ quirks! {
     ResetBiosNeedsBody = "reset-bios-needs-body", "OpenStack release note fix-2008198";
     /// A reset command that asks for what already is answers 409.
     RefusesNoChange = "refuses-no-change", "OpenStack release note reboot-do-not-power-off-if-already";
+    /// A graceful shutdown or restart is accepted and ignored while no operating system runs.
+    FirmwareIgnoresPowerButton = "firmware-ignores-power-button", "ironcore-dev/metal-operator#129";
     /// The URI of a new task answers 404 for two seconds.
     NewTaskNotFound = "new-task-not-found", "OpenStack release note fix-dell-bmc-404-race-condition";
     /// A task that failed ends as `Completed`, with a `TaskStatus` of `Critical`.

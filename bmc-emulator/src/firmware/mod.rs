@@ -89,6 +89,7 @@ async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSourc
 async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &str, source: BootSource) {
     let loading = bmc.with(|machine, _| machine.timing.os_boot);
     sleep(loading).await;
+    update(&bmc, generation, |machine, _| machine.kernel_loaded = true);
     let source = match source {
         BootSource::Network {
             kernel_arguments,

@@ -26,7 +26,7 @@ use self::boot::{Boot, BootDevice, BootPlan};
 use self::drive::Drive;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
-use self::power::{Effect, Input, Power, PowerState, Refusal, ResetType, Surroundings};
+use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
@@ -85,6 +85,8 @@ pub(crate) struct Machine {
     pub guest: Option<GuestIdentity>,
     /// Counts what has been started; a guest of an older generation has no machine any more.
     pub generation: u64,
+    /// Whether an operating system has taken the machine over since the last POST, alive or not.
+    pub kernel_loaded: bool,
     pub boot: Boot,
     pub bios: Bios,
     pub drives: Vec<Drive>,
@@ -132,6 +134,7 @@ impl Machine {
             execution: Execution::Nothing,
             guest: None,
             generation: 0,
+            kernel_loaded: false,
             boot,
             drives,
             indicator_lit: false,
@@ -262,7 +265,7 @@ impl Machine {
     fn step_as(&mut self, input: Input, told: Option<MachineEventKind>, moment: Moment) -> Result<(), Refusal> {
         let around = Surroundings {
             timing: &self.timing,
-            guest_listens: matches!(self.execution, Execution::Guest { .. }),
+            button: self.power_button(),
         };
         let (power, effects) = self.power.step(input, moment.now, around)?;
         if let Some(told) = told {
@@ -278,6 +281,15 @@ impl Machine {
         }
         self.show(power.state(self.personality.power.shows_guest_shutdown), moment);
         Ok(())
+    }
+
+    fn power_button(&self) -> PowerButton {
+        match self.execution {
+            Execution::Guest { .. } => PowerButton::Guest,
+            Execution::PostHung { .. } => PowerButton::Nobody,
+            _ if self.kernel_loaded || self.has(Quirk::FirmwareIgnoresPowerButton) => PowerButton::Nobody,
+            _ => PowerButton::Firmware,
+        }
     }
 
     fn show(&mut self, state: PowerState, moment: Moment) {
@@ -306,6 +318,7 @@ impl Machine {
 
     fn stop_execution(&mut self, moment: Moment, reason: &str) {
         self.generation += 1;
+        self.kernel_loaded = false;
         self.outbox.push(Out::Stop(std::mem::take(&mut self.stop)));
         if let Execution::Guest { .. } = std::mem::replace(&mut self.execution, Execution::Nothing) {
             self.event(
