@@ -87,6 +87,14 @@ pub(crate) static DELL: Personality = Personality {
         kept_for: Duration::from_secs(600),
     },
     boot_order: BootOrderStyle::StagedJob,
+    query: QuerySupport {
+        expand_levels: 1,
+        expand_links: true,
+        filter: true,
+        select: true,
+        only: true,
+        paging: true,
+    },
     quirks: &[
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,

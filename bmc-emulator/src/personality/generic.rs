@@ -91,6 +91,14 @@ pub(crate) static GENERIC: Personality = Personality {
         kept_for: Duration::from_secs(24 * 3600),
     },
     boot_order: BootOrderStyle::Immediate,
+    query: QuerySupport {
+        expand_levels: 3,
+        expand_links: true,
+        filter: true,
+        select: true,
+        only: true,
+        paging: true,
+    },
     quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,

@@ -83,6 +83,7 @@ pub(crate) struct Personality {
     pub accounts: AccountStyle,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,
+    pub query: QuerySupport,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
     pub power: PowerStyle,
@@ -187,6 +188,20 @@ pub(crate) enum BootOrderStyle {
     Immediate,
     /// It becomes a job (202 with `Location`) that the next POST carries out.
     StagedJob,
+}
+
+/// Query parameters the service understands (`ServiceRoot.ProtocolFeaturesSupported`); it refuses the others.
+#[derive(Debug)]
+pub(crate) struct QuerySupport {
+    /// How deep `$expand` goes; 0: not at all.
+    pub expand_levels: u32,
+    /// Whether `$expand` also takes `*` and `~`.
+    pub expand_links: bool,
+    pub filter: bool,
+    pub select: bool,
+    pub only: bool,
+    /// `$skip` and `$top`.
+    pub paging: bool,
 }
 
 #[derive(Debug)]

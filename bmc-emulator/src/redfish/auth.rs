@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode, header};
 
 use super::accounts::Role;
-use super::call::Reply;
+use super::call::{Call, Reply};
 use super::context::{Caller, Context};
 use super::message::{self, Message};
 use super::session_service::AUTH_TOKEN;
@@ -18,7 +18,7 @@ pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<()
         cx.machine
             .event(cx.moment.wall, MachineEventKind::SessionClosed { session, reason });
     }
-    if is_open(&cx.call.method, segments) {
+    if is_open(cx.call, segments) {
         return Ok(());
     }
     let caller = identify(cx).ok_or_else(|| unauthorized(cx))?;
@@ -33,11 +33,13 @@ pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<()
 }
 
 /// What DSP0266 §13.3.2 leaves open, and the login itself.
-fn is_open(method: &Method, segments: &[&str]) -> bool {
+fn is_open(call: &Call, segments: &[&str]) -> bool {
     match segments {
-        ["redfish"] | ["redfish", "v1"] | ["redfish", "v1", "$metadata" | "odata"] => true,
+        // Expanded, the root would show what is not open.
+        ["redfish", "v1"] => !call.query.as_ref().is_some_and(|query| query.contains("expand")),
+        ["redfish"] | ["redfish", "v1", "$metadata" | "odata"] => true,
         ["redfish", "v1", "SessionService", "Sessions"]
-        | ["redfish", "v1", "SessionService", "Sessions", "Members"] => method == Method::POST,
+        | ["redfish", "v1", "SessionService", "Sessions", "Members"] => call.method == Method::POST,
         _ => false,
     }
 }

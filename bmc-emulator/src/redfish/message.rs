@@ -112,6 +112,15 @@ templates! {
     QUERY_NOT_SUPPORTED: "QueryParameterUnsupported", 1, "Warning",
         "Query parameter '%1' is not supported.",
         "Correct or remove the query parameter and resubmit the request.";
+    QUERY_NOT_ON_OPERATION: "QueryNotSupportedOnOperation", 0, "Warning",
+        "Querying is not supported with the requested operation.",
+        "Remove the query parameters and resubmit the request if the operation failed.";
+    QUERY_NOT_ON_RESOURCE: "QueryNotSupportedOnResource", 0, "Warning",
+        "Querying is not supported on the requested resource.",
+        "Remove the query parameters and resubmit the request if the operation failed.";
+    QUERY_COMBINATION: "QueryCombinationInvalid", 0, "Warning",
+        "The request contains an invalid combination of query parameters.",
+        "Remove one or more of the query parameters and resubmit the request if the operation failed.";
     QUERY_VALUE_ERROR: "QueryParameterValueError", 2, "Warning",
         "The value '%1' for the query parameter %2 is invalid.",
         "Correct the value for the query parameter in the request and resubmit the request if the operation failed.";

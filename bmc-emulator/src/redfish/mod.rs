@@ -42,6 +42,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use self::call::{Call, Reply};
 use self::context::{Answer, Context};
 use self::message::Message;
+use self::query::Query;
 use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::fault::{ConnectionDropped, HttpAction};
@@ -192,13 +193,7 @@ fn answer(cx: &mut Context<'_>) -> Answer {
     let path = cx.call.path.clone();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     auth::authenticate(cx, &segments)?;
-    let expand = query::expand(cx)?;
-    let reply = dispatch(cx, &segments)?;
-    if expand {
-        query::expand_members(cx, reply)
-    } else {
-        Ok(reply)
-    }
+    Query::parse(cx)?.answer(cx, &segments)
 }
 
 fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {

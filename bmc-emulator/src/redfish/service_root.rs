@@ -16,6 +16,7 @@ pub(super) fn versions(cx: &mut Context<'_>) -> Answer {
 pub(super) fn root(cx: &mut Context<'_>) -> Answer {
     cx.read_only(|cx| {
         let personality = cx.personality();
+        let query = &personality.query;
         json!({
             "@odata.type": "#ServiceRoot.v1_16_1.ServiceRoot",
             "@odata.id": "/redfish/v1/",
@@ -27,10 +28,16 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
             "Vendor": personality.vendor,
             "Product": personality.product,
             "ProtocolFeaturesSupported": {
-                "ExpandQuery": { "ExpandAll": false, "Levels": true, "Links": false, "MaxLevels": 1, "NoLinks": true },
-                "FilterQuery": false,
-                "SelectQuery": false,
-                "OnlyMemberQuery": false,
+                "ExpandQuery": {
+                    "ExpandAll": query.expand_links,
+                    "Levels": query.expand_levels > 0,
+                    "Links": query.expand_links,
+                    "MaxLevels": query.expand_levels,
+                    "NoLinks": query.expand_levels > 0,
+                },
+                "FilterQuery": query.filter,
+                "SelectQuery": query.select,
+                "OnlyMemberQuery": query.only,
                 "ExcerptQuery": false,
                 "DeepOperations": { "DeepPATCH": false, "DeepPOST": false },
             },

@@ -205,8 +205,6 @@ async fn the_protocol_in_small() {
         "a trailing slash is tolerated"
     );
     assert_eq!(client.with("odata-version", "3.0").get("/redfish/v1").await.status, 412);
-    assert_eq!(client.get("/redfish/v1/Systems?$filter=x").await.status, 501);
-    assert_eq!(client.get("/redfish/v1/Systems?harmless=1").await.status, 200);
     let expanded = client.get("/redfish/v1/Systems?$expand=.($levels=1)").await;
     assert_eq!(
         expanded.body["Members"][0]["UUID"],
