@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{e2e, generated, sim, up};
+use commands::{e2e, generated, interop, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -21,6 +21,7 @@ enum Command {
     E2e(e2e::Arguments),
     Up(up::Arguments),
     Sim(sim::Arguments),
+    Interop(interop::Arguments),
     Crds(generated::CrdsArguments),
     Schemas(generated::SchemasArguments),
 }
@@ -33,6 +34,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::E2e(arguments) => e2e::run(&repository, arguments),
         Command::Up(arguments) => up::run(&repository, &arguments),
         Command::Sim(arguments) => sim::run(&repository, &arguments),
+        Command::Interop(arguments) => interop::run(&repository, &arguments),
         Command::Crds(arguments) => generated::crds(&repository, &arguments),
         Command::Schemas(arguments) => generated::schemas(&repository, &arguments),
     }

@@ -1,7 +1,9 @@
 //! One module per command.
 
+mod cargo;
 pub(crate) mod e2e;
 pub(crate) mod generated;
+pub(crate) mod interop;
 pub(crate) mod sim;
 pub(crate) mod up;
 
