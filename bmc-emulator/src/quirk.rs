@@ -65,6 +65,26 @@ quirks! {
     PartialBootIgnored = "partial-boot-ignored", "OpenStack release note fix-redfish-boot-device-full-request";
     /// `BootSourceOverrideTarget` is null while there is no override.
     NullOverrideTarget = "null-override-target", "ironcore-dev/metal-operator#1017";
+    /// A boot override without `BootSourceOverrideMode` sets the mode back to `Legacy`.
+    BootModeReverts = "boot-mode-reverts", "DMTF/Redfishtool#106";
+    /// Boot settings can be changed in the settings object of the system only.
+    BootOnlyInSettings = "boot-only-in-settings", "DMTF/Redfish-Tacklebox#111";
+    /// There are no `BootOptions`, and no `BootOrder`.
+    NoBootOrder = "no-boot-order", "openbmc/bmcweb, redfish-core/lib/systems.hpp";
+    /// `BootProgress` is either `None` or `OSRunning`.
+    CoarseBootProgress = "coarse-boot-progress", "bb-Ricardo/check_redfish#170";
+    /// A PATCH of the system or the BIOS settings during POST answers 400 `UnableToModifyDuringSystemPOST`.
+    ModifyRefusedDuringPost = "modify-refused-during-post", "ironcore-dev/metal-operator#997";
+    /// A PATCH without `If-Match` answers 428.
+    PatchNeedsIfMatch = "patch-needs-if-match", "stmcginnis/gofish#171";
+    /// The BIOS settings object has no `Attributes` while nothing is pending.
+    NoPendingAttributes = "no-pending-attributes", "NVIDIA libredfish, src/supermicro.rs";
+    /// Accounts have no `AccountTypes`.
+    NoAccountTypes = "no-account-types", "nv-redfish, bmc_quirks.rs";
+    /// A subscription with `DeliveryRetryPolicy` is refused.
+    RetryPolicyRejected = "retry-policy-rejected", "metal-operator, bmc/redfish_hpe.go";
+    /// Every member of the firmware inventory has a twin whose `Id` ends in `-Pending`.
+    PendingFirmwareTwins = "pending-firmware-twins", "metal-operator, bmc/redfish_lenovo.go";
     /// Processors and memory are known only while the machine runs.
     InventoryOnlyWhenOn = "inventory-only-when-on", "NVIDIA infra-controller#1110";
     /// The manager has no `PowerState`.

@@ -8,6 +8,7 @@ pub(crate) static GENERIC: Personality = Personality {
     system_id: "1",
     manager_id: "BMC",
     chassis_id: "1",
+    manager_nic: "eth0",
     manufacturer: "Contoso",
     model: "Contoso 3500",
     vendor: "Contoso",
@@ -15,9 +16,15 @@ pub(crate) static GENERIC: Personality = Personality {
     manager_model: "Contoso BMC 2",
     manager_firmware: "1.45.455b66-rev4",
     bios_version: "P79 v1.45",
+    firmware_ids: FirmwareIds {
+        bios: "BIOS",
+        bmc: "BMC",
+    },
+    mac_prefix: LOCALLY_ADMINISTERED,
     server_header: None,
     base_registry: "Base.1.19",
     annotates_counts: false,
+    error_summary: None,
     storage_id: "1",
     timing: DefaultTiming {
         power_on: Duration::from_secs(3),
@@ -79,6 +86,8 @@ pub(crate) static GENERIC: Personality = Personality {
         },
     ],
     bios_registry: "BiosAttributeRegistry.1.0.0",
+    bios_settings: "Settings",
+    system_settings: None,
     sessions: SessionLimits {
         maximum: 32,
         timeout_seconds: 1800,
@@ -91,6 +100,8 @@ pub(crate) static GENERIC: Personality = Personality {
         kept_for: Duration::from_secs(24 * 3600),
     },
     boot_order: BootOrderStyle::Immediate,
+    boot_enabled: &OverrideEnabled::ALL,
+    boot_targets: &BootTarget::ALL,
     query: QuerySupport {
         expand_levels: 3,
         expand_links: true,
@@ -105,4 +116,5 @@ pub(crate) static GENERIC: Personality = Personality {
     },
     success: SuccessStyle::NoContent,
     starting_percent: 20,
+    oem: None,
 };

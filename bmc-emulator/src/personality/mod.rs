@@ -1,16 +1,29 @@
 //! How BMCs of different vendors differ, as data. A personality is shared and immutable; what a single machine
 //! changes lives in the machine.
 
+mod ami;
 mod dell;
 mod generic;
+mod hpe;
+mod lenovo;
+mod openbmc;
+mod supermicro;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-pub(crate) use self::dell::DELL;
+use self::ami::AMI;
+use self::dell::DELL;
 pub(crate) use self::generic::GENERIC;
+use self::hpe::HPE;
+use self::lenovo::LENOVO;
+use self::openbmc::OPENBMC;
+use self::supermicro::SUPERMICRO;
+use crate::machine::Machine;
+use crate::machine::boot::{BootTarget, OverrideEnabled};
 use crate::machine::power::ResetType;
 use crate::quirk::Quirk;
 
@@ -23,11 +36,29 @@ pub enum PersonalityName {
     Generic,
     /// An iDRAC 9.
     Dell,
+    /// An iLO 6.
+    Hpe,
+    /// An XClarity Controller.
+    Lenovo,
+    /// A Supermicro X12 board.
+    Supermicro,
+    /// A MegaRAC BMC by AMI.
+    Ami,
+    /// bmcweb, the Redfish service of OpenBMC.
+    Openbmc,
 }
 
 impl PersonalityName {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Generic, Self::Dell];
+    pub const ALL: &'static [Self] = &[
+        Self::Generic,
+        Self::Dell,
+        Self::Hpe,
+        Self::Lenovo,
+        Self::Supermicro,
+        Self::Ami,
+        Self::Openbmc,
+    ];
 
     /// What its BMCs do beside the specification, unless a fleet file says otherwise.
     #[must_use]
@@ -39,6 +70,11 @@ impl PersonalityName {
         match self {
             PersonalityName::Generic => &GENERIC,
             PersonalityName::Dell => &DELL,
+            PersonalityName::Hpe => &HPE,
+            PersonalityName::Lenovo => &LENOVO,
+            PersonalityName::Supermicro => &SUPERMICRO,
+            PersonalityName::Ami => &AMI,
+            PersonalityName::Openbmc => &OPENBMC,
         }
     }
 }
@@ -48,6 +84,11 @@ impl std::fmt::Display for PersonalityName {
         formatter.write_str(match self {
             Self::Generic => "generic",
             Self::Dell => "dell",
+            Self::Hpe => "hpe",
+            Self::Lenovo => "lenovo",
+            Self::Supermicro => "supermicro",
+            Self::Ami => "ami",
+            Self::Openbmc => "openbmc",
         })
     }
 }
@@ -59,6 +100,8 @@ pub(crate) struct Personality {
     pub system_id: &'static str,
     pub manager_id: &'static str,
     pub chassis_id: &'static str,
+    /// The only Ethernet interface of the manager.
+    pub manager_nic: &'static str,
     pub manufacturer: &'static str,
     pub model: &'static str,
     /// `ServiceRoot.Vendor` and `ServiceRoot.Product`.
@@ -67,22 +110,34 @@ pub(crate) struct Personality {
     pub manager_model: &'static str,
     pub manager_firmware: &'static str,
     pub bios_version: &'static str,
+    pub firmware_ids: FirmwareIds,
+    /// How the hardware addresses of its network cards begin, the BMC's included: an OUI of the vendor.
+    pub mac_prefix: [u8; 3],
     /// `Server` header of every answer, where the vendor sends one.
     pub server_header: Option<&'static str>,
     /// Name and version of the Base registry its messages come from.
     pub base_registry: &'static str,
     /// Whether arrays in messages are followed by their `@odata.count`.
     pub annotates_counts: bool,
+    /// Summary of errors, where it says nothing about them.
+    pub error_summary: Option<ErrorSummary>,
     pub storage_id: &'static str,
     pub timing: DefaultTiming,
     pub reset_types: &'static [ResetType],
     pub manager_reset_types: &'static [&'static str],
     pub bios_defaults: &'static [BiosDefault],
     pub bios_registry: &'static str,
+    /// Last segment of the URI of the BIOS settings object.
+    pub bios_settings: &'static str,
+    /// The same of the system's, if it has one: for boot settings.
+    pub system_settings: Option<&'static str>,
     pub sessions: SessionLimits,
     pub accounts: AccountStyle,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,
+    /// What `BootSourceOverrideEnabled` and `BootSourceOverrideTarget` may be.
+    pub boot_enabled: &'static [OverrideEnabled],
+    pub boot_targets: &'static [BootTarget],
     pub query: QuerySupport,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
@@ -91,7 +146,36 @@ pub(crate) struct Personality {
     pub success: SuccessStyle,
     /// How long after its reset a BMC already accepts connections but still answers 503, in percent of `bmc_reset`.
     pub starting_percent: u32,
+    pub oem: Option<&'static Oem>,
 }
+
+/// Until a vendor has an OUI (IEEE 802: the second-lowest bit of the first octet says so).
+pub(crate) const LOCALLY_ADMINISTERED: [u8; 3] = [0x02, 0, 0];
+
+/// Members of `UpdateService/FirmwareInventory`.
+#[derive(Debug)]
+pub(crate) struct FirmwareIds {
+    pub bios: &'static str,
+    pub bmc: &'static str,
+}
+
+/// `error.code` and `error.message` of every error.
+#[derive(Debug)]
+pub(crate) struct ErrorSummary {
+    pub code: &'static str,
+    pub message: &'static str,
+}
+
+/// What a vendor adds to resources below `Oem`, under its name.
+#[derive(Debug)]
+pub(crate) struct Oem {
+    pub name: &'static str,
+    pub root: Option<OemObject>,
+    pub system: Option<OemObject>,
+    pub manager: Option<OemObject>,
+}
+
+pub(crate) type OemObject = fn(&Machine) -> Value;
 
 /// Delays of real hardware of this kind; a fleet file overrides them one by one.
 #[derive(Debug)]
@@ -186,6 +270,8 @@ pub(crate) struct TaskStyle {
 pub(crate) enum BootOrderStyle {
     /// A PATCH of `Boot.BootOrder` takes effect at once.
     Immediate,
+    /// It waits for the next POST.
+    Staged,
     /// It becomes a job (202 with `Location`) that the next POST carries out.
     StagedJob,
 }
@@ -216,4 +302,6 @@ pub(crate) enum SuccessStyle {
     NoContent,
     /// 200 with an `@Message.ExtendedInfo` that reports success.
     Message,
+    /// 200 with an error object that reports success.
+    Error,
 }

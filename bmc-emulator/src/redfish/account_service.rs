@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::accounts::{Account, AccountError, Role};
 use super::call::Reply;
-use super::context::{Answer, Context, collection, link};
+use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use crate::personality::AccountStyle;
+use crate::quirk::Quirk;
 use crate::secret::Secret;
 
 const URI: &str = "/redfish/v1/AccountService";
@@ -72,8 +73,8 @@ fn role_document(role: Role) -> Value {
     })
 }
 
-fn account_document(number: u32, account: &Account) -> Value {
-    json!({
+fn account_document(cx: &Context<'_>, number: u32, account: &Account) -> Value {
+    let mut document = json!({
         "@odata.type": "#ManagerAccount.v1_12_0.ManagerAccount",
         "@odata.id": format!("{ACCOUNTS}/{number}"),
         "Id": number.to_string(),
@@ -87,7 +88,11 @@ fn account_document(number: u32, account: &Account) -> Value {
         "PasswordExpiration": null,
         "AccountTypes": ["Redfish"],
         "Links": { "Role": link(format!("{ROLES}/{}", account.role.as_str())) },
-    })
+    });
+    if cx.machine.has(Quirk::NoAccountTypes) {
+        leave_out(&mut document, "AccountTypes");
+    }
+    document
 }
 
 fn accounts(cx: &mut Context<'_>) -> Answer {
@@ -129,7 +134,7 @@ fn create(cx: &mut Context<'_>) -> Answer {
         .create(account.clone())
         .map_err(|error| account_error(cx, error, &account.user_name))?;
     let location = format!("{ACCOUNTS}/{number}");
-    Ok(Reply::json(StatusCode::CREATED, account_document(number, &account)).with(header::LOCATION, location))
+    Ok(Reply::json(StatusCode::CREATED, account_document(cx, number, &account)).with(header::LOCATION, location))
 }
 
 fn account(cx: &mut Context<'_>, number: u32) -> Answer {
@@ -137,7 +142,7 @@ fn account(cx: &mut Context<'_>, number: u32) -> Answer {
     let Some(mut account) = cx.machine.redfish.accounts.get(number) else {
         return cx.not_found();
     };
-    let document = account_document(number, &account);
+    let document = account_document(cx, number, &account);
     match cx.call.method {
         Method::PATCH => {
             cx.check_if_match(&document)?;
@@ -145,7 +150,7 @@ fn account(cx: &mut Context<'_>, number: u32) -> Answer {
             update(cx, &mut account, body)?;
             let stored = cx.machine.redfish.accounts.put(number, account.clone());
             stored.map_err(|error| account_error(cx, error, &account.user_name))?;
-            Ok(cx.document(account_document(number, &account)))
+            Ok(cx.document(account_document(cx, number, &account)))
         }
         Method::DELETE if removable => {
             cx.check_if_match(&document)?;

@@ -10,6 +10,7 @@ use super::context::{Answer, Context, collection, link};
 use super::delivery::{self, Delivery};
 use super::message::{self, Message};
 use crate::machine::{Machine, Out};
+use crate::quirk::Quirk;
 
 const URI: &str = "/redfish/v1/EventService";
 const SUBSCRIPTIONS: &str = "/redfish/v1/EventService/Subscriptions";
@@ -171,7 +172,7 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
             wrong.push(Message::new(&message::PROPERTY_MISSING, [name]).about(format!("#/{name}")));
         }
     }
-    let subscription = read(&body, &mut wrong);
+    let subscription = read(cx, &body, &mut wrong);
     cx.refuse_if_any(&wrong)?;
     let known = &cx.machine.redfish.subscriptions;
     let same =
@@ -197,7 +198,7 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
     Ok(Reply::json(StatusCode::CREATED, document).with(header::LOCATION, format!("{SUBSCRIPTIONS}/{id}")))
 }
 
-fn read(body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Subscription {
+fn read(cx: &Context<'_>, body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Subscription {
     let mut subscription = Subscription {
         destination: String::new(),
         context: String::new(),
@@ -220,6 +221,9 @@ fn read(body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Subscription {
             ("Protocol", Some("Redfish")) | ("SubscriptionType", Some("RedfishEvent")) => {}
             ("EventFormatType", Some(format @ ("Event" | "MetricReport"))) => {
                 subscription.event_format_type = format.to_owned();
+            }
+            ("DeliveryRetryPolicy", _) if cx.machine.has(Quirk::RetryPolicyRejected) => {
+                wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(pointer));
             }
             ("DeliveryRetryPolicy", Some(policy @ ("TerminateAfterRetries" | "SuspendRetries" | "RetryForever"))) => {
                 subscription.delivery_retry_policy = policy.to_owned();

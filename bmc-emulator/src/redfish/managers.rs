@@ -72,6 +72,7 @@ fn document(cx: &mut Context<'_>) -> Value {
     if cx.machine.has(Quirk::ResetTimeZero) {
         document["LastResetTime"] = json!("0000-00-00T00:00:00Z");
     }
+    cx.add_oem(&mut document, |oem| oem.manager);
     document
 }
 

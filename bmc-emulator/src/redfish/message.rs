@@ -106,6 +106,9 @@ templates! {
     INSUFFICIENT_PRIVILEGE: "InsufficientPrivilege", 0, "Critical",
         "There are insufficient privileges for the account or credentials associated with the current session to perform the requested operation.",
         "Either abandon the operation or change the associated access rights and resubmit the request if the operation failed.";
+    PRECONDITION_REQUIRED: "PreconditionRequired", 0, "Critical",
+        "A precondition header or annotation is required to change this resource.",
+        "Try the operation again using an If-Match or If-None-Match header and appropriate ETag.";
     PRECONDITION_FAILED: "PreconditionFailed", 0, "Critical",
         "The ETag supplied did not match the ETag required to change this resource.",
         "Try the operation again using the appropriate ETag.";
@@ -209,10 +212,17 @@ pub(super) fn error_body(messages: &[Message], vendor: &[Value], personality: &P
         _ => Message::new(&GENERAL_ERROR, []),
     };
     let base = messages.iter().map(|message| message.to_json(personality));
+    let (code, text) = match &personality.error_summary {
+        Some(fixed) => (fixed.code.to_owned(), fixed.message.to_owned()),
+        None => (
+            format!("{}.{}", personality.base_registry, summary.template.id),
+            summary.text(),
+        ),
+    };
     json!({
         "error": {
-            "code": format!("{}.{}", personality.base_registry, summary.template.id),
-            "message": summary.text(),
+            "code": code,
+            "message": text,
             "@Message.ExtendedInfo": vendor.iter().cloned().chain(base).collect::<Vec<_>>(),
         }
     })

@@ -17,7 +17,7 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
     cx.read_only(|cx| {
         let personality = cx.personality();
         let query = &personality.query;
-        json!({
+        let mut document = json!({
             "@odata.type": "#ServiceRoot.v1_16_1.ServiceRoot",
             "@odata.id": "/redfish/v1/",
             "@odata.context": "/redfish/v1/$metadata#ServiceRoot.ServiceRoot",
@@ -51,7 +51,9 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
             "UpdateService": link("/redfish/v1/UpdateService"),
             "Registries": link("/redfish/v1/Registries"),
             "Links": { "Sessions": link("/redfish/v1/SessionService/Sessions") },
-        })
+        });
+        cx.add_oem(&mut document, |oem| oem.root);
+        document
     })
 }
 

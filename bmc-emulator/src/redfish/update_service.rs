@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
+use crate::quirk::Quirk;
 
 const URI: &str = "/redfish/v1/UpdateService";
 const INVENTORY: &str = "/redfish/v1/UpdateService/FirmwareInventory";
@@ -20,31 +21,58 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 "FirmwareInventory": link(INVENTORY),
             })
         }),
-        ["FirmwareInventory"] => cx.read_only(|_| {
-            let members = ["BIOS", "BMC"].map(|id| format!("{INVENTORY}/{id}"));
+        ["FirmwareInventory"] => cx.read_only(|cx| {
+            let members = inventory(cx)
+                .into_iter()
+                .map(|software| format!("{INVENTORY}/{}", software.id));
             collection(INVENTORY, "SoftwareInventoryCollection", "Firmware Inventory", members)
         }),
-        ["FirmwareInventory", "BIOS"] => {
-            cx.read_only(|cx| software("BIOS", "System BIOS", cx.personality().bios_version))
-        }
-        ["FirmwareInventory", "BMC"] => cx.read_only(|cx| {
-            software(
-                "BMC",
-                "Management Controller Firmware",
-                cx.personality().manager_firmware,
-            )
-        }),
+        ["FirmwareInventory", id] => match inventory(cx).into_iter().find(|software| software.id == *id) {
+            Some(software) => cx.read_only(|_| document(&software)),
+            None => cx.not_found(),
+        },
         _ => cx.not_found(),
     }
 }
 
-fn software(id: &str, name: &str, version: &str) -> Value {
+struct Software {
+    id: String,
+    name: &'static str,
+    version: &'static str,
+}
+
+fn inventory(cx: &Context<'_>) -> Vec<Software> {
+    let personality = cx.personality();
+    let known = [
+        (personality.firmware_ids.bios, "System BIOS", personality.bios_version),
+        (
+            personality.firmware_ids.bmc,
+            "Management Controller Firmware",
+            personality.manager_firmware,
+        ),
+    ];
+    let twins: &[&str] = if cx.machine.has(Quirk::PendingFirmwareTwins) {
+        &["", "-Pending"]
+    } else {
+        &[""]
+    };
+    let with_twins = known.into_iter().flat_map(|(id, name, version)| {
+        twins.iter().map(move |suffix| Software {
+            id: format!("{id}{suffix}"),
+            name,
+            version,
+        })
+    });
+    with_twins.collect()
+}
+
+fn document(software: &Software) -> Value {
     json!({
         "@odata.type": "#SoftwareInventory.v1_10_2.SoftwareInventory",
-        "@odata.id": format!("{INVENTORY}/{id}"),
-        "Id": id,
-        "Name": name,
-        "Version": version,
+        "@odata.id": format!("{INVENTORY}/{}", software.id),
+        "Id": software.id,
+        "Name": software.name,
+        "Version": software.version,
         "Updateable": false,
         "Status": { "State": "Enabled", "Health": "OK" },
     })

@@ -10,3 +10,4 @@ mod redfish;
 mod support;
 mod tls;
 mod typed_client;
+mod vendors;
