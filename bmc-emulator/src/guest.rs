@@ -45,6 +45,15 @@ pub enum BootSource {
         /// The bytes of the record [`DriveContent::BOOT_IMAGE`].
         image: Vec<u8>,
     },
+    /// A virtual medium.
+    Media {
+        /// `Id` of the `VirtualMedia` resource.
+        slot: String,
+        /// Where the image is.
+        image: String,
+        /// How it begins: as much as firmware reads.
+        beginning: Vec<u8>,
+    },
 }
 
 /// How a guest ended by itself.

@@ -85,6 +85,16 @@ quirks! {
     RetryPolicyRejected = "retry-policy-rejected", "metal-operator, bmc/redfish_hpe.go";
     /// Every member of the firmware inventory has a twin whose `Id` ends in `-Pending`.
     PendingFirmwareTwins = "pending-firmware-twins", "metal-operator, bmc/redfish_lenovo.go";
+    /// `VirtualMedia.InsertMedia` refuses `Inserted` and `WriteProtected`.
+    InsertTakesImageOnly = "insert-takes-image-only", "OpenStack release note fix-insert-media-payload";
+    /// `VirtualMedia.InsertMedia` refuses a request without `TransferProtocolType`.
+    TransferProtocolRequired = "transfer-protocol-required", "OpenStack release note action-parameter-missing";
+    /// `ImageName` of virtual media stays after the medium was ejected.
+    ImageNameRemains = "image-name-remains", "ansible-collections/community.general#4839";
+    /// `VirtualMedia.EjectMedia` without a body answers 415.
+    EjectNeedsBody = "eject-needs-body", "OpenStack release note fix-eject-media-empty-dict";
+    /// Virtual media have no actions: an image is inserted and ejected by PATCH.
+    MediaByPatch = "media-by-patch", "OpenStack release note fix-virtual-media-fallback";
     /// Processors and memory are known only while the machine runs.
     InventoryOnlyWhenOn = "inventory-only-when-on", "NVIDIA infra-controller#1110";
     /// The manager has no `PowerState`.

@@ -1,6 +1,7 @@
 //! The firmware after POST: works through the boot devices, and hands over to an operating system.
 
 mod ipxe;
+mod media;
 mod network;
 
 use tokio::time::sleep;
@@ -72,6 +73,7 @@ async fn boot(bmc: Bmc, job: BootJob) {
 async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSource, String> {
     match device {
         BootDevice::Network { nic } => network::load(bmc, nic, job.http_boot_uri.as_deref()).await,
+        BootDevice::Media { slot, .. } => media::load(bmc, slot).await,
         BootDevice::Drive { drive } => bmc.with(|machine, _| {
             let found = machine
                 .drive(drive)
@@ -112,7 +114,7 @@ async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &s
                 }
             }
         }
-        drive @ BootSource::Drive { .. } => drive,
+        local @ (BootSource::Drive { .. } | BootSource::Media { .. }) => local,
     };
     let started = update(&bmc, generation, |machine, moment| machine.guest_started(label, moment));
     let Some(life) = started else { return };

@@ -92,6 +92,12 @@ async fn fetch(bmc: &Bmc, url: &str) -> Result<Bytes, String> {
         .header(http::header::USER_AGENT, "iPXE/1.21.1")
         .body(Bytes::new())
         .map_err(|error| format!("{url:?} is not a URL: {error}"))?;
+    send(bmc, request).await
+}
+
+/// Sends one request into the emulated network, and returns what comes back if it is of any use.
+pub(super) async fn send(bmc: &Bmc, request: http::Request<Bytes>) -> Result<Bytes, String> {
+    let url = request.uri().to_string();
     let answer = timeout(REQUEST_TIMEOUT, bmc.shared().edges.http.clone().oneshot(request)).await;
     let response = match answer {
         Ok(Ok(response)) => response,
@@ -99,7 +105,7 @@ async fn fetch(bmc: &Bmc, url: &str) -> Result<Bytes, String> {
         Err(_) => return Err(format!("GET {url}: no answer")),
     };
     match response.status() {
-        http::StatusCode::OK => Ok(response.into_body()),
+        http::StatusCode::OK | http::StatusCode::PARTIAL_CONTENT => Ok(response.into_body()),
         status => Err(format!("GET {url}: {status}")),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod drive;
 mod erasure;
 pub(crate) mod guest;
 pub(crate) mod hardware;
+pub(crate) mod media;
 pub(crate) mod power;
 mod power_history;
 pub(crate) mod timing;
@@ -26,6 +27,7 @@ use self::boot::{Boot, BootDevice, BootPlan};
 use self::drive::Drive;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
+use self::media::MediaSlot;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
 use self::timing::Timing;
@@ -90,6 +92,7 @@ pub(crate) struct Machine {
     pub boot: Boot,
     pub bios: Bios,
     pub drives: Vec<Drive>,
+    pub media: Vec<MediaSlot>,
     pub indicator_lit: bool,
     pub asset_tag: String,
     pub redfish: RedfishState,
@@ -137,6 +140,7 @@ impl Machine {
             kernel_loaded: false,
             boot,
             drives,
+            media: personality.media.slots.iter().map(MediaSlot::new).collect(),
             indicator_lit: false,
             asset_tag: String::new(),
             faults: Faults::default(),
@@ -355,7 +359,7 @@ impl Machine {
         }
         self.counters.boots += 1;
         let armed = self.boot.override_.clone();
-        let plan = self.boot.plan();
+        let plan = self.boot.plan(&self.inserted_media());
         if self.has(Quirk::OnceStaysArmed) {
             self.boot.override_ = armed;
         }
@@ -480,6 +484,7 @@ fn boot_manager(spec: &MachineSpec, drives: &[Drive], hardware: &Hardware) -> Re
             .position(|device| match device {
                 BootDevice::Drive { drive } => drive.0 == *name,
                 BootDevice::Network { nic } => nic == name,
+                BootDevice::Media { .. } => false,
             })
             .ok_or_else(|| UnknownBootDevice(name.clone()))
     };

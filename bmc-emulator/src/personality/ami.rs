@@ -87,6 +87,19 @@ pub(crate) static AMI: Personality = Personality {
         only: false,
         paging: true,
     },
+    media: MediaStyle {
+        place: MediaPlace::Manager,
+        slots: &[
+            MediaSlotStyle {
+                id: "CD1",
+                types: &["CD", "DVD"],
+            },
+            MediaSlotStyle {
+                id: "HD1",
+                types: &["USBStick"],
+            },
+        ],
+    },
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],
     power: PowerStyle {
         shows_guest_shutdown: false,

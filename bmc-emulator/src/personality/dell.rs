@@ -109,6 +109,19 @@ pub(crate) static DELL: Personality = Personality {
         only: true,
         paging: true,
     },
+    media: MediaStyle {
+        place: MediaPlace::System,
+        slots: &[
+            MediaSlotStyle {
+                id: "1",
+                types: &["CD", "DVD", "USBStick"],
+            },
+            MediaSlotStyle {
+                id: "2",
+                types: &["CD", "DVD", "USBStick"],
+            },
+        ],
+    },
     quirks: &[
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,

@@ -110,6 +110,19 @@ pub(crate) static GENERIC: Personality = Personality {
         only: true,
         paging: true,
     },
+    media: MediaStyle {
+        place: MediaPlace::System,
+        slots: &[
+            MediaSlotStyle {
+                id: "Cd",
+                types: &["CD", "DVD"],
+            },
+            MediaSlotStyle {
+                id: "Usb",
+                types: &["USBStick"],
+            },
+        ],
+    },
     quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,

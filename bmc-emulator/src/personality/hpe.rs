@@ -108,12 +108,26 @@ pub(crate) static HPE: Personality = Personality {
         only: true,
         paging: false,
     },
+    media: MediaStyle {
+        place: MediaPlace::Manager,
+        slots: &[
+            MediaSlotStyle {
+                id: "1",
+                types: &["Floppy", "USBStick"],
+            },
+            MediaSlotStyle {
+                id: "2",
+                types: &["CD", "DVD"],
+            },
+        ],
+    },
     quirks: &[
         Quirk::ModifyRefusedDuringPost,
         Quirk::BootModeNotWritable,
         Quirk::CoarseBootProgress,
         Quirk::NoAccountTypes,
         Quirk::RetryPolicyRejected,
+        Quirk::EjectNeedsBody,
     ],
     power: PowerStyle {
         shows_guest_shutdown: false,

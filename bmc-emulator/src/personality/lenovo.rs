@@ -105,6 +105,19 @@ pub(crate) static LENOVO: Personality = Personality {
         only: true,
         paging: true,
     },
+    media: MediaStyle {
+        place: MediaPlace::Manager,
+        slots: &[
+            MediaSlotStyle {
+                id: "EXT1",
+                types: &["CD", "DVD", "Floppy", "USBStick"],
+            },
+            MediaSlotStyle {
+                id: "EXT2",
+                types: &["CD", "DVD", "Floppy", "USBStick"],
+            },
+        ],
+    },
     quirks: &[Quirk::PendingFirmwareTwins],
     power: PowerStyle {
         shows_guest_shutdown: false,

@@ -139,6 +139,7 @@ pub(crate) struct Personality {
     pub boot_enabled: &'static [OverrideEnabled],
     pub boot_targets: &'static [BootTarget],
     pub query: QuerySupport,
+    pub media: MediaStyle,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
     pub power: PowerStyle,
@@ -274,6 +275,33 @@ pub(crate) enum BootOrderStyle {
     Staged,
     /// It becomes a job (202 with `Location`) that the next POST carries out.
     StagedJob,
+}
+
+/// Where virtual media are, and which there are.
+#[derive(Debug)]
+pub(crate) struct MediaStyle {
+    pub place: MediaPlace,
+    pub slots: &'static [MediaSlotStyle],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaPlace {
+    System,
+    Manager,
+}
+
+#[derive(Debug)]
+pub(crate) struct MediaSlotStyle {
+    pub id: &'static str,
+    /// `MediaTypes`.
+    pub types: &'static [&'static str],
+}
+
+impl MediaSlotStyle {
+    /// Whether firmware takes it for a drive of discs.
+    pub(crate) fn is_optical(&self) -> bool {
+        self.types.contains(&"CD")
+    }
 }
 
 /// Query parameters the service understands (`ServiceRoot.ProtocolFeaturesSupported`); it refuses the others.

@@ -86,6 +86,19 @@ pub(crate) static OPENBMC: Personality = Personality {
         only: true,
         paging: true,
     },
+    media: MediaStyle {
+        place: MediaPlace::Manager,
+        slots: &[
+            MediaSlotStyle {
+                id: "Slot_0",
+                types: &["CD", "USBStick"],
+            },
+            MediaSlotStyle {
+                id: "Slot_1",
+                types: &["CD", "USBStick"],
+            },
+        ],
+    },
     quirks: &[Quirk::NoBootOrder],
     power: PowerStyle {
         shows_guest_shutdown: true,

@@ -25,7 +25,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     },
     mac_prefix: [0x3c, 0xec, 0xef],
     server_header: None,
-    base_registry: "Base.v1_10_0",
+    base_registry: "Base.1.10",
     annotates_counts: false,
     error_summary: None,
     storage_id: "NVMeSSD",
@@ -97,7 +97,25 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         only: true,
         paging: true,
     },
-    quirks: &[Quirk::BootModeReverts, Quirk::NoPendingAttributes],
+    media: MediaStyle {
+        place: MediaPlace::Manager,
+        slots: &[
+            MediaSlotStyle {
+                id: "VirtualMedia1",
+                types: &["CD", "DVD"],
+            },
+            MediaSlotStyle {
+                id: "VirtualMedia2",
+                types: &["CD", "DVD"],
+            },
+        ],
+    },
+    quirks: &[
+        Quirk::BootModeReverts,
+        Quirk::NoPendingAttributes,
+        Quirk::InsertTakesImageOnly,
+        Quirk::ImageNameRemains,
+    ],
     power: PowerStyle {
         shows_guest_shutdown: false,
     },

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
-use super::ethernet_interfaces;
 use super::message::{self, Message};
+use super::{ethernet_interfaces, virtual_media};
+use crate::personality::MediaPlace;
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -22,6 +23,12 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         }),
         [manager] if *manager == id => cx.read_only(document),
         [manager, "Actions", "Manager.Reset"] if *manager == id => reset(cx),
+        [manager, "VirtualMedia", rest @ ..]
+            if *manager == id && cx.personality().media.place == MediaPlace::Manager =>
+        {
+            let manager = cx.manager_uri();
+            virtual_media::route(cx, &manager, rest)
+        }
         [manager, "EthernetInterfaces", rest @ ..] if *manager == id => ethernet_interfaces::manager_route(cx, rest),
         _ => cx.not_found(),
     }
@@ -66,6 +73,9 @@ fn document(cx: &mut Context<'_>) -> Value {
             },
         },
     });
+    if personality.media.place == MediaPlace::Manager {
+        document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
+    }
     if cx.machine.has(Quirk::ManagerWithoutPowerState) {
         leave_out(&mut document, "PowerState");
     }

@@ -30,6 +30,7 @@ mod task_service;
 mod tasks;
 mod update_service;
 mod vendor;
+mod virtual_media;
 
 use axum::Router;
 use axum::body::Body;

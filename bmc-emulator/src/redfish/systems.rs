@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage, system_boot};
+use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage, system_boot, virtual_media};
 use crate::machine::Machine;
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
+use crate::personality::MediaPlace;
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -29,6 +30,10 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             [settings] if system_boot::settings_id(cx) == Some(*settings) => system_boot::settings(cx),
             ["Bios", rest @ ..] if !cx.machine.has(Quirk::NoBios) => bios::route(cx, rest),
             ["BootOptions", rest @ ..] if !cx.machine.has(Quirk::NoBootOrder) => boot_options::route(cx, rest),
+            ["VirtualMedia", rest @ ..] if cx.personality().media.place == MediaPlace::System => {
+                let system = cx.system_uri();
+                virtual_media::route(cx, &system, rest)
+            }
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
@@ -109,6 +114,9 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             },
         },
     });
+    if personality.media.place == MediaPlace::System {
+        document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
+    }
     if let Some(settings) = system_boot::settings_id(cx) {
         document["@Redfish.Settings"] = json!({
             "@odata.type": "#Settings.v1_3_5.Settings",

@@ -11,3 +11,4 @@ mod support;
 mod tls;
 mod typed_client;
 mod vendors;
+mod virtual_media;

@@ -56,7 +56,10 @@ fn check(document: &Value) -> Option<Result<(), String>> {
 #[tokio::test(start_paused = true)]
 async fn every_resource_decodes() {
     // A required property that iLOs leave out.
-    let fleet = FLEET.replace("personality: hpe", "personality: hpe, withoutQuirks: [no-account-types]");
+    let fleet = FLEET.replace(
+        "personality: hpe",
+        "personality: hpe, withoutQuirks: [no-account-types]",
+    );
     for name in personalities() {
         let run = Run::new(&fleet);
         let client = run.client(&name);

@@ -7,7 +7,7 @@ use miette::{Context, IntoDiagnostic};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 pub(super) const PASSWORD: &str = "Interop-1234";
 
@@ -15,11 +15,13 @@ pub(super) const PASSWORD: &str = "Interop-1234";
 const TIME_SCALE: &str = "20";
 
 /// Behaviour of real BMCs that the tools rightly call wrong; it is switched off to see whether anything else is.
-pub(super) const WITHOUT: &[Quirk] = &[Quirk::RefusesNoChange];
+pub(super) const WITHOUT: &[Quirk] = &[Quirk::RefusesNoChange, Quirk::NoAccountTypes, Quirk::BootOnlyInSettings];
 
 /// Runs until it is dropped.
 pub(super) struct Emulator {
     process: Child,
+    /// Kept open: it would end if nobody could read what it prints.
+    output: Option<BufReader<ChildStdout>>,
     pub ca_file: PathBuf,
     pub bmcs: Vec<ServedBmc>,
 }
@@ -61,20 +63,28 @@ impl Emulator {
             .spawn()
             .into_diagnostic()
             .wrap_err("bmc-emulator cannot be started")?;
-        let output = process.stdout.take();
         let mut emulator = Self {
+            output: process.stdout.take().map(BufReader::new),
             process,
             ca_file,
             bmcs: Vec::new(),
         };
-        for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
-            let line = line.into_diagnostic()?;
+        while let Some(line) = emulator.next_line()? {
             if line.contains("BMCs listen") {
                 return Ok(emulator);
             }
             emulator.bmcs.extend(served_bmc(&line, personalities));
         }
         miette::bail!("bmc-emulator has ended before it served anything; it says why above")
+    }
+
+    fn next_line(&mut self) -> miette::Result<Option<String>> {
+        let mut line = String::new();
+        let length = match &mut self.output {
+            Some(output) => output.read_line(&mut line).into_diagnostic()?,
+            None => 0,
+        };
+        Ok((length > 0).then_some(line))
     }
 }
 
