@@ -7,6 +7,7 @@ pub(crate) mod bios;
 pub(crate) mod boot;
 pub(crate) mod drive;
 mod erasure;
+pub(crate) mod event_log;
 pub(crate) mod guest;
 pub(crate) mod hardware;
 pub(crate) mod media;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::bios::Bios;
 use self::boot::{Boot, BootDevice, BootPlan};
 use self::drive::Drive;
+use self::event_log::EventLog;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
 use self::media::MediaSlot;
@@ -93,6 +95,7 @@ pub(crate) struct Machine {
     pub bios: Bios,
     pub drives: Vec<Drive>,
     pub media: Vec<MediaSlot>,
+    pub log: EventLog,
     pub indicator_lit: bool,
     pub asset_tag: String,
     pub redfish: RedfishState,
@@ -140,6 +143,7 @@ impl Machine {
             kernel_loaded: false,
             boot,
             drives,
+            log: EventLog::default(),
             media: personality.media.slots.iter().map(MediaSlot::new).collect(),
             indicator_lit: false,
             asset_tag: String::new(),
@@ -203,6 +207,7 @@ impl Machine {
     }
 
     pub(crate) fn event(&mut self, at: Timestamp, kind: MachineEventKind) {
+        self.log.note(self.bmc_time(at), &kind);
         self.outbox.push(Out::Event(at, kind));
     }
 

@@ -88,7 +88,7 @@ pub(crate) static AMI: Personality = Personality {
         paging: true,
     },
     media: MediaStyle {
-        place: MediaPlace::Manager,
+        place: Place::Manager,
         slots: &[
             MediaSlotStyle {
                 id: "CD1",
@@ -99,6 +99,10 @@ pub(crate) static AMI: Personality = Personality {
                 types: &["USBStick"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::Manager,
+        id: "SEL",
     },
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],
     power: PowerStyle {

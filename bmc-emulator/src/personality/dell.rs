@@ -110,7 +110,7 @@ pub(crate) static DELL: Personality = Personality {
         paging: true,
     },
     media: MediaStyle {
-        place: MediaPlace::System,
+        place: Place::System,
         slots: &[
             MediaSlotStyle {
                 id: "1",
@@ -121,6 +121,10 @@ pub(crate) static DELL: Personality = Personality {
                 types: &["CD", "DVD", "USBStick"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::Manager,
+        id: "Sel",
     },
     quirks: &[
         Quirk::BiosSettingsBecomeJob,

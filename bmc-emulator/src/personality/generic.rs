@@ -111,7 +111,7 @@ pub(crate) static GENERIC: Personality = Personality {
         paging: true,
     },
     media: MediaStyle {
-        place: MediaPlace::System,
+        place: Place::System,
         slots: &[
             MediaSlotStyle {
                 id: "Cd",
@@ -122,6 +122,10 @@ pub(crate) static GENERIC: Personality = Personality {
                 types: &["USBStick"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::System,
+        id: "SEL",
     },
     quirks: &[],
     power: PowerStyle {

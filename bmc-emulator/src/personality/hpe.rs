@@ -109,7 +109,7 @@ pub(crate) static HPE: Personality = Personality {
         paging: false,
     },
     media: MediaStyle {
-        place: MediaPlace::Manager,
+        place: Place::Manager,
         slots: &[
             MediaSlotStyle {
                 id: "1",
@@ -120,6 +120,10 @@ pub(crate) static HPE: Personality = Personality {
                 types: &["CD", "DVD"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::System,
+        id: "IML",
     },
     quirks: &[
         Quirk::ModifyRefusedDuringPost,

@@ -106,7 +106,7 @@ pub(crate) static LENOVO: Personality = Personality {
         paging: true,
     },
     media: MediaStyle {
-        place: MediaPlace::Manager,
+        place: Place::Manager,
         slots: &[
             MediaSlotStyle {
                 id: "EXT1",
@@ -117,6 +117,10 @@ pub(crate) static LENOVO: Personality = Personality {
                 types: &["CD", "DVD", "Floppy", "USBStick"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::System,
+        id: "PlatformLog",
     },
     quirks: &[Quirk::PendingFirmwareTwins],
     power: PowerStyle {

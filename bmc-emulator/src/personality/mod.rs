@@ -140,6 +140,7 @@ pub(crate) struct Personality {
     pub boot_targets: &'static [BootTarget],
     pub query: QuerySupport,
     pub media: MediaStyle,
+    pub log: LogStyle,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
     pub power: PowerStyle,
@@ -277,15 +278,23 @@ pub(crate) enum BootOrderStyle {
     StagedJob,
 }
 
+/// Where the event log is, and its `Id`.
+#[derive(Debug)]
+pub(crate) struct LogStyle {
+    pub place: Place,
+    pub id: &'static str,
+}
+
 /// Where virtual media are, and which there are.
 #[derive(Debug)]
 pub(crate) struct MediaStyle {
-    pub place: MediaPlace,
+    pub place: Place,
     pub slots: &'static [MediaSlotStyle],
 }
 
+/// Below which resource vendors put what belongs to both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MediaPlace {
+pub(crate) enum Place {
     System,
     Manager,
 }

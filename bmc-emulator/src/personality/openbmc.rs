@@ -87,7 +87,7 @@ pub(crate) static OPENBMC: Personality = Personality {
         paging: true,
     },
     media: MediaStyle {
-        place: MediaPlace::Manager,
+        place: Place::Manager,
         slots: &[
             MediaSlotStyle {
                 id: "Slot_0",
@@ -98,6 +98,10 @@ pub(crate) static OPENBMC: Personality = Personality {
                 types: &["CD", "USBStick"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::System,
+        id: "EventLog",
     },
     quirks: &[Quirk::NoBootOrder],
     power: PowerStyle {

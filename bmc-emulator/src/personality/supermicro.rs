@@ -98,7 +98,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         paging: true,
     },
     media: MediaStyle {
-        place: MediaPlace::Manager,
+        place: Place::Manager,
         slots: &[
             MediaSlotStyle {
                 id: "VirtualMedia1",
@@ -109,6 +109,10 @@ pub(crate) static SUPERMICRO: Personality = Personality {
                 types: &["CD", "DVD"],
             },
         ],
+    },
+    log: LogStyle {
+        place: Place::System,
+        id: "Log1",
     },
     quirks: &[
         Quirk::BootModeReverts,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{ethernet_interfaces, virtual_media};
-use crate::personality::MediaPlace;
+use super::{ethernet_interfaces, log_services, virtual_media};
+use crate::personality::Place;
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -23,11 +23,13 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         }),
         [manager] if *manager == id => cx.read_only(document),
         [manager, "Actions", "Manager.Reset"] if *manager == id => reset(cx),
-        [manager, "VirtualMedia", rest @ ..]
-            if *manager == id && cx.personality().media.place == MediaPlace::Manager =>
-        {
+        [manager, "VirtualMedia", rest @ ..] if *manager == id && cx.personality().media.place == Place::Manager => {
             let manager = cx.manager_uri();
             virtual_media::route(cx, &manager, rest)
+        }
+        [manager, "LogServices", rest @ ..] if *manager == id && cx.personality().log.place == Place::Manager => {
+            let manager = cx.manager_uri();
+            log_services::route(cx, &manager, rest)
         }
         [manager, "EthernetInterfaces", rest @ ..] if *manager == id => ethernet_interfaces::manager_route(cx, rest),
         _ => cx.not_found(),
@@ -73,8 +75,11 @@ fn document(cx: &mut Context<'_>) -> Value {
             },
         },
     });
-    if personality.media.place == MediaPlace::Manager {
+    if personality.media.place == Place::Manager {
         document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
+    }
+    if personality.log.place == Place::Manager {
+        document["LogServices"] = link(format!("{uri}/LogServices"));
     }
     if cx.machine.has(Quirk::ManagerWithoutPowerState) {
         leave_out(&mut document, "PowerState");

@@ -30,10 +30,12 @@ macro_rules! templates {
         $(pub(super) static $name: Template = Template {
             id: $id, text: $text, arguments: $arguments, severity: $severity, resolution: $resolution,
         };)*
-        /// Everything this service may say.
+        /// Everything this service may say of this registry.
         pub(super) static ALL: &[&Template] = &[$(&$name),*];
     };
 }
+
+pub(super) use templates;
 
 templates! {
     SUCCESS: "Success", 0, "OK", "The request completed successfully.", "None.";
@@ -141,6 +143,14 @@ templates! {
         "Resubmit the request. If the problem persists, consider resetting the service.";
 }
 
+impl Template {
+    pub(super) fn fill(&self, arguments: &[String]) -> String {
+        let fill =
+            |text: String, (index, argument): (usize, &String)| text.replace(&format!("%{}", index + 1), argument);
+        arguments.iter().enumerate().fold(self.text.to_owned(), fill)
+    }
+}
+
 impl Message {
     pub(super) fn new<const N: usize>(template: &'static Template, arguments: [&str; N]) -> Self {
         debug_assert_eq!(
@@ -162,12 +172,7 @@ impl Message {
     }
 
     pub(super) fn text(&self) -> String {
-        let fill =
-            |text: String, (index, argument): (usize, &String)| text.replace(&format!("%{}", index + 1), argument);
-        self.arguments
-            .iter()
-            .enumerate()
-            .fold(self.template.text.to_owned(), fill)
+        self.template.fill(&self.arguments)
     }
 
     pub(super) fn to_json(&self, personality: &Personality) -> Value {
@@ -234,7 +239,8 @@ mod tests {
 
     #[test]
     fn every_template_uses_exactly_its_arguments() {
-        for template in ALL {
+        let all = [ALL, super::super::resource_event::ALL, super::super::task_event::ALL];
+        for template in all.into_iter().flatten() {
             for index in 1..=4 {
                 let used = template.text.contains(&format!("%{index}"));
                 assert_eq!(used, index <= template.arguments, "%{index} in {}", template.id);

@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage, system_boot, virtual_media};
+use super::{
+    bios, boot_options, ethernet_interfaces, log_services, memory, processors, storage, system_boot, virtual_media,
+};
 use crate::machine::Machine;
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
-use crate::personality::MediaPlace;
+use crate::personality::Place;
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -30,9 +32,13 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             [settings] if system_boot::settings_id(cx) == Some(*settings) => system_boot::settings(cx),
             ["Bios", rest @ ..] if !cx.machine.has(Quirk::NoBios) => bios::route(cx, rest),
             ["BootOptions", rest @ ..] if !cx.machine.has(Quirk::NoBootOrder) => boot_options::route(cx, rest),
-            ["VirtualMedia", rest @ ..] if cx.personality().media.place == MediaPlace::System => {
+            ["VirtualMedia", rest @ ..] if cx.personality().media.place == Place::System => {
                 let system = cx.system_uri();
                 virtual_media::route(cx, &system, rest)
+            }
+            ["LogServices", rest @ ..] if cx.personality().log.place == Place::System => {
+                let system = cx.system_uri();
+                log_services::route(cx, &system, rest)
             }
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
@@ -114,8 +120,11 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             },
         },
     });
-    if personality.media.place == MediaPlace::System {
+    if personality.media.place == Place::System {
         document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
+    }
+    if personality.log.place == Place::System {
+        document["LogServices"] = link(format!("{uri}/LogServices"));
     }
     if let Some(settings) = system_boot::settings_id(cx) {
         document["@Redfish.Settings"] = json!({

@@ -5,6 +5,7 @@ mod conformance;
 mod faults;
 mod files;
 mod life_cycle;
+mod logs;
 mod query;
 mod redfish;
 mod support;
