@@ -222,6 +222,9 @@ pub struct BmcSpec {
     pub mac_address: Option<String>,
     pub username: String,
     pub password: Secret,
+    /// Whether the BMC allows nothing before this password has been changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub password_change_required: bool,
 }
 
 impl Default for BmcSpec {
@@ -232,6 +235,7 @@ impl Default for BmcSpec {
             mac_address: None,
             username: "admin".to_owned(),
             password: Secret::new("password"),
+            password_change_required: false,
         }
     }
 }

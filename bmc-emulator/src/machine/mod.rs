@@ -438,6 +438,7 @@ impl Machine {
         if self.has(Quirk::TasksLostAtReset) {
             self.redfish.tasks.clear();
         }
+        self.redfish.subscriptions.end_streams(None);
         self.event(moment.wall, MachineEventKind::BmcReset);
         for session in self.redfish.sessions.clear() {
             self.event(

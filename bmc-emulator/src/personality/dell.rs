@@ -94,6 +94,7 @@ pub(crate) static DELL: Personality = Personality {
         count: 16,
         maximum_password_length: 40,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: true,
         kept_for: Duration::from_secs(600),

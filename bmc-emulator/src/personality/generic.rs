@@ -95,6 +95,7 @@ pub(crate) static GENERIC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 64,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
         kept_for: Duration::from_secs(24 * 3600),

@@ -93,6 +93,7 @@ pub(crate) static HPE: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 39,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
         kept_for: Duration::from_secs(3600),

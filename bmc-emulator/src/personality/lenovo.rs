@@ -90,6 +90,11 @@ pub(crate) static LENOVO: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 255,
     },
+    lockout: Lockout {
+        threshold: 5,
+        duration: 3600,
+        reset_after: 3600,
+    },
     tasks: TaskStyle {
         job_ids: false,
         kept_for: Duration::from_secs(3600),

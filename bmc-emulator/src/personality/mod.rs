@@ -26,6 +26,7 @@ use crate::machine::Machine;
 use crate::machine::boot::{BootTarget, OverrideEnabled};
 use crate::machine::power::ResetType;
 use crate::quirk::Quirk;
+use crate::redfish::accounts::Lockout;
 
 /// Which personality a machine shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -133,6 +134,8 @@ pub(crate) struct Personality {
     pub system_settings: Option<&'static str>,
     pub sessions: SessionLimits,
     pub accounts: AccountStyle,
+    /// As the factory sets it.
+    pub lockout: Lockout,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,
     /// What `BootSourceOverrideEnabled` and `BootSourceOverrideTarget` may be.

@@ -71,6 +71,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
         kept_for: Duration::from_secs(3600),

@@ -82,6 +82,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
         kept_for: Duration::from_secs(3600),

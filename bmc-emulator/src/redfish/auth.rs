@@ -14,6 +14,7 @@ use crate::event::MachineEventKind;
 /// Identifies the caller, or refuses the request.
 pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<(), Reply> {
     for session in cx.machine.redfish.sessions.expire(cx.moment.now) {
+        cx.machine.redfish.subscriptions.end_streams(Some(&session));
         let reason = "not used for too long".to_owned();
         cx.machine
             .event(cx.moment.wall, MachineEventKind::SessionClosed { session, reason });
@@ -22,6 +23,7 @@ pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<()
         return Ok(());
     }
     let caller = identify(cx).ok_or_else(|| unauthorized(cx))?;
+    demand_new_password(cx, &caller, segments)?;
     if !may(&caller, &cx.call.method, segments, cx) {
         return Err(cx.error(
             StatusCode::FORBIDDEN,
@@ -30,6 +32,34 @@ pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<()
     }
     cx.caller = Some(caller);
     Ok(())
+}
+
+/// As long as the password has to be changed, a user may do that and nothing else (DSP0266 §13.3.6.1).
+fn demand_new_password(cx: &Context<'_>, caller: &Caller, segments: &[&str]) -> Result<(), Reply> {
+    let accounts = &cx.machine.redfish.accounts;
+    let Some((number, account)) = accounts.of_user(&caller.user) else {
+        return Ok(());
+    };
+    let own = number.to_string();
+    let allowed = match (&cx.call.method, segments) {
+        (&Method::GET | &Method::HEAD | &Method::PATCH, ["redfish", "v1", "AccountService", "Accounts", id]) => {
+            *id == own
+        }
+        (&Method::DELETE, ["redfish", "v1", "SessionService", "Sessions", id]) => {
+            caller.session.as_deref() == Some(*id)
+        }
+        _ => false,
+    };
+    if allowed || !account.password_change_required {
+        return Ok(());
+    }
+    Err(cx.error(StatusCode::FORBIDDEN, password_change_required(number)))
+}
+
+/// Where the password of this account can be changed.
+pub(super) fn password_change_required(number: u32) -> Message {
+    let uri = format!("/redfish/v1/AccountService/Accounts/{number}");
+    Message::new(&message::PASSWORD_CHANGE_REQUIRED, [&uri])
 }
 
 /// What DSP0266 §13.3.2 leaves open, and the login itself.
@@ -53,7 +83,8 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
             return None;
         }
         let (session, user) = cx.machine.redfish.sessions.authenticate(&token, cx.moment.now)?;
-        let role = cx.machine.redfish.accounts.role_of(&user)?;
+        let (_, account) = cx.machine.redfish.accounts.of_user(&user)?;
+        let role = account.role;
         return Some(Caller {
             user,
             role,
@@ -61,7 +92,7 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
         });
     }
     let (user, password) = basic?;
-    match cx.machine.redfish.accounts.log_in(&user, &password) {
+    match cx.machine.redfish.accounts.log_in(&user, &password, cx.moment.now) {
         Some(role) if !refused => {
             let event = MachineEventKind::BasicAuthenticated { user: user.clone() };
             cx.machine.event(cx.moment.wall, event);

@@ -31,16 +31,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(event_id: u64, subscription: u64, receiver: &Subscription, mut record: Value) -> Self {
-        record["EventId"] = json!(event_id.to_string());
-        record["Context"] = json!(receiver.context);
-        let body = json!({
-            "@odata.type": "#Event.v1_10_0.Event",
-            "Id": event_id.to_string(),
-            "Name": "Event Array",
-            "Context": receiver.context,
-            "Events": [record],
-        });
+    pub(super) fn new(subscription: u64, receiver: &Subscription, body: Value) -> Self {
         Self {
             subscription,
             destination: receiver.destination.clone(),
@@ -49,6 +40,19 @@ impl Delivery {
             body,
         }
     }
+}
+
+/// An `Event` of one record for one receiver.
+pub(super) fn event(event_id: u64, receiver: &Subscription, mut record: Value) -> Value {
+    record["EventId"] = json!(event_id.to_string());
+    record["Context"] = json!(receiver.context);
+    json!({
+        "@odata.type": "#Event.v1_10_0.Event",
+        "Id": event_id.to_string(),
+        "Name": "Event Array",
+        "Context": receiver.context,
+        "Events": [record],
+    })
 }
 
 /// Delivers one event, with retries; a subscriber that stays away may lose its subscription.

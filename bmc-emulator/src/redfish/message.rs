@@ -108,6 +108,9 @@ templates! {
     INSUFFICIENT_PRIVILEGE: "InsufficientPrivilege", 0, "Critical",
         "There are insufficient privileges for the account or credentials associated with the current session to perform the requested operation.",
         "Either abandon the operation or change the associated access rights and resubmit the request if the operation failed.";
+    PASSWORD_CHANGE_REQUIRED: "PasswordChangeRequired", 1, "Critical",
+        "The password provided for this account must be changed before access is granted.  PATCH the Password property for this account located at the target URI '%1' to complete this process.",
+        "Change the password for this account using a PATCH to the Password property at the URI provided.";
     PRECONDITION_REQUIRED: "PreconditionRequired", 0, "Critical",
         "A precondition header or annotation is required to change this resource.",
         "Try the operation again using an If-Match or If-None-Match header and appropriate ETag.";

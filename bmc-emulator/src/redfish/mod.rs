@@ -4,7 +4,7 @@
 //! lock and never waits in it: faults that delay or swallow a request act before or after.
 
 mod account_service;
-mod accounts;
+pub(crate) mod accounts;
 mod auth;
 mod bios;
 mod boot_options;
@@ -23,6 +23,7 @@ mod processors;
 mod query;
 mod registries;
 mod resource_event;
+mod server_sent_events;
 mod service_root;
 mod session_service;
 pub(crate) mod state;

@@ -18,7 +18,7 @@ pub(crate) struct RedfishState {
 impl RedfishState {
     pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64) -> Self {
         Self {
-            accounts: Accounts::new(personality.accounts, &spec.bmc.username, &spec.bmc.password),
+            accounts: Accounts::new(personality, &spec.bmc),
             sessions: Sessions::new(&personality.sessions, &spec.name, seed),
             subscriptions: Subscriptions::default(),
             tasks: Tasks::new(&personality.tasks, &spec.name, seed),

@@ -1,5 +1,6 @@
 //! The emulator seen from outside. One binary, because linking is the slowest part of testing.
 
+mod accounts;
 mod bad_hardware;
 mod conformance;
 mod faults;
@@ -8,6 +9,7 @@ mod life_cycle;
 mod logs;
 mod query;
 mod redfish;
+mod server_sent_events;
 mod support;
 mod tls;
 mod typed_client;

@@ -380,7 +380,7 @@ async fn events_reach_subscribers() {
         })
         .collect();
     let state = |state: &str| {
-        let text = format!("The state of resource `{SYSTEM}` has changed to {state}.");
+        let text = format!("The state of resource '{SYSTEM}' has changed to {state}.");
         ("ResourceEvent.1.3.ResourceStateChanged".to_owned(), text)
     };
     let test = (

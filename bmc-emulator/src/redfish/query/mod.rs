@@ -183,7 +183,7 @@ fn read(cx: &mut Context<'_>, path: String) -> Option<Value> {
     let segments: Vec<&str> = call.path.split('/').skip(1).collect();
     match dispatch(&mut within(cx, &call), &segments).ok()?.body? {
         Content::Json(document) => Some(document),
-        Content::Xml(_) => None,
+        Content::Xml(_) | Content::Events(_) => None,
     }
 }
 
