@@ -1,7 +1,5 @@
 //! Boot from virtual media: the BMC reads the beginning of the image, as firmware does that looks for a boot loader.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header;
 
@@ -29,12 +27,9 @@ fn request(medium: &Medium) -> Result<http::Request<Bytes>, String> {
     if !medium.image.starts_with("http://") && !medium.image.starts_with("https://") {
         return Err(format!("{} cannot be read by this BMC", medium.image));
     }
-    let mut request = http::Request::get(&medium.image).header(header::RANGE, format!("bytes=0-{}", BEGINNING - 1));
-    if let (Some(user), Some(password)) = (&medium.user_name, &medium.password) {
-        let credentials = STANDARD.encode(format!("{user}:{}", password.expose()));
-        request = request.header(header::AUTHORIZATION, format!("Basic {credentials}"));
-    }
-    request
-        .body(Bytes::new())
-        .map_err(|error| format!("{:?} is not a URL: {error}", medium.image))
+    let credentials = medium.user_name.as_deref().zip(medium.password.as_ref());
+    let mut request = network::get(&medium.image, credentials)?;
+    let range = http::HeaderValue::from_static("bytes=0-65535");
+    request.headers_mut().insert(header::RANGE, range);
+    Ok(request)
 }

@@ -2,7 +2,7 @@
 
 mod ipxe;
 mod media;
-mod network;
+pub(crate) mod network;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

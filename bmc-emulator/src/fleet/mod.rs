@@ -26,6 +26,7 @@ use crate::identity::MacAddresses;
 use crate::machine::hardware::Hardware;
 use crate::machine::{Machine, Moment, Out};
 use crate::redfish::delivery::{self, Delivery};
+use crate::update::{self, UpdateJob};
 
 /// Where addresses are counted from if a fleet does not say.
 const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 8, 0, 1);
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
 enum Job {
     Boot(Bmc, BootJob),
     Deliver(Bmc, Delivery),
+    Update(Bmc, UpdateJob),
 }
 
 impl Fleet {
@@ -173,6 +175,7 @@ impl Job {
         match self {
             Job::Boot(bmc, job) => firmware::run(bmc, job).await,
             Job::Deliver(bmc, delivery) => delivery::run(bmc, delivery).await,
+            Job::Update(bmc, job) => update::run(bmc, job).await,
         }
     }
 }
@@ -208,6 +211,10 @@ impl Shared {
                     }
                     Out::Boot(job) => {
                         lock(&self.jobs).push_back(Job::Boot(bmc.clone(), job));
+                        wake = true;
+                    }
+                    Out::Update(job) => {
+                        lock(&self.jobs).push_back(Job::Update(bmc.clone(), job));
                         wake = true;
                     }
                     Out::Stop(token) => token.cancel(),

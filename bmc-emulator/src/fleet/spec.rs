@@ -268,4 +268,7 @@ pub struct TimingSpec {
     /// Loading of the operating system, after the firmware has handed over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os_boot: Option<DurationText>,
+    /// From the command until a firmware image has been fetched, checked and written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firmware_update: Option<DurationText>,
 }

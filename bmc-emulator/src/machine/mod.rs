@@ -10,6 +10,7 @@ mod erasure;
 pub(crate) mod event_log;
 pub(crate) mod guest;
 pub(crate) mod hardware;
+pub(crate) mod installed_firmware;
 pub(crate) mod media;
 pub(crate) mod power;
 mod power_history;
@@ -29,6 +30,7 @@ use self::drive::Drive;
 use self::event_log::EventLog;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
+use self::installed_firmware::{Component, InstalledFirmware};
 use self::media::MediaSlot;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
@@ -42,6 +44,7 @@ use crate::personality::Personality;
 use crate::quirk::{self, Quirk};
 use crate::redfish::delivery::Delivery;
 use crate::redfish::state::RedfishState;
+use crate::update::UpdateJob;
 
 /// One point in time on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +71,7 @@ pub(crate) enum Out {
     Boot(BootJob),
     Stop(CancellationToken),
     Deliver(Delivery),
+    Update(UpdateJob),
 }
 
 /// The BMC restarts: connections are refused, then answered with 503, then it is back.
@@ -95,6 +99,7 @@ pub(crate) struct Machine {
     pub bios: Bios,
     pub drives: Vec<Drive>,
     pub media: Vec<MediaSlot>,
+    pub firmware: InstalledFirmware,
     pub log: EventLog,
     pub indicator_lit: bool,
     pub asset_tag: String,
@@ -144,6 +149,7 @@ impl Machine {
             boot,
             drives,
             log: EventLog::default(),
+            firmware: InstalledFirmware::default(),
             media: personality.media.slots.iter().map(MediaSlot::new).collect(),
             indicator_lit: false,
             asset_tag: String::new(),
@@ -343,6 +349,7 @@ impl Machine {
         self.execution = Execution::Post;
         let factory_defaults = self.bios.apply(self.personality);
         self.boot.enter_post(factory_defaults);
+        self.firmware.enter_post();
         let bmc_moment = self.bmc_moment(moment);
         for task in self.redfish.tasks.finish_staged(bmc_moment) {
             self.event(
@@ -353,6 +360,25 @@ impl Machine {
                 },
             );
         }
+    }
+
+    /// An image has been written: the BMC restarts with it, the host loads it at the next POST.
+    pub(crate) fn firmware_written(&mut self, task: &str, component: Component, version: String, moment: Moment) {
+        self.firmware.write(component, version);
+        match component {
+            Component::Bios => self.redfish.tasks.wait_for_post(task),
+            Component::Bmc => {
+                self.finish_task(task, Ok(()), moment);
+                self.reset_bmc(moment);
+            }
+        }
+    }
+
+    pub(crate) fn finish_task(&mut self, task: &str, outcome: Result<(), String>, moment: Moment) {
+        let bmc_moment = self.bmc_moment(moment);
+        let state = self.redfish.tasks.finish(task, outcome, bmc_moment).to_owned();
+        let task = task.to_owned();
+        self.event(moment.wall, MachineEventKind::TaskFinished { task, state });
     }
 
     fn start_boot(&mut self, moment: Moment) {

@@ -271,6 +271,7 @@ mod tests {
             bmc_reset: seconds(90),
             boot_retry: seconds(5),
             os_boot: seconds(10),
+            firmware_update: seconds(120),
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::machine::Machine;
+use crate::machine::installed_firmware::Component;
 use crate::machine::truth::Execution;
 
 pub(crate) static HPE: Personality = Personality {
@@ -39,6 +40,7 @@ pub(crate) static HPE: Personality = Personality {
         bmc_reset: Duration::from_secs(90),
         boot_retry: Duration::from_secs(5),
         os_boot: Duration::from_secs(20),
+        firmware_update: Duration::from_secs(240),
     },
     reset_types: &[
         ResetType::On,
@@ -176,7 +178,7 @@ fn manager(machine: &Machine) -> Value {
     json!({
         "@odata.type": "#HpeiLO.v2_8_0.HpeiLO",
         "Firmware": {
-            "Current": { "VersionString": machine.personality.manager_firmware, "MajorVersion": 1, "MinorVersion": 55 },
+            "Current": { "VersionString": machine.firmware.version(Component::Bmc, machine.personality) },
         },
     })
 }

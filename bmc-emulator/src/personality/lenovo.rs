@@ -39,6 +39,7 @@ pub(crate) static LENOVO: Personality = Personality {
         bmc_reset: Duration::from_secs(150),
         boot_retry: Duration::from_secs(5),
         os_boot: Duration::from_secs(20),
+        firmware_update: Duration::from_secs(300),
     },
     reset_types: &[
         ResetType::On,

@@ -193,6 +193,7 @@ pub(crate) struct DefaultTiming {
     pub bmc_reset: Duration,
     pub boot_retry: Duration,
     pub os_boot: Duration,
+    pub firmware_update: Duration,
 }
 
 /// A BIOS attribute as the factory sets it.

@@ -39,6 +39,7 @@ pub(crate) static OPENBMC: Personality = Personality {
         bmc_reset: Duration::from_secs(90),
         boot_retry: Duration::from_secs(5),
         os_boot: Duration::from_secs(20),
+        firmware_update: Duration::from_secs(240),
     },
     reset_types: &[
         ResetType::On,

@@ -7,6 +7,7 @@ use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{ethernet_interfaces, log_services, virtual_media};
+use crate::machine::installed_firmware::Component;
 use crate::personality::Place;
 use crate::quirk::Quirk;
 
@@ -53,7 +54,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         "Model": personality.manager_model,
         "SerialNumber": hardware.serial_number,
         "PartNumber": "0001",
-        "FirmwareVersion": personality.manager_firmware,
+        "FirmwareVersion": cx.machine.firmware.version(Component::Bmc, personality),
         "PowerState": "On",
         "DateTime": cx.machine.bmc_time(cx.moment.wall).to_string(),
         "DateTimeLocalOffset": "+00:00",

@@ -10,6 +10,7 @@ use super::{
     bios, boot_options, ethernet_interfaces, log_services, memory, processors, storage, system_boot, virtual_media,
 };
 use crate::machine::Machine;
+use crate::machine::installed_firmware::Component;
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
 use crate::personality::Place;
@@ -85,7 +86,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
         "SerialNumber": hardware.serial_number,
         "AssetTag": machine.asset_tag,
         "HostName": "",
-        "BiosVersion": personality.bios_version,
+        "BiosVersion": machine.firmware.version(Component::Bios, personality),
         "PowerState": state.as_str(),
         "IndicatorLED": if machine.indicator_lit { "Lit" } else { "Off" },
         "LocationIndicatorActive": machine.indicator_lit,

@@ -13,5 +13,6 @@ mod server_sent_events;
 mod support;
 mod tls;
 mod typed_client;
+mod update;
 mod vendors;
 mod virtual_media;
