@@ -24,6 +24,7 @@ pub(crate) struct Hardware {
     pub nics: Vec<Nic>,
     pub bmc_mac_address: String,
     pub bmc_address: String,
+    pub bmc_port: u16,
     pub boot_server_url: Option<String>,
 }
 
@@ -94,6 +95,7 @@ impl Hardware {
             nics,
             bmc_mac_address,
             bmc_address,
+            bmc_port: spec.bmc.port,
             boot_server_url: spec.boot.server_url.clone(),
         }
     }

@@ -14,13 +14,15 @@ pub(crate) mod installed_firmware;
 pub(crate) mod media;
 pub(crate) mod power;
 mod power_history;
+pub(crate) mod secure_boot;
+pub(crate) mod sensors;
 pub(crate) mod timing;
 pub(crate) mod truth;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,8 @@ use self::installed_firmware::{Component, InstalledFirmware};
 use self::media::MediaSlot;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
+use self::secure_boot::SecureBoot;
+use self::sensors::Warmth;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
 use crate::event::MachineEventKind;
@@ -57,7 +61,7 @@ impl Moment {
     /// The wall clock's reading at `instant`, which is not after this moment.
     pub(crate) fn wall_at(self, instant: Instant) -> Timestamp {
         let ago = self.now.saturating_duration_since(instant);
-        jiff::SignedDuration::try_from(ago)
+        SignedDuration::try_from(ago)
             .ok()
             .and_then(|ago| self.wall.checked_sub(ago).ok())
             .unwrap_or(self.wall)
@@ -98,6 +102,7 @@ pub(crate) struct Machine {
     pub boot: Boot,
     pub bios: Bios,
     pub drives: Vec<Drive>,
+    pub secure_boot: SecureBoot,
     pub media: Vec<MediaSlot>,
     pub firmware: InstalledFirmware,
     pub log: EventLog,
@@ -108,8 +113,11 @@ pub(crate) struct Machine {
     pub absence: Option<Absence>,
     pub counters: Counters,
     pub time_scale: f64,
+    warmth: Warmth,
     /// When the BMC was last restarted.
     pub bmc_started: Timestamp,
+    /// By how much its clock is ahead since somebody has set it.
+    pub clock_offset: SignedDuration,
     fault_expiries: Vec<(Instant, FaultId)>,
     shown: PowerHistory,
     alarm: Option<Instant>,
@@ -148,6 +156,7 @@ impl Machine {
             kernel_loaded: false,
             boot,
             drives,
+            secure_boot: SecureBoot::default(),
             log: EventLog::default(),
             firmware: InstalledFirmware::default(),
             media: personality.media.slots.iter().map(MediaSlot::new).collect(),
@@ -157,7 +166,9 @@ impl Machine {
             absence: None,
             counters: Counters::default(),
             time_scale,
+            warmth: Warmth::new(moment.now),
             bmc_started: moment.wall,
+            clock_offset: SignedDuration::ZERO,
             fault_expiries: Vec::new(),
             alarm: None,
             stop: CancellationToken::new(),
@@ -350,6 +361,7 @@ impl Machine {
         let factory_defaults = self.bios.apply(self.personality);
         self.boot.enter_post(factory_defaults);
         self.firmware.enter_post();
+        self.secure_boot.enter_post();
         let bmc_moment = self.bmc_moment(moment);
         for task in self.redfish.tasks.finish_staged(bmc_moment) {
             self.event(
@@ -431,11 +443,12 @@ impl Machine {
 
     /// What the BMC's clock shows at `wall`. Without a battery clocks start at zero when the BMC does.
     pub(crate) fn bmc_time(&self, wall: Timestamp) -> Timestamp {
-        if self.faults.clock_is_reset() {
+        let time = if self.faults.clock_is_reset() {
             self.without_battery(wall)
         } else {
             wall
-        }
+        };
+        time.checked_add(self.clock_offset).unwrap_or(time)
     }
 
     /// What the host's clock shows at `wall`.
@@ -448,7 +461,7 @@ impl Machine {
     }
 
     fn without_battery(&self, wall: Timestamp) -> Timestamp {
-        let uptime = wall.duration_since(self.bmc_started).max(jiff::SignedDuration::ZERO);
+        let uptime = wall.duration_since(self.bmc_started).max(SignedDuration::ZERO);
         Timestamp::UNIX_EPOCH.checked_add(uptime).unwrap_or(wall)
     }
 

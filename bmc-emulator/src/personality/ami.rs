@@ -87,8 +87,10 @@ pub(crate) static AMI: Personality = Personality {
         filter: true,
         select: true,
         only: false,
+        excerpt: false,
         paging: true,
     },
+    environment: Environment::Legacy,
     media: MediaStyle {
         place: Place::Manager,
         slots: &[

@@ -109,8 +109,10 @@ pub(crate) static DELL: Personality = Personality {
         filter: true,
         select: true,
         only: true,
+        excerpt: false,
         paging: true,
     },
+    environment: Environment::Both,
     media: MediaStyle {
         place: Place::System,
         slots: &[

@@ -110,8 +110,10 @@ pub(crate) static GENERIC: Personality = Personality {
         filter: true,
         select: true,
         only: true,
+        excerpt: true,
         paging: true,
     },
+    environment: Environment::Both,
     media: MediaStyle {
         place: Place::System,
         slots: &[

@@ -109,8 +109,10 @@ pub(crate) static HPE: Personality = Personality {
         filter: true,
         select: false,
         only: true,
+        excerpt: false,
         paging: false,
     },
+    environment: Environment::Both,
     media: MediaStyle {
         place: Place::Manager,
         slots: &[

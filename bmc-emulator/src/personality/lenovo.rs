@@ -109,8 +109,10 @@ pub(crate) static LENOVO: Personality = Personality {
         filter: true,
         select: true,
         only: true,
+        excerpt: true,
         paging: true,
     },
+    environment: Environment::Both,
     media: MediaStyle {
         place: Place::Manager,
         slots: &[

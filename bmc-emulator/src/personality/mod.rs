@@ -142,6 +142,7 @@ pub(crate) struct Personality {
     pub boot_enabled: &'static [OverrideEnabled],
     pub boot_targets: &'static [BootTarget],
     pub query: QuerySupport,
+    pub environment: Environment,
     pub media: MediaStyle,
     pub log: LogStyle,
     /// What its BMCs do beside the specification.
@@ -282,6 +283,26 @@ pub(crate) enum BootOrderStyle {
     StagedJob,
 }
 
+/// Which resources show temperatures, fans and power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// `Thermal` and `Power`.
+    Legacy,
+    /// `ThermalSubsystem`, `PowerSubsystem` and `EnvironmentMetrics`, which have replaced them.
+    Subsystems,
+    Both,
+}
+
+impl Environment {
+    pub(crate) fn has_legacy(self) -> bool {
+        self != Environment::Subsystems
+    }
+
+    pub(crate) fn has_subsystems(self) -> bool {
+        self != Environment::Legacy
+    }
+}
+
 /// Where the event log is, and its `Id`.
 #[derive(Debug)]
 pub(crate) struct LogStyle {
@@ -327,6 +348,7 @@ pub(crate) struct QuerySupport {
     pub filter: bool,
     pub select: bool,
     pub only: bool,
+    pub excerpt: bool,
     /// `$skip` and `$top`.
     pub paging: bool,
 }

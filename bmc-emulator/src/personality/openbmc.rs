@@ -86,8 +86,10 @@ pub(crate) static OPENBMC: Personality = Personality {
         filter: false,
         select: true,
         only: true,
+        excerpt: true,
         paging: true,
     },
+    environment: Environment::Subsystems,
     media: MediaStyle {
         place: Place::Manager,
         slots: &[

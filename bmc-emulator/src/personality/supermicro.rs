@@ -97,8 +97,10 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         filter: false,
         select: true,
         only: true,
+        excerpt: false,
         paging: true,
     },
+    environment: Environment::Both,
     media: MediaStyle {
         place: Place::Manager,
         slots: &[

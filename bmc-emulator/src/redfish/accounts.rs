@@ -126,6 +126,14 @@ pub(crate) struct Accounts {
     pub lockout: Lockout,
     /// By number, which is the `Id`. In the slot style free slots are not stored.
     accounts: BTreeMap<u32, Account>,
+    factory: Factory,
+}
+
+#[derive(Debug)]
+struct Factory {
+    lockout: Lockout,
+    number: u32,
+    administrator: Account,
 }
 
 /// Why an account could not be created or renamed.
@@ -157,8 +165,19 @@ impl Accounts {
         Self {
             style,
             lockout: personality.lockout,
-            accounts: BTreeMap::from([(first, administrator)]),
+            accounts: BTreeMap::from([(first, administrator.clone())]),
+            factory: Factory {
+                lockout: personality.lockout,
+                number: first,
+                administrator,
+            },
         }
+    }
+
+    /// As delivered: one account, and its password.
+    pub(crate) fn reset_to_defaults(&mut self) {
+        self.lockout = self.factory.lockout;
+        self.accounts = BTreeMap::from([(self.factory.number, self.factory.administrator.clone())]);
     }
 
     /// Numbers of all members of the collection, free slots included.

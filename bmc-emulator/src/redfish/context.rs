@@ -206,7 +206,7 @@ impl Context<'_> {
 /// A strong ETag over the content. What changes by itself all the time does not count, or no PATCH with a
 /// precondition would ever succeed.
 fn etag(document: &Value) -> String {
-    const VOLATILE: [&str; 3] = ["DateTime", "PercentComplete", "@odata.etag"];
+    const VOLATILE: [&str; 5] = ["DateTime", "PercentComplete", "Reading", "SpeedRPM", "@odata.etag"];
     let mut hash = Hashed(Sha256::new());
     match document {
         Value::Object(object) => {

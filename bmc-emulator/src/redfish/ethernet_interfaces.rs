@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
+use super::network_protocol;
 use crate::quirk::Quirk;
 
 pub(super) fn system_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -92,7 +93,7 @@ fn manager_document(cx: &Context<'_>, uri: &str) -> Value {
         "Name": "Manager Ethernet Interface",
         "MACAddress": hardware_address,
         "PermanentMACAddress": hardware_address,
-        "HostName": hardware.name,
+        "HostName": network_protocol::host_name(cx),
         "LinkStatus": "LinkUp",
         "SpeedMbps": 1000,
         "FullDuplex": true,

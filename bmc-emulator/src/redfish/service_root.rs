@@ -38,7 +38,7 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
                 "FilterQuery": query.filter,
                 "SelectQuery": query.select,
                 "OnlyMemberQuery": query.only,
-                "ExcerptQuery": false,
+                "ExcerptQuery": query.excerpt,
                 "DeepOperations": { "DeepPATCH": false, "DeepPOST": false },
             },
             "Systems": link("/redfish/v1/Systems"),

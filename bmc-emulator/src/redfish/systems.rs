@@ -7,7 +7,8 @@ use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{
-    bios, boot_options, ethernet_interfaces, log_services, memory, processors, storage, system_boot, virtual_media,
+    bios, boot_options, ethernet_interfaces, log_services, memory, processors, secure_boot, storage, system_boot,
+    virtual_media,
 };
 use crate::machine::Machine;
 use crate::machine::installed_firmware::Component;
@@ -41,6 +42,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 let system = cx.system_uri();
                 log_services::route(cx, &system, rest)
             }
+            ["SecureBoot", rest @ ..] => secure_boot::route(cx, rest),
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
@@ -105,6 +107,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             "Status": { "State": "Enabled", "Health": "OK" },
         },
         "Bios": link(format!("{uri}/Bios")),
+        "SecureBoot": link(format!("{uri}/SecureBoot")),
         "Processors": link(format!("{uri}/Processors")),
         "Memory": link(format!("{uri}/Memory")),
         "EthernetInterfaces": link(format!("{uri}/EthernetInterfaces")),

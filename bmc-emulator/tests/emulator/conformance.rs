@@ -52,7 +52,8 @@ fn collect_links(value: &Value, found: &mut BTreeSet<String>) {
         Value::Object(object) => {
             for (name, value) in object {
                 match value.as_str() {
-                    Some(uri) if name == "@odata.id" || name == "Uri" => {
+                    // A part of a document is in the document.
+                    Some(uri) if (name == "@odata.id" || name == "Uri") && !uri.contains('#') => {
                         found.insert(uri.trim_end_matches('/').to_owned());
                     }
                     _ => collect_links(value, found),

@@ -86,6 +86,7 @@ mod tests {
         filter: false,
         select: false,
         only: false,
+        excerpt: false,
         paging: false,
     };
 

@@ -1,5 +1,5 @@
 //! Query parameters (DSP0266 §7.3), in the order in which the specification applies them: `only`, `$filter`, `$skip`,
-//! `$top`, `$expand`, `$select`. Which of them a BMC knows is up to its personality; the others it refuses.
+//! `$top`, `$expand`, `excerpt`, `$select`. Which of them a BMC knows is up to its personality; the others it refuses.
 
 mod expand;
 mod filter;
@@ -24,6 +24,7 @@ pub(super) struct Query {
     skip: Option<usize>,
     top: Option<usize>,
     expand: Option<Expand>,
+    excerpt: bool,
     select: Option<Select>,
 }
 
@@ -39,7 +40,9 @@ impl Query {
             let count = || value.parse::<usize>().map_err(|_| bad());
             match name.as_ref() {
                 "only" if known.only && value.is_empty() => query.only = true,
+                "excerpt" if known.excerpt && value.is_empty() => query.excerpt = true,
                 "only" if known.only => return Err(bad()),
+                "excerpt" if known.excerpt => return Err(bad()),
                 "$filter" if known.filter => query.filter = Some(Filter::parse(&value).ok_or_else(bad)?),
                 "$skip" if known.paging => query.skip = Some(count()?),
                 "$top" if known.paging => query.top = Some(count()?),
@@ -59,7 +62,7 @@ impl Query {
             let message = Message::new(&message::QUERY_NOT_ON_OPERATION, []);
             return Err(cx.error(StatusCode::BAD_REQUEST, message));
         }
-        if query.only && used.len() > 1 {
+        if (query.only || query.excerpt) && used.len() > 1 {
             let message = Message::new(&message::QUERY_COMBINATION, []);
             return Err(cx.error(StatusCode::BAD_REQUEST, message));
         }
@@ -82,6 +85,7 @@ impl Query {
         } else {
             dispatch(cx, segments)?
         };
+        let reply = if self.excerpt { excerpt(reply) } else { reply };
         Ok(match &self.select {
             Some(select) => selected(select, reply),
             None => reply,
@@ -146,6 +150,19 @@ fn only_member(collection: &Value) -> Option<String> {
 
 fn reply_without_body() -> Reply {
     Reply::new(StatusCode::NO_CONTENT)
+}
+
+/// The properties the schema marks for excerpts. Only Sensor has any; other resources stay whole.
+fn excerpt(reply: Reply) -> Reply {
+    let is_sensor = |document: &Value| {
+        document["@odata.type"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("#Sensor."))
+    };
+    match &reply.body {
+        Some(Content::Json(document)) if is_sensor(document) => selected(&Select::excerpt_of_sensor(), reply),
+        _ => reply,
+    }
 }
 
 fn selected(select: &Select, mut reply: Reply) -> Reply {

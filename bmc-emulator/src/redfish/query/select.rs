@@ -34,6 +34,12 @@ impl Select {
         Some(select)
     }
 
+    /// `Redfish.Excerpt` of the Sensor schema, for the readings this service has.
+    pub(super) fn excerpt_of_sensor() -> Self {
+        let names = ["Reading", "SpeedRPM"];
+        Self(names.map(|name| (name.to_owned(), Self::default())).into())
+    }
+
     pub(super) fn apply(&self, document: Value) -> Value {
         match document {
             Value::Object(object) => Value::Object(self.of_object(object, &ALWAYS)),
