@@ -59,8 +59,10 @@ mod tests {
 
     #[test]
     fn nothing_is_verified_before_a_post_and_without_keys() {
-        let mut secure_boot = SecureBoot::default();
-        secure_boot.wanted = true;
+        let mut secure_boot = SecureBoot {
+            wanted: true,
+            ..SecureBoot::default()
+        };
         assert!(!secure_boot.in_force);
         secure_boot.enter_post();
         assert!(secure_boot.in_force);

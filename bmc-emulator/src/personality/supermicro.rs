@@ -88,7 +88,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         job_ids: false,
         kept_for: Duration::from_secs(3600),
     },
-    boot_order: BootOrderStyle::Staged,
+    boot_order: BootOrderStyle::Immediate,
     boot_enabled: &OverrideEnabled::ALL,
     boot_targets: &BootTarget::ALL,
     query: QuerySupport {

@@ -68,7 +68,6 @@ fn message_registry(id: &str, templates: &[&Template]) -> Value {
             let mut entry = json!({
                 "Description": template.text,
                 "Message": template.text,
-                "Severity": template.severity,
                 "MessageSeverity": template.severity,
                 "NumberOfArgs": template.arguments,
                 "Resolution": template.resolution,
