@@ -133,6 +133,7 @@ impl Bmc {
         let mut machine = self.0.machine.lock().unwrap_or_else(PoisonError::into_inner);
         machine.settle(moment);
         let result = f(&mut machine, moment);
+        machine.note_load(moment.now);
         let mut outbox: Vec<Out> = machine.take_outbox();
         let deliveries = machine.redfish_deliveries(&outbox);
         outbox.extend(deliveries.into_iter().map(Out::Deliver));

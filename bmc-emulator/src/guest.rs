@@ -13,6 +13,7 @@ use crate::event::MachineEventKind;
 use crate::fleet::spec::{NeighborSpec, ProcessorSpec};
 use crate::machine::drive::{DriveContent, DriveError, DriveName};
 use crate::machine::guest::GuestIdentity;
+use crate::machine::installed_firmware::Component;
 use crate::machine::power::Input;
 
 /// The operating systems of the emulated world, provided by whoever runs the fleet.
@@ -44,6 +45,15 @@ pub enum BootSource {
         drive: DriveName,
         /// The bytes of the record [`DriveContent::BOOT_IMAGE`].
         image: Vec<u8>,
+    },
+    /// A virtual medium.
+    Media {
+        /// `Id` of the `VirtualMedia` resource.
+        slot: String,
+        /// Where the image is.
+        image: String,
+        /// How it begins: as much as firmware reads.
+        beginning: Vec<u8>,
     },
 }
 
@@ -135,7 +145,7 @@ impl InBand {
             sku: machine.hardware.sku.clone(),
             serial_number: machine.hardware.serial_number.clone(),
             bios_vendor: machine.hardware.manufacturer.clone(),
-            bios_version: machine.personality.bios_version.to_owned(),
+            bios_version: machine.firmware.version(Component::Bios, machine.personality),
         })
     }
 

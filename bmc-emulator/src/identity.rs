@@ -1,8 +1,12 @@
 //! Identities derived from the seed and a name, so that a restart of the same fleet shows the same hardware
 //! (an operator's lock-out protection never trips over a rerun) and no generator state is kept per BMC.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::personality::LOCALLY_ADMINISTERED;
 
 /// 32 bytes that depend on the seed and on every part of `path`, and on nothing else.
 pub(crate) fn derive(seed: u64, path: &[&str]) -> [u8; 32] {
@@ -19,13 +23,34 @@ pub(crate) fn uuid(seed: u64, path: &[&str]) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, &derive(seed, path))
 }
 
-/// A locally administered unicast address (IEEE 802: second-lowest bit of the first octet set, lowest clear).
-pub(crate) fn mac_address(seed: u64, path: &[&str]) -> String {
-    let bytes = derive(seed, path);
-    format!(
-        "02:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}",
-        bytes[0], bytes[1], bytes[2], bytes[3], bytes[4]
-    )
+/// Hardware addresses of one fleet, none of them twice.
+#[derive(Debug, Default)]
+pub(crate) struct MacAddresses {
+    taken: BTreeSet<[u8; 6]>,
+}
+
+impl MacAddresses {
+    /// An address that begins with `prefix`. A prefix that names no vendor keeps its first octet only: three octets are
+    /// few for a large fleet, and where two addresses would be the same, the later one is derived again.
+    pub(crate) fn derive(&mut self, prefix: [u8; 3], seed: u64, path: &[&str]) -> String {
+        let mut attempt = String::new();
+        loop {
+            let path: Vec<&str> = path
+                .iter()
+                .copied()
+                .chain(Some(attempt.as_str()).filter(|text| !text.is_empty()))
+                .collect();
+            let bytes = derive(seed, &path);
+            let address = match prefix {
+                LOCALLY_ADMINISTERED => [prefix[0], bytes[0], bytes[1], bytes[2], bytes[3], bytes[4]],
+                [first, second, third] => [first, second, third, bytes[0], bytes[1], bytes[2]],
+            };
+            if self.taken.insert(address) {
+                return address.map(|octet| format!("{octet:02x}")).join(":");
+            }
+            attempt.push('+');
+        }
+    }
 }
 
 /// `length` upper-case letters and digits without the ones that are easily confused.
@@ -57,7 +82,16 @@ mod tests {
     }
 
     #[test]
-    fn mac_addresses_are_unicast_and_local() {
-        assert!(mac_address(7, &["node-1", "eno1"]).starts_with("02:"));
+    fn mac_addresses_begin_as_the_vendors_do_and_are_unique() {
+        let mut addresses = MacAddresses::default();
+        assert!(
+            addresses
+                .derive(LOCALLY_ADMINISTERED, 7, &["node-1", "eno1"])
+                .starts_with("02:")
+        );
+        let first = addresses.derive([0x3c, 0xec, 0xef], 7, &["node-1", "eno1"]);
+        assert!(first.starts_with("3c:ec:ef:"));
+        let again = addresses.derive([0x3c, 0xec, 0xef], 7, &["node-1", "eno1"]);
+        assert!(again.starts_with("3c:ec:ef:") && again != first);
     }
 }

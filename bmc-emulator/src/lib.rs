@@ -6,6 +6,7 @@
 //! | `machine` | one machine in time: power, boot settings, BIOS, drives |
 //! | `firmware` | what happens between POST and an operating system |
 //! | [`guest`] | the operating system, provided by whoever runs the fleet, and how it sees the machine |
+//! | `update` | firmware updates |
 //! | `redfish` | the Redfish face, one file per service |
 //! | `personality` | how vendors differ, as data |
 //! | [`Quirk`] | what real BMCs do beside the specification, as switches |
@@ -32,6 +33,7 @@ mod quirk;
 mod redfish;
 mod secret;
 pub mod serve;
+mod update;
 
 pub use self::admin::{ActionError, AdminAction};
 pub use self::bmc::{Bmc, BmcEndpoint};

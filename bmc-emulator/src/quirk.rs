@@ -47,6 +47,8 @@ quirks! {
     ResetBiosNeedsBody = "reset-bios-needs-body", "OpenStack release note fix-2008198";
     /// A reset command that asks for what already is answers 409.
     RefusesNoChange = "refuses-no-change", "OpenStack release note reboot-do-not-power-off-if-already";
+    /// A graceful shutdown or restart is accepted and ignored while no operating system runs.
+    FirmwareIgnoresPowerButton = "firmware-ignores-power-button", "ironcore-dev/metal-operator#129";
     /// The URI of a new task answers 404 for two seconds.
     NewTaskNotFound = "new-task-not-found", "OpenStack release note fix-dell-bmc-404-race-condition";
     /// A task that failed ends as `Completed`, with a `TaskStatus` of `Critical`.
@@ -63,6 +65,36 @@ quirks! {
     PartialBootIgnored = "partial-boot-ignored", "OpenStack release note fix-redfish-boot-device-full-request";
     /// `BootSourceOverrideTarget` is null while there is no override.
     NullOverrideTarget = "null-override-target", "ironcore-dev/metal-operator#1017";
+    /// A boot override without `BootSourceOverrideMode` sets the mode back to `Legacy`.
+    BootModeReverts = "boot-mode-reverts", "DMTF/Redfishtool#106";
+    /// Boot settings can be changed in the settings object of the system only.
+    BootOnlyInSettings = "boot-only-in-settings", "DMTF/Redfish-Tacklebox#111";
+    /// There are no `BootOptions`, and no `BootOrder`.
+    NoBootOrder = "no-boot-order", "openbmc/bmcweb, redfish-core/lib/systems.hpp";
+    /// `BootProgress` is either `None` or `OSRunning`.
+    CoarseBootProgress = "coarse-boot-progress", "bb-Ricardo/check_redfish#170";
+    /// A PATCH of the system or the BIOS settings during POST answers 400 `UnableToModifyDuringSystemPOST`.
+    ModifyRefusedDuringPost = "modify-refused-during-post", "ironcore-dev/metal-operator#997";
+    /// A PATCH without `If-Match` answers 428.
+    PatchNeedsIfMatch = "patch-needs-if-match", "stmcginnis/gofish#171";
+    /// The BIOS settings object has no `Attributes` while nothing is pending.
+    NoPendingAttributes = "no-pending-attributes", "NVIDIA libredfish, src/supermicro.rs";
+    /// Accounts have no `AccountTypes`.
+    NoAccountTypes = "no-account-types", "nv-redfish, bmc_quirks.rs";
+    /// A subscription with `DeliveryRetryPolicy` is refused.
+    RetryPolicyRejected = "retry-policy-rejected", "metal-operator, bmc/redfish_hpe.go";
+    /// Every member of the firmware inventory has a twin whose `Id` ends in `-Pending`.
+    PendingFirmwareTwins = "pending-firmware-twins", "metal-operator, bmc/redfish_lenovo.go";
+    /// `VirtualMedia.InsertMedia` refuses `Inserted` and `WriteProtected`.
+    InsertTakesImageOnly = "insert-takes-image-only", "OpenStack release note fix-insert-media-payload";
+    /// `VirtualMedia.InsertMedia` refuses a request without `TransferProtocolType`.
+    TransferProtocolRequired = "transfer-protocol-required", "OpenStack release note action-parameter-missing";
+    /// `ImageName` of virtual media stays after the medium was ejected.
+    ImageNameRemains = "image-name-remains", "ansible-collections/community.general#4839";
+    /// `VirtualMedia.EjectMedia` without a body answers 415.
+    EjectNeedsBody = "eject-needs-body", "OpenStack release note fix-eject-media-empty-dict";
+    /// Virtual media have no actions: an image is inserted and ejected by PATCH.
+    MediaByPatch = "media-by-patch", "OpenStack release note fix-virtual-media-fallback";
     /// Processors and memory are known only while the machine runs.
     InventoryOnlyWhenOn = "inventory-only-when-on", "NVIDIA infra-controller#1110";
     /// The manager has no `PowerState`.

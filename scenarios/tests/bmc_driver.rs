@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 const PASSWORD: &str = "canary-password";
-const PERSONALITIES: [&str; 2] = ["generic", "dell"];
+const PERSONALITIES: [&str; 5] = ["generic", "dell", "hpe", "lenovo", "supermicro"];
 
 /// A tenant that never ends by itself.
 struct Idle;

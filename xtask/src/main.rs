@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, e2e, generated, sim, up};
+use commands::{bench, e2e, generated, interop, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -22,6 +22,7 @@ enum Command {
     Up(up::Arguments),
     Sim(sim::Arguments),
     Bench(bench::Arguments),
+    Interop(interop::Arguments),
     Crds(generated::CrdsArguments),
     Schemas(generated::SchemasArguments),
 }
@@ -35,6 +36,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::Up(arguments) => up::run(&repository, &arguments),
         Command::Sim(arguments) => sim::run(&repository, &arguments),
         Command::Bench(arguments) => bench::run(&repository, arguments),
+        Command::Interop(arguments) => interop::run(&repository, &arguments),
         Command::Crds(arguments) => generated::crds(&repository, &arguments),
         Command::Schemas(arguments) => generated::schemas(&repository, &arguments),
     }

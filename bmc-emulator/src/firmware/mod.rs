@@ -1,7 +1,8 @@
 //! The firmware after POST: works through the boot devices, and hands over to an operating system.
 
 mod ipxe;
-mod network;
+mod media;
+pub(crate) mod network;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,7 @@ async fn boot(bmc: Bmc, job: BootJob) {
 async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSource, String> {
     match device {
         BootDevice::Network { nic } => network::load(bmc, nic, job.http_boot_uri.as_deref()).await,
+        BootDevice::Media { slot, .. } => media::load(bmc, slot).await,
         BootDevice::Drive { drive } => bmc.with(|machine, _| {
             let found = machine
                 .drive(drive)
@@ -89,6 +91,7 @@ async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSourc
 async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &str, source: BootSource) {
     let loading = bmc.with(|machine, _| machine.timing.os_boot);
     sleep(loading).await;
+    update(&bmc, generation, |machine, _| machine.kernel_loaded = true);
     let source = match source {
         BootSource::Network {
             kernel_arguments,
@@ -111,7 +114,7 @@ async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &s
                 }
             }
         }
-        drive @ BootSource::Drive { .. } => drive,
+        local @ (BootSource::Drive { .. } | BootSource::Media { .. }) => local,
     };
     let started = update(&bmc, generation, |machine, moment| machine.guest_started(label, moment));
     let Some(life) = started else { return };

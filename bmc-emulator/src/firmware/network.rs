@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
@@ -10,6 +12,7 @@ use tower::ServiceExt;
 use super::ipxe::{self, Script};
 use crate::bmc::Bmc;
 use crate::guest::BootSource;
+use crate::secret::Secret;
 
 /// Attempts of a network card's boot ROM before it gives up and the firmware tries the next device.
 const SCRIPT_ATTEMPTS: u32 = 3;
@@ -87,11 +90,29 @@ async fn fetch_patiently(bmc: &Bmc, url: &str, attempts: u32) -> Result<Bytes, S
     outcome
 }
 
+/// A request for what is at `url`.
+pub(crate) fn get(url: &str, credentials: Option<(&str, &Secret)>) -> Result<http::Request<Bytes>, String> {
+    let mut request = http::Request::get(url);
+    if let Some((user, password)) = credentials {
+        let encoded = STANDARD.encode(format!("{user}:{}", password.expose()));
+        request = request.header(http::header::AUTHORIZATION, format!("Basic {encoded}"));
+    }
+    request
+        .body(Bytes::new())
+        .map_err(|error| format!("{url:?} is not a URL: {error}"))
+}
+
 async fn fetch(bmc: &Bmc, url: &str) -> Result<Bytes, String> {
     let request = http::Request::get(url)
         .header(http::header::USER_AGENT, "iPXE/1.21.1")
         .body(Bytes::new())
         .map_err(|error| format!("{url:?} is not a URL: {error}"))?;
+    send(bmc, request).await
+}
+
+/// Sends one request into the emulated network, and returns what comes back if it is of any use.
+pub(crate) async fn send(bmc: &Bmc, request: http::Request<Bytes>) -> Result<Bytes, String> {
+    let url = request.uri().to_string();
     let answer = timeout(REQUEST_TIMEOUT, bmc.shared().edges.http.clone().oneshot(request)).await;
     let response = match answer {
         Ok(Ok(response)) => response,
@@ -99,7 +120,7 @@ async fn fetch(bmc: &Bmc, url: &str) -> Result<Bytes, String> {
         Err(_) => return Err(format!("GET {url}: no answer")),
     };
     match response.status() {
-        http::StatusCode::OK => Ok(response.into_body()),
+        http::StatusCode::OK | http::StatusCode::PARTIAL_CONTENT => Ok(response.into_body()),
         status => Err(format!("GET {url}: {status}")),
     }
 }

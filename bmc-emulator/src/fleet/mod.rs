@@ -22,10 +22,11 @@ use crate::bmc::{Bmc, BmcEndpoint};
 use crate::edges::Edges;
 use crate::event::{MachineEvent, Observer};
 use crate::firmware::{self, BootJob};
-use crate::identity;
+use crate::identity::MacAddresses;
 use crate::machine::hardware::Hardware;
 use crate::machine::{Machine, Moment, Out};
 use crate::redfish::delivery::{self, Delivery};
+use crate::update::{self, UpdateJob};
 
 /// Where addresses are counted from if a fleet does not say.
 const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 8, 0, 1);
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
 enum Job {
     Boot(Bmc, BootJob),
     Deliver(Bmc, Delivery),
+    Update(Bmc, UpdateJob),
 }
 
 impl Fleet {
@@ -75,9 +77,16 @@ impl Fleet {
         let mut bmcs: Vec<Bmc> = Vec::new();
         let mut by_name = BTreeMap::new();
         let mut endpoints = BTreeMap::new();
+        let mut mac_addresses = MacAddresses::default();
         for machine in template::expand(spec)? {
             let index = bmcs.len();
-            let endpoint = endpoint(&machine, spec.first_address, index, shared.edges.seed);
+            let endpoint = endpoint(
+                &machine,
+                spec.first_address,
+                index,
+                shared.edges.seed,
+                &mut mac_addresses,
+            );
             if by_name.insert(machine.name.clone(), index).is_some() {
                 return Err(FleetError::DuplicateName(machine.name));
             }
@@ -89,7 +98,7 @@ impl Fleet {
                     second: machine.name,
                 });
             }
-            bmcs.push(new_bmc(&machine, index, endpoint, &shared, moment)?);
+            bmcs.push(new_bmc(&machine, index, endpoint, &shared, &mut mac_addresses, moment)?);
         }
         let fleet = Fleet(Arc::new(Inner { shared, bmcs, by_name }));
         for bmc in &fleet.0.bmcs {
@@ -166,6 +175,7 @@ impl Job {
         match self {
             Job::Boot(bmc, job) => firmware::run(bmc, job).await,
             Job::Deliver(bmc, delivery) => delivery::run(bmc, delivery).await,
+            Job::Update(bmc, job) => update::run(bmc, job).await,
         }
     }
 }
@@ -203,6 +213,10 @@ impl Shared {
                         lock(&self.jobs).push_back(Job::Boot(bmc.clone(), job));
                         wake = true;
                     }
+                    Out::Update(job) => {
+                        lock(&self.jobs).push_back(Job::Update(bmc.clone(), job));
+                        wake = true;
+                    }
                     Out::Stop(token) => token.cancel(),
                     Out::Deliver(delivery) => {
                         lock(&self.jobs).push_back(Job::Deliver(bmc.clone(), delivery));
@@ -231,6 +245,7 @@ fn new_bmc(
     index: usize,
     endpoint: BmcEndpoint,
     shared: &Arc<Shared>,
+    mac_addresses: &mut MacAddresses,
     moment: Moment,
 ) -> Result<Bmc, FleetError> {
     let seed = shared.edges.seed;
@@ -241,6 +256,7 @@ fn new_bmc(
         seed,
         endpoint.address.clone(),
         endpoint.mac_address.clone(),
+        mac_addresses,
     );
     let machine = Machine::new(spec, hardware, seed, shared.edges.time_scale, moment).map_err(|unknown| {
         FleetError::UnknownBootDevice {
@@ -251,7 +267,13 @@ fn new_bmc(
     Ok(Bmc::new(index, endpoint, Arc::clone(shared), machine))
 }
 
-fn endpoint(spec: &MachineSpec, first_address: Option<Ipv4Addr>, index: usize, seed: u64) -> BmcEndpoint {
+fn endpoint(
+    spec: &MachineSpec,
+    first_address: Option<Ipv4Addr>,
+    index: usize,
+    seed: u64,
+    mac_addresses: &mut MacAddresses,
+) -> BmcEndpoint {
     let bmc = &spec.bmc;
     BmcEndpoint {
         address: bmc
@@ -259,10 +281,9 @@ fn endpoint(spec: &MachineSpec, first_address: Option<Ipv4Addr>, index: usize, s
             .clone()
             .unwrap_or_else(|| default_address(first_address, index).to_string()),
         port: bmc.port,
-        mac_address: bmc
-            .mac_address
-            .clone()
-            .unwrap_or_else(|| identity::mac_address(seed, &[&spec.name, "bmc"])),
+        mac_address: bmc.mac_address.clone().unwrap_or_else(|| {
+            mac_addresses.derive(spec.personality.personality().mac_prefix, seed, &[&spec.name, "bmc"])
+        }),
         username: bmc.username.clone(),
         password: bmc.password.clone(),
     }

@@ -222,6 +222,9 @@ pub struct BmcSpec {
     pub mac_address: Option<String>,
     pub username: String,
     pub password: Secret,
+    /// Whether the BMC allows nothing before this password has been changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub password_change_required: bool,
 }
 
 impl Default for BmcSpec {
@@ -232,6 +235,7 @@ impl Default for BmcSpec {
             mac_address: None,
             username: "admin".to_owned(),
             password: Secret::new("password"),
+            password_change_required: false,
         }
     }
 }
@@ -264,4 +268,7 @@ pub struct TimingSpec {
     /// Loading of the operating system, after the firmware has handed over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os_boot: Option<DurationText>,
+    /// From the command until a firmware image has been fetched, checked and written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firmware_update: Option<DurationText>,
 }

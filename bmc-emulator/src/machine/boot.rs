@@ -10,15 +10,19 @@ pub enum BootTarget {
     None,
     Pxe,
     Hdd,
+    Cd,
+    Usb,
     BiosSetup,
     UefiHttp,
 }
 
 impl BootTarget {
-    pub(crate) const ALL: [BootTarget; 5] = [
+    pub(crate) const ALL: [BootTarget; 7] = [
         BootTarget::None,
         BootTarget::Pxe,
         BootTarget::Hdd,
+        BootTarget::Cd,
+        BootTarget::Usb,
         BootTarget::BiosSetup,
         BootTarget::UefiHttp,
     ];
@@ -28,6 +32,8 @@ impl BootTarget {
             BootTarget::None => "None",
             BootTarget::Pxe => "Pxe",
             BootTarget::Hdd => "Hdd",
+            BootTarget::Cd => "Cd",
+            BootTarget::Usb => "Usb",
             BootTarget::BiosSetup => "BiosSetup",
             BootTarget::UefiHttp => "UefiHttp",
         }
@@ -115,8 +121,17 @@ impl Default for BootOverride {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BootDevice {
-    Network { nic: String },
-    Drive { drive: DriveName },
+    Network {
+        nic: String,
+    },
+    Drive {
+        drive: DriveName,
+    },
+    /// A virtual medium. Only an override chooses it.
+    Media {
+        slot: String,
+        optical: bool,
+    },
 }
 
 impl BootDevice {
@@ -124,6 +139,7 @@ impl BootDevice {
         match self {
             BootDevice::Network { nic } => format!("network:{nic}"),
             BootDevice::Drive { drive } => format!("drive:{drive}"),
+            BootDevice::Media { slot, .. } => format!("media:{slot}"),
         }
     }
 }
@@ -204,7 +220,8 @@ impl Boot {
 
     /// POST is over: decides what to boot and consumes a one-time override, whether or not the boot will succeed
     /// (DSP0268, `BootSourceOverrideEnabled`: "Once" reverts to Disabled after one boot).
-    pub(crate) fn plan(&mut self) -> BootPlan {
+    /// `media` is what is inserted.
+    pub(crate) fn plan(&mut self, media: &[BootDevice]) -> BootPlan {
         let chosen = self.override_.clone();
         if chosen.enabled == OverrideEnabled::Once {
             self.override_.enabled = OverrideEnabled::Disabled;
@@ -227,6 +244,8 @@ impl Boot {
             }
             (_, BootTarget::BiosSetup) => return BootPlan::Setup,
             (_, BootTarget::Pxe | BootTarget::UefiHttp) => |device| matches!(device, BootDevice::Network { .. }),
+            (_, BootTarget::Cd) => |device| matches!(device, BootDevice::Media { optical: true, .. }),
+            (_, BootTarget::Usb) => |device| matches!(device, BootDevice::Media { optical: false, .. }),
             (_, BootTarget::Hdd) => |device| matches!(device, BootDevice::Drive { .. }),
         };
         // Devices that are not in the boot order can still be chosen by an override.
@@ -234,6 +253,7 @@ impl Boot {
             .options
             .iter()
             .map(|option| &option.device)
+            .chain(media)
             .filter(|device| !ordered.contains(device));
         let mut devices: Vec<BootDevice> = ordered
             .iter()
@@ -290,7 +310,26 @@ mod tests {
             let mut boot = boot();
             boot.override_.enabled = enabled;
             boot.override_.target = target;
-            assert_eq!(labels(&boot.plan()), expected, "{enabled:?} {target:?}");
+            assert_eq!(labels(&boot.plan(&[])), expected, "{enabled:?} {target:?}");
+        }
+    }
+
+    #[test]
+    fn media_are_booted_when_they_are_asked_for_and_inserted() {
+        let disc = BootDevice::Media {
+            slot: "CD1".to_owned(),
+            optical: true,
+        };
+        for (target, media, first) in [
+            (BootTarget::Cd, vec![disc.clone()], "media:CD1"),
+            (BootTarget::Cd, vec![], "drive:sda"),
+            (BootTarget::Usb, vec![disc.clone()], "drive:sda"),
+            (BootTarget::None, vec![disc], "drive:sda"),
+        ] {
+            let mut boot = boot();
+            boot.override_.enabled = OverrideEnabled::Once;
+            boot.override_.target = target;
+            assert_eq!(labels(&boot.plan(&media))[0], first, "{target:?}");
         }
     }
 
@@ -299,14 +338,14 @@ mod tests {
         let mut boot = boot();
         boot.override_.enabled = OverrideEnabled::Once;
         boot.override_.target = BootTarget::Pxe;
-        boot.plan();
+        boot.plan(&[]);
         assert_eq!(boot.override_, BootOverride::default());
-        assert_eq!(labels(&boot.plan())[0], "drive:sda");
+        assert_eq!(labels(&boot.plan(&[]))[0], "drive:sda");
 
         boot.override_.enabled = OverrideEnabled::Continuous;
         boot.override_.target = BootTarget::Pxe;
         for _ in 0..3 {
-            assert_eq!(labels(&boot.plan())[0], "network:eno1");
+            assert_eq!(labels(&boot.plan(&[]))[0], "network:eno1");
         }
     }
 

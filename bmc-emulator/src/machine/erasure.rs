@@ -72,18 +72,7 @@ impl Machine {
                 continue;
             };
             let outcome = self.finish_erase(&name, false, moment.wall);
-            let bmc_moment = self.bmc_moment(moment);
-            let state =
-                self.redfish
-                    .tasks
-                    .finish(&erasure.task, outcome.map_err(|error| error.to_string()), bmc_moment);
-            self.event(
-                moment.wall,
-                MachineEventKind::TaskFinished {
-                    task: erasure.task,
-                    state: state.to_owned(),
-                },
-            );
+            self.finish_task(&erasure.task, outcome.map_err(|error| error.to_string()), moment);
         }
     }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::drive::{Drive, DriveContent, DriveName};
 use crate::fleet::spec::{DriveProtocol, DriveSpec, MachineSpec, NeighborSpec, NicSpec, ProcessorSpec};
-use crate::identity;
+use crate::identity::{self, MacAddresses};
 use crate::personality::Personality;
 
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(crate) struct Hardware {
     pub nics: Vec<Nic>,
     pub bmc_mac_address: String,
     pub bmc_address: String,
+    pub bmc_port: u16,
     pub boot_server_url: Option<String>,
 }
 
@@ -54,21 +55,21 @@ impl Hardware {
         seed: u64,
         bmc_address: String,
         bmc_mac_address: String,
+        mac_addresses: &mut MacAddresses,
     ) -> Self {
         let name = spec.name.as_str();
         let serial_number = || identity::serial_number(seed, &[name, "serialNumber"], 7);
         let nics = match &spec.nics {
-            Some(nics) => nics.iter().map(|nic| Nic::new(nic, name, seed)).collect(),
-            None => vec![Nic::new(
-                &NicSpec {
-                    name: "eno1".to_owned(),
-                    speed_mbps: 25_000,
-                    ..NicSpec::default()
-                },
-                name,
-                seed,
-            )],
+            Some(nics) => nics.as_slice(),
+            None => &[NicSpec {
+                name: "eno1".to_owned(),
+                speed_mbps: 25_000,
+                ..NicSpec::default()
+            }],
         };
+        let mut mac_address =
+            |nic: &NicSpec| mac_addresses.derive(personality.mac_prefix, seed, &[name, "nic", &nic.name]);
+        let nics = nics.iter().map(|nic| Nic::new(nic, &mut mac_address)).collect();
         Self {
             name: name.to_owned(),
             uuid: spec
@@ -94,19 +95,17 @@ impl Hardware {
             nics,
             bmc_mac_address,
             bmc_address,
+            bmc_port: spec.bmc.port,
             boot_server_url: spec.boot.server_url.clone(),
         }
     }
 }
 
 impl Nic {
-    fn new(spec: &NicSpec, machine: &str, seed: u64) -> Self {
+    fn new(spec: &NicSpec, mac_address: impl FnOnce(&NicSpec) -> String) -> Self {
         Self {
             name: spec.name.clone(),
-            mac_address: spec
-                .mac_address
-                .clone()
-                .unwrap_or_else(|| identity::mac_address(seed, &[machine, "nic", &spec.name])),
+            mac_address: spec.mac_address.clone().unwrap_or_else(|| mac_address(spec)),
             ips: spec.ips.clone(),
             speed_mbps: spec.speed_mbps,
             neighbor: spec.neighbor.clone(),

@@ -7,27 +7,37 @@ pub(crate) mod bios;
 pub(crate) mod boot;
 pub(crate) mod drive;
 mod erasure;
+pub(crate) mod event_log;
 pub(crate) mod guest;
 pub(crate) mod hardware;
+pub(crate) mod installed_firmware;
+pub(crate) mod media;
 pub(crate) mod power;
 mod power_history;
+pub(crate) mod secure_boot;
+pub(crate) mod sensors;
 pub(crate) mod timing;
 pub(crate) mod truth;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::bios::Bios;
 use self::boot::{Boot, BootDevice, BootPlan};
 use self::drive::Drive;
+use self::event_log::EventLog;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
-use self::power::{Effect, Input, Power, PowerState, Refusal, ResetType, Surroundings};
+use self::installed_firmware::{Component, InstalledFirmware};
+use self::media::MediaSlot;
+use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
+use self::secure_boot::SecureBoot;
+use self::sensors::Warmth;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
 use crate::event::MachineEventKind;
@@ -38,6 +48,7 @@ use crate::personality::Personality;
 use crate::quirk::{self, Quirk};
 use crate::redfish::delivery::Delivery;
 use crate::redfish::state::RedfishState;
+use crate::update::UpdateJob;
 
 /// One point in time on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +61,7 @@ impl Moment {
     /// The wall clock's reading at `instant`, which is not after this moment.
     pub(crate) fn wall_at(self, instant: Instant) -> Timestamp {
         let ago = self.now.saturating_duration_since(instant);
-        jiff::SignedDuration::try_from(ago)
+        SignedDuration::try_from(ago)
             .ok()
             .and_then(|ago| self.wall.checked_sub(ago).ok())
             .unwrap_or(self.wall)
@@ -64,6 +75,7 @@ pub(crate) enum Out {
     Boot(BootJob),
     Stop(CancellationToken),
     Deliver(Delivery),
+    Update(UpdateJob),
 }
 
 /// The BMC restarts: connections are refused, then answered with 503, then it is back.
@@ -85,9 +97,15 @@ pub(crate) struct Machine {
     pub guest: Option<GuestIdentity>,
     /// Counts what has been started; a guest of an older generation has no machine any more.
     pub generation: u64,
+    /// Whether an operating system has taken the machine over since the last POST, alive or not.
+    pub kernel_loaded: bool,
     pub boot: Boot,
     pub bios: Bios,
     pub drives: Vec<Drive>,
+    pub secure_boot: SecureBoot,
+    pub media: Vec<MediaSlot>,
+    pub firmware: InstalledFirmware,
+    pub log: EventLog,
     pub indicator_lit: bool,
     pub asset_tag: String,
     pub redfish: RedfishState,
@@ -95,8 +113,11 @@ pub(crate) struct Machine {
     pub absence: Option<Absence>,
     pub counters: Counters,
     pub time_scale: f64,
+    warmth: Warmth,
     /// When the BMC was last restarted.
     pub bmc_started: Timestamp,
+    /// By how much its clock is ahead since somebody has set it.
+    pub clock_offset: SignedDuration,
     fault_expiries: Vec<(Instant, FaultId)>,
     shown: PowerHistory,
     alarm: Option<Instant>,
@@ -132,15 +153,22 @@ impl Machine {
             execution: Execution::Nothing,
             guest: None,
             generation: 0,
+            kernel_loaded: false,
             boot,
             drives,
+            secure_boot: SecureBoot::default(),
+            log: EventLog::default(),
+            firmware: InstalledFirmware::default(),
+            media: personality.media.slots.iter().map(MediaSlot::new).collect(),
             indicator_lit: false,
             asset_tag: String::new(),
             faults: Faults::default(),
             absence: None,
             counters: Counters::default(),
             time_scale,
+            warmth: Warmth::new(moment.now),
             bmc_started: moment.wall,
+            clock_offset: SignedDuration::ZERO,
             fault_expiries: Vec::new(),
             alarm: None,
             stop: CancellationToken::new(),
@@ -196,6 +224,7 @@ impl Machine {
     }
 
     pub(crate) fn event(&mut self, at: Timestamp, kind: MachineEventKind) {
+        self.log.note(self.bmc_time(at), &kind);
         self.outbox.push(Out::Event(at, kind));
     }
 
@@ -262,7 +291,7 @@ impl Machine {
     fn step_as(&mut self, input: Input, told: Option<MachineEventKind>, moment: Moment) -> Result<(), Refusal> {
         let around = Surroundings {
             timing: &self.timing,
-            guest_listens: matches!(self.execution, Execution::Guest { .. }),
+            button: self.power_button(),
         };
         let (power, effects) = self.power.step(input, moment.now, around)?;
         if let Some(told) = told {
@@ -278,6 +307,15 @@ impl Machine {
         }
         self.show(power.state(self.personality.power.shows_guest_shutdown), moment);
         Ok(())
+    }
+
+    fn power_button(&self) -> PowerButton {
+        match self.execution {
+            Execution::Guest { .. } => PowerButton::Guest,
+            Execution::PostHung { .. } => PowerButton::Nobody,
+            _ if self.kernel_loaded || self.has(Quirk::FirmwareIgnoresPowerButton) => PowerButton::Nobody,
+            _ => PowerButton::Firmware,
+        }
     }
 
     fn show(&mut self, state: PowerState, moment: Moment) {
@@ -306,6 +344,7 @@ impl Machine {
 
     fn stop_execution(&mut self, moment: Moment, reason: &str) {
         self.generation += 1;
+        self.kernel_loaded = false;
         self.outbox.push(Out::Stop(std::mem::take(&mut self.stop)));
         if let Execution::Guest { .. } = std::mem::replace(&mut self.execution, Execution::Nothing) {
             self.event(
@@ -321,6 +360,8 @@ impl Machine {
         self.execution = Execution::Post;
         let factory_defaults = self.bios.apply(self.personality);
         self.boot.enter_post(factory_defaults);
+        self.firmware.enter_post();
+        self.secure_boot.enter_post();
         let bmc_moment = self.bmc_moment(moment);
         for task in self.redfish.tasks.finish_staged(bmc_moment) {
             self.event(
@@ -333,6 +374,25 @@ impl Machine {
         }
     }
 
+    /// An image has been written: the BMC restarts with it, the host loads it at the next POST.
+    pub(crate) fn firmware_written(&mut self, task: &str, component: Component, version: String, moment: Moment) {
+        self.firmware.write(component, version);
+        match component {
+            Component::Bios => self.redfish.tasks.wait_for_post(task),
+            Component::Bmc => {
+                self.finish_task(task, Ok(()), moment);
+                self.reset_bmc(moment);
+            }
+        }
+    }
+
+    pub(crate) fn finish_task(&mut self, task: &str, outcome: Result<(), String>, moment: Moment) {
+        let bmc_moment = self.bmc_moment(moment);
+        let state = self.redfish.tasks.finish(task, outcome, bmc_moment).to_owned();
+        let task = task.to_owned();
+        self.event(moment.wall, MachineEventKind::TaskFinished { task, state });
+    }
+
     fn start_boot(&mut self, moment: Moment) {
         if self.faults.post_fails() {
             let reason = "POST does not come to its end".to_owned();
@@ -342,7 +402,7 @@ impl Machine {
         }
         self.counters.boots += 1;
         let armed = self.boot.override_.clone();
-        let plan = self.boot.plan();
+        let plan = self.boot.plan(&self.inserted_media());
         if self.has(Quirk::OnceStaysArmed) {
             self.boot.override_ = armed;
         }
@@ -383,11 +443,12 @@ impl Machine {
 
     /// What the BMC's clock shows at `wall`. Without a battery clocks start at zero when the BMC does.
     pub(crate) fn bmc_time(&self, wall: Timestamp) -> Timestamp {
-        if self.faults.clock_is_reset() {
+        let time = if self.faults.clock_is_reset() {
             self.without_battery(wall)
         } else {
             wall
-        }
+        };
+        time.checked_add(self.clock_offset).unwrap_or(time)
     }
 
     /// What the host's clock shows at `wall`.
@@ -400,7 +461,7 @@ impl Machine {
     }
 
     fn without_battery(&self, wall: Timestamp) -> Timestamp {
-        let uptime = wall.duration_since(self.bmc_started).max(jiff::SignedDuration::ZERO);
+        let uptime = wall.duration_since(self.bmc_started).max(SignedDuration::ZERO);
         Timestamp::UNIX_EPOCH.checked_add(uptime).unwrap_or(wall)
     }
 
@@ -416,6 +477,7 @@ impl Machine {
         if self.has(Quirk::TasksLostAtReset) {
             self.redfish.tasks.clear();
         }
+        self.redfish.subscriptions.end_streams(None);
         self.event(moment.wall, MachineEventKind::BmcReset);
         for session in self.redfish.sessions.clear() {
             self.event(
@@ -467,6 +529,7 @@ fn boot_manager(spec: &MachineSpec, drives: &[Drive], hardware: &Hardware) -> Re
             .position(|device| match device {
                 BootDevice::Drive { drive } => drive.0 == *name,
                 BootDevice::Network { nic } => nic == name,
+                BootDevice::Media { .. } => false,
             })
             .ok_or_else(|| UnknownBootDevice(name.clone()))
     };

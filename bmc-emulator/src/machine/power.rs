@@ -108,8 +108,18 @@ pub(crate) enum Input {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
     pub timing: &'a Timing,
-    /// Only an operating system reacts to the power button; firmware and a halted guest ignore it (Q77).
-    pub guest_listens: bool,
+    pub button: PowerButton,
+}
+
+/// Who answers the power button, which is what a graceful reset presses (ACPI 6.5, §4.8.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PowerButton {
+    /// An operating system runs and shuts down.
+    Guest,
+    /// No operating system has taken ACPI over: the firmware obeys at once.
+    Firmware,
+    /// An operating system has taken ACPI over and listens no more, or the firmware hangs or does not obey.
+    Nobody,
 }
 
 /// What has to happen because of a step, in this order.
@@ -219,7 +229,7 @@ impl Power {
 
             (Power::Post { .. } | Power::Up, Input::Reset(R::On | R::ForceOn)) => (self, &[]),
             (Power::Up, Input::Reset(graceful @ (R::GracefulShutdown | R::GracefulRestart)))
-                if around.guest_listens =>
+                if around.button == PowerButton::Guest =>
             {
                 let until = now + timing.graceful_shutdown;
                 (
@@ -230,7 +240,15 @@ impl Power {
                     &[],
                 )
             }
-            (Power::Post { .. } | Power::Up, Input::Reset(R::GracefulShutdown | R::GracefulRestart)) => (self, &[]),
+            (Power::Post { .. } | Power::Up, Input::Reset(R::GracefulShutdown | R::GracefulRestart))
+                if around.button == PowerButton::Nobody =>
+            {
+                (self, &[])
+            }
+            (Power::Post { .. } | Power::Up, Input::Reset(R::GracefulShutdown)) => {
+                (powering_off(false), &[StopExecution])
+            }
+            (Power::Post { .. } | Power::Up, Input::Reset(R::GracefulRestart)) => (post, &[StopExecution, EnterPost]),
         };
         Ok(next)
     }
@@ -253,6 +271,7 @@ mod tests {
             bmc_reset: seconds(90),
             boot_retry: seconds(5),
             os_boot: seconds(10),
+            firmware_update: seconds(120),
         }
     }
 
@@ -291,24 +310,26 @@ mod tests {
             table += &format!("{}\n", brief(state, start));
             for input in &inputs {
                 let now = if *input == Input::Timer { until } else { start };
-                let mut outcome = String::new();
-                for guest_listens in [true, false] {
+                let mut outcomes: Vec<(PowerButton, String)> = Vec::new();
+                for button in [PowerButton::Guest, PowerButton::Firmware, PowerButton::Nobody] {
                     let around = Surroundings {
                         timing: &timing,
-                        guest_listens,
+                        button,
                     };
                     let text = match state.step(*input, now, around) {
                         Ok((next, effects)) if next == state && effects.is_empty() => "-".to_owned(),
                         Ok((next, effects)) => format!("{} {effects:?}", brief(next, start)),
                         Err(refusal) => format!("refused: {refusal:?}"),
                     };
-                    if outcome.is_empty() {
-                        outcome = text;
-                    } else if outcome != text {
-                        outcome += &format!("   (without a listening guest: {text})");
+                    outcomes.push((button, text));
+                }
+                if outcomes.iter().all(|(_, text)| *text == outcomes[0].1) {
+                    table += &format!("    {input:?} => {}\n", outcomes[0].1);
+                } else {
+                    for (button, text) in outcomes {
+                        table += &format!("    {input:?}, answered by {button:?} => {text}\n");
                     }
                 }
-                table += &format!("    {input:?} => {outcome}\n");
             }
         }
         insta::assert_snapshot!(table);
@@ -320,7 +341,7 @@ mod tests {
         let timing = timing();
         let around = Surroundings {
             timing: &timing,
-            guest_listens: false,
+            button: PowerButton::Firmware,
         };
         let (mut power, _) = Power::Off
             .step(Input::Reset(ResetType::On), start, around)

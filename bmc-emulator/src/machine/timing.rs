@@ -15,6 +15,7 @@ pub(crate) struct Timing {
     pub bmc_reset: Duration,
     pub boot_retry: Duration,
     pub os_boot: Duration,
+    pub firmware_update: Duration,
 }
 
 impl Timing {
@@ -33,6 +34,7 @@ impl Timing {
             bmc_reset: pick(spec.bmc_reset, defaults.bmc_reset),
             boot_retry: pick(spec.boot_retry, defaults.boot_retry),
             os_boot: pick(spec.os_boot, defaults.os_boot),
+            firmware_update: pick(spec.firmware_update, defaults.firmware_update),
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::*;
+use crate::machine::Machine;
 
 pub(crate) static DELL: Personality = Personality {
     system_id: "System.Embedded.1",
     manager_id: "iDRAC.Embedded.1",
     chassis_id: "System.Embedded.1",
+    manager_nic: "eth0",
     manufacturer: "Dell Inc.",
     model: "PowerEdge R760",
     vendor: "Dell",
@@ -15,9 +19,15 @@ pub(crate) static DELL: Personality = Personality {
     manager_model: "16G Monolithic",
     manager_firmware: "7.10.30.00",
     bios_version: "2.1.5",
+    firmware_ids: FirmwareIds {
+        bios: "BIOS",
+        bmc: "BMC",
+    },
+    mac_prefix: LOCALLY_ADMINISTERED,
     server_header: Some("Apache"),
     base_registry: "Base.1.12",
     annotates_counts: true,
+    error_summary: None,
     storage_id: "PCIeSSD.Slot.1",
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
@@ -28,6 +38,7 @@ pub(crate) static DELL: Personality = Personality {
         bmc_reset: Duration::from_secs(180),
         boot_retry: Duration::from_secs(5),
         os_boot: Duration::from_secs(20),
+        firmware_update: Duration::from_secs(300),
     },
     reset_types: &[
         ResetType::On,
@@ -74,6 +85,8 @@ pub(crate) static DELL: Personality = Personality {
         },
     ],
     bios_registry: "BiosAttributeRegistry.v1_0_3",
+    bios_settings: "Settings",
+    system_settings: Some("Settings"),
     sessions: SessionLimits {
         maximum: 8,
         timeout_seconds: 1800,
@@ -82,11 +95,41 @@ pub(crate) static DELL: Personality = Personality {
         count: 16,
         maximum_password_length: 40,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: true,
         kept_for: Duration::from_secs(600),
     },
     boot_order: BootOrderStyle::StagedJob,
+    boot_enabled: &OverrideEnabled::ALL,
+    boot_targets: &BootTarget::ALL,
+    query: QuerySupport {
+        expand_levels: 1,
+        expand_links: true,
+        filter: true,
+        select: true,
+        only: true,
+        excerpt: false,
+        paging: true,
+    },
+    environment: Environment::Both,
+    media: MediaStyle {
+        place: Place::System,
+        slots: &[
+            MediaSlotStyle {
+                id: "1",
+                types: &["CD", "DVD", "USBStick"],
+            },
+            MediaSlotStyle {
+                id: "2",
+                types: &["CD", "DVD", "USBStick"],
+            },
+        ],
+    },
+    log: LogStyle {
+        place: Place::Manager,
+        id: "Sel",
+    },
     quirks: &[
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,
@@ -97,4 +140,31 @@ pub(crate) static DELL: Personality = Personality {
     },
     success: SuccessStyle::Message,
     starting_percent: 30,
+    oem: Some(&Oem {
+        name: "Dell",
+        root: Some(root),
+        system: Some(system),
+        manager: None,
+    }),
 };
+
+/// The service tag is what Dell's support knows a machine by; Redfish shows it as `SKU`.
+fn root(machine: &Machine) -> Value {
+    json!({
+        "@odata.type": "#DellServiceRoot.v1_0_0.DellServiceRoot",
+        "IsBranded": 0,
+        "ManagerMACAddress": machine.hardware.bmc_mac_address,
+        "ServiceTag": machine.hardware.sku,
+    })
+}
+
+fn system(machine: &Machine) -> Value {
+    json!({
+        "DellSystem": {
+            "@odata.type": "#DellSystem.v1_4_0.DellSystem",
+            "ChassisServiceTag": machine.hardware.sku,
+            "NodeID": machine.hardware.sku,
+            "SystemID": 2668,
+        },
+    })
+}

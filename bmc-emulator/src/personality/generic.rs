@@ -8,6 +8,7 @@ pub(crate) static GENERIC: Personality = Personality {
     system_id: "1",
     manager_id: "BMC",
     chassis_id: "1",
+    manager_nic: "eth0",
     manufacturer: "Contoso",
     model: "Contoso 3500",
     vendor: "Contoso",
@@ -15,9 +16,15 @@ pub(crate) static GENERIC: Personality = Personality {
     manager_model: "Contoso BMC 2",
     manager_firmware: "1.45.455b66-rev4",
     bios_version: "P79 v1.45",
+    firmware_ids: FirmwareIds {
+        bios: "BIOS",
+        bmc: "BMC",
+    },
+    mac_prefix: LOCALLY_ADMINISTERED,
     server_header: None,
     base_registry: "Base.1.19",
     annotates_counts: false,
+    error_summary: None,
     storage_id: "1",
     timing: DefaultTiming {
         power_on: Duration::from_secs(3),
@@ -28,6 +35,7 @@ pub(crate) static GENERIC: Personality = Personality {
         bmc_reset: Duration::from_secs(90),
         boot_retry: Duration::from_secs(5),
         os_boot: Duration::from_secs(20),
+        firmware_update: Duration::from_secs(180),
     },
     reset_types: &[
         ResetType::On,
@@ -79,6 +87,8 @@ pub(crate) static GENERIC: Personality = Personality {
         },
     ],
     bios_registry: "BiosAttributeRegistry.1.0.0",
+    bios_settings: "Settings",
+    system_settings: None,
     sessions: SessionLimits {
         maximum: 32,
         timeout_seconds: 1800,
@@ -86,15 +96,46 @@ pub(crate) static GENERIC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 64,
     },
+    lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
         kept_for: Duration::from_secs(24 * 3600),
     },
     boot_order: BootOrderStyle::Immediate,
+    boot_enabled: &OverrideEnabled::ALL,
+    boot_targets: &BootTarget::ALL,
+    query: QuerySupport {
+        expand_levels: 3,
+        expand_links: true,
+        filter: true,
+        select: true,
+        only: true,
+        excerpt: true,
+        paging: true,
+    },
+    environment: Environment::Both,
+    media: MediaStyle {
+        place: Place::System,
+        slots: &[
+            MediaSlotStyle {
+                id: "Cd",
+                types: &["CD", "DVD"],
+            },
+            MediaSlotStyle {
+                id: "Usb",
+                types: &["USBStick"],
+            },
+        ],
+    },
+    log: LogStyle {
+        place: Place::System,
+        id: "SEL",
+    },
     quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,
     },
     success: SuccessStyle::NoContent,
     starting_percent: 20,
+    oem: None,
 };

@@ -1,18 +1,32 @@
 //! How BMCs of different vendors differ, as data. A personality is shared and immutable; what a single machine
 //! changes lives in the machine.
 
+mod ami;
 mod dell;
 mod generic;
+mod hpe;
+mod lenovo;
+mod openbmc;
+mod supermicro;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-pub(crate) use self::dell::DELL;
+use self::ami::AMI;
+use self::dell::DELL;
 pub(crate) use self::generic::GENERIC;
+use self::hpe::HPE;
+use self::lenovo::LENOVO;
+use self::openbmc::OPENBMC;
+use self::supermicro::SUPERMICRO;
+use crate::machine::Machine;
+use crate::machine::boot::{BootTarget, OverrideEnabled};
 use crate::machine::power::ResetType;
 use crate::quirk::Quirk;
+use crate::redfish::accounts::Lockout;
 
 /// Which personality a machine shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -23,11 +37,29 @@ pub enum PersonalityName {
     Generic,
     /// An iDRAC 9.
     Dell,
+    /// An iLO 6.
+    Hpe,
+    /// An XClarity Controller.
+    Lenovo,
+    /// A Supermicro X12 board.
+    Supermicro,
+    /// A MegaRAC BMC by AMI.
+    Ami,
+    /// bmcweb, the Redfish service of OpenBMC.
+    Openbmc,
 }
 
 impl PersonalityName {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Generic, Self::Dell];
+    pub const ALL: &'static [Self] = &[
+        Self::Generic,
+        Self::Dell,
+        Self::Hpe,
+        Self::Lenovo,
+        Self::Supermicro,
+        Self::Ami,
+        Self::Openbmc,
+    ];
 
     /// What its BMCs do beside the specification, unless a fleet file says otherwise.
     #[must_use]
@@ -39,6 +71,11 @@ impl PersonalityName {
         match self {
             PersonalityName::Generic => &GENERIC,
             PersonalityName::Dell => &DELL,
+            PersonalityName::Hpe => &HPE,
+            PersonalityName::Lenovo => &LENOVO,
+            PersonalityName::Supermicro => &SUPERMICRO,
+            PersonalityName::Ami => &AMI,
+            PersonalityName::Openbmc => &OPENBMC,
         }
     }
 }
@@ -48,6 +85,11 @@ impl std::fmt::Display for PersonalityName {
         formatter.write_str(match self {
             Self::Generic => "generic",
             Self::Dell => "dell",
+            Self::Hpe => "hpe",
+            Self::Lenovo => "lenovo",
+            Self::Supermicro => "supermicro",
+            Self::Ami => "ami",
+            Self::Openbmc => "openbmc",
         })
     }
 }
@@ -59,6 +101,8 @@ pub(crate) struct Personality {
     pub system_id: &'static str,
     pub manager_id: &'static str,
     pub chassis_id: &'static str,
+    /// The only Ethernet interface of the manager.
+    pub manager_nic: &'static str,
     pub manufacturer: &'static str,
     pub model: &'static str,
     /// `ServiceRoot.Vendor` and `ServiceRoot.Product`.
@@ -67,22 +111,40 @@ pub(crate) struct Personality {
     pub manager_model: &'static str,
     pub manager_firmware: &'static str,
     pub bios_version: &'static str,
+    pub firmware_ids: FirmwareIds,
+    /// How the hardware addresses of its network cards begin, the BMC's included: an OUI of the vendor.
+    pub mac_prefix: [u8; 3],
     /// `Server` header of every answer, where the vendor sends one.
     pub server_header: Option<&'static str>,
     /// Name and version of the Base registry its messages come from.
     pub base_registry: &'static str,
     /// Whether arrays in messages are followed by their `@odata.count`.
     pub annotates_counts: bool,
+    /// Summary of errors, where it says nothing about them.
+    pub error_summary: Option<ErrorSummary>,
     pub storage_id: &'static str,
     pub timing: DefaultTiming,
     pub reset_types: &'static [ResetType],
     pub manager_reset_types: &'static [&'static str],
     pub bios_defaults: &'static [BiosDefault],
     pub bios_registry: &'static str,
+    /// Last segment of the URI of the BIOS settings object.
+    pub bios_settings: &'static str,
+    /// The same of the system's, if it has one: for boot settings.
+    pub system_settings: Option<&'static str>,
     pub sessions: SessionLimits,
     pub accounts: AccountStyle,
+    /// As the factory sets it.
+    pub lockout: Lockout,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,
+    /// What `BootSourceOverrideEnabled` and `BootSourceOverrideTarget` may be.
+    pub boot_enabled: &'static [OverrideEnabled],
+    pub boot_targets: &'static [BootTarget],
+    pub query: QuerySupport,
+    pub environment: Environment,
+    pub media: MediaStyle,
+    pub log: LogStyle,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
     pub power: PowerStyle,
@@ -90,7 +152,36 @@ pub(crate) struct Personality {
     pub success: SuccessStyle,
     /// How long after its reset a BMC already accepts connections but still answers 503, in percent of `bmc_reset`.
     pub starting_percent: u32,
+    pub oem: Option<&'static Oem>,
 }
+
+/// Until a vendor has an OUI (IEEE 802: the second-lowest bit of the first octet says so).
+pub(crate) const LOCALLY_ADMINISTERED: [u8; 3] = [0x02, 0, 0];
+
+/// Members of `UpdateService/FirmwareInventory`.
+#[derive(Debug)]
+pub(crate) struct FirmwareIds {
+    pub bios: &'static str,
+    pub bmc: &'static str,
+}
+
+/// `error.code` and `error.message` of every error.
+#[derive(Debug)]
+pub(crate) struct ErrorSummary {
+    pub code: &'static str,
+    pub message: &'static str,
+}
+
+/// What a vendor adds to resources below `Oem`, under its name.
+#[derive(Debug)]
+pub(crate) struct Oem {
+    pub name: &'static str,
+    pub root: Option<OemObject>,
+    pub system: Option<OemObject>,
+    pub manager: Option<OemObject>,
+}
+
+pub(crate) type OemObject = fn(&Machine) -> Value;
 
 /// Delays of real hardware of this kind; a fleet file overrides them one by one.
 #[derive(Debug)]
@@ -103,6 +194,7 @@ pub(crate) struct DefaultTiming {
     pub bmc_reset: Duration,
     pub boot_retry: Duration,
     pub os_boot: Duration,
+    pub firmware_update: Duration,
 }
 
 /// A BIOS attribute as the factory sets it.
@@ -185,8 +277,80 @@ pub(crate) struct TaskStyle {
 pub(crate) enum BootOrderStyle {
     /// A PATCH of `Boot.BootOrder` takes effect at once.
     Immediate,
+    /// It waits for the next POST.
+    Staged,
     /// It becomes a job (202 with `Location`) that the next POST carries out.
     StagedJob,
+}
+
+/// Which resources show temperatures, fans and power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// `Thermal` and `Power`.
+    Legacy,
+    /// `ThermalSubsystem`, `PowerSubsystem` and `EnvironmentMetrics`, which have replaced them.
+    Subsystems,
+    Both,
+}
+
+impl Environment {
+    pub(crate) fn has_legacy(self) -> bool {
+        self != Environment::Subsystems
+    }
+
+    pub(crate) fn has_subsystems(self) -> bool {
+        self != Environment::Legacy
+    }
+}
+
+/// Where the event log is, and its `Id`.
+#[derive(Debug)]
+pub(crate) struct LogStyle {
+    pub place: Place,
+    pub id: &'static str,
+}
+
+/// Where virtual media are, and which there are.
+#[derive(Debug)]
+pub(crate) struct MediaStyle {
+    pub place: Place,
+    pub slots: &'static [MediaSlotStyle],
+}
+
+/// Below which resource vendors put what belongs to both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    System,
+    Manager,
+}
+
+#[derive(Debug)]
+pub(crate) struct MediaSlotStyle {
+    pub id: &'static str,
+    /// `MediaTypes`.
+    pub types: &'static [&'static str],
+}
+
+impl MediaSlotStyle {
+    /// Whether firmware takes it for a drive of discs.
+    pub(crate) fn is_optical(&self) -> bool {
+        self.types.contains(&"CD")
+    }
+}
+
+/// Query parameters the service understands (`ServiceRoot.ProtocolFeaturesSupported`); it refuses the others.
+#[derive(Debug)]
+pub(crate) struct QuerySupport {
+    /// How deep `$expand` goes; 0: not at all.
+    pub expand_levels: u32,
+    /// Whether `$expand` also takes `*` and `~`.
+    pub expand_links: bool,
+    pub filter: bool,
+    pub select: bool,
+    pub only: bool,
+    pub excerpt: bool,
+    /// `$skip` and `$top`.
+    pub paging: bool,
 }
 
 #[derive(Debug)]
@@ -201,4 +365,6 @@ pub(crate) enum SuccessStyle {
     NoContent,
     /// 200 with an `@Message.ExtendedInfo` that reports success.
     Message,
+    /// 200 with an error object that reports success.
+    Error,
 }

@@ -3,11 +3,12 @@
 use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::accounts::{Account, AccountError, Role};
+use super::accounts::{Account, AccountError, Failures, Role};
 use super::call::Reply;
-use super::context::{Answer, Context, collection, link};
+use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use crate::personality::AccountStyle;
+use crate::quirk::Quirk;
 use crate::secret::Secret;
 
 const URI: &str = "/redfish/v1/AccountService";
@@ -16,7 +17,8 @@ const ROLES: &str = "/redfish/v1/AccountService/Roles";
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
-        [] => cx.read_only(service),
+        [] if cx.call.method == Method::PATCH => patch_service(cx),
+        [] => cx.read("GET, HEAD, PATCH", service),
         ["Accounts"] => accounts(cx),
         ["Accounts", id] => match id
             .parse()
@@ -43,6 +45,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
 }
 
 fn service(cx: &mut Context<'_>) -> Value {
+    let lockout = cx.machine.redfish.accounts.lockout;
     json!({
         "@odata.type": "#AccountService.v1_15_0.AccountService",
         "@odata.id": URI,
@@ -53,11 +56,44 @@ fn service(cx: &mut Context<'_>) -> Value {
         "ServiceEnabled": true,
         "MinPasswordLength": 1,
         "MaxPasswordLength": cx.personality().accounts.maximum_password_length(),
-        "AccountLockoutThreshold": 0,
-        "AccountLockoutDuration": 0,
+        "AccountLockoutThreshold": lockout.threshold,
+        "AccountLockoutDuration": lockout.duration,
+        "AccountLockoutCounterResetAfter": lockout.reset_after,
         "Accounts": link(ACCOUNTS),
         "Roles": link(ROLES),
     })
+}
+
+fn patch_service(cx: &mut Context<'_>) -> Answer {
+    let before = service(cx);
+    cx.check_if_match(&before)?;
+    let mut lockout = cx.machine.redfish.accounts.lockout;
+    let mut wrong = Vec::new();
+    for (name, value) in cx.patch_object()? {
+        let pointer = format!("#/{name}");
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        match (name.as_str(), number) {
+            ("AccountLockoutThreshold", Some(number)) => lockout.threshold = number,
+            ("AccountLockoutDuration", Some(number)) => lockout.duration = number,
+            ("AccountLockoutCounterResetAfter", Some(number)) => lockout.reset_after = number,
+            ("AccountLockoutThreshold" | "AccountLockoutDuration" | "AccountLockoutCounterResetAfter", None) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&value.to_string(), &name]).about(pointer));
+            }
+            _ if before.get(&name).is_some() => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer)),
+        }
+    }
+    // DSP0268: failures are forgotten no later than a lock ends.
+    if lockout.reset_after > lockout.duration {
+        let message = Message::new(&message::PROPERTY_VALUE_ERROR, ["AccountLockoutCounterResetAfter"]);
+        wrong.push(message.about("#/AccountLockoutCounterResetAfter"));
+    }
+    cx.refuse_if_any(&wrong)?;
+    cx.machine.redfish.accounts.lockout = lockout;
+    let document = service(cx);
+    Ok(cx.document(document))
 }
 
 fn role_document(role: Role) -> Value {
@@ -72,8 +108,8 @@ fn role_document(role: Role) -> Value {
     })
 }
 
-fn account_document(number: u32, account: &Account) -> Value {
-    json!({
+fn account_document(cx: &Context<'_>, number: u32, account: &Account) -> Value {
+    let mut document = json!({
         "@odata.type": "#ManagerAccount.v1_12_0.ManagerAccount",
         "@odata.id": format!("{ACCOUNTS}/{number}"),
         "Id": number.to_string(),
@@ -82,12 +118,16 @@ fn account_document(number: u32, account: &Account) -> Value {
         "Password": null,
         "RoleId": if account.user_name.is_empty() { "" } else { account.role.as_str() },
         "Enabled": account.enabled,
-        "Locked": false,
-        "PasswordChangeRequired": false,
+        "Locked": account.is_locked(cx.moment.now),
+        "PasswordChangeRequired": account.password_change_required,
         "PasswordExpiration": null,
         "AccountTypes": ["Redfish"],
         "Links": { "Role": link(format!("{ROLES}/{}", account.role.as_str())) },
-    })
+    });
+    if cx.machine.has(Quirk::NoAccountTypes) {
+        leave_out(&mut document, "AccountTypes");
+    }
+    document
 }
 
 fn accounts(cx: &mut Context<'_>) -> Answer {
@@ -116,10 +156,8 @@ fn create(cx: &mut Context<'_>) -> Answer {
         .collect();
     cx.refuse_if_any(&missing)?;
     let mut account = Account {
-        user_name: String::new(),
-        password: Secret::new(""),
-        role: Role::ReadOnly,
         enabled: true,
+        ..Account::empty()
     };
     update(cx, &mut account, body)?;
     let number = cx
@@ -129,7 +167,7 @@ fn create(cx: &mut Context<'_>) -> Answer {
         .create(account.clone())
         .map_err(|error| account_error(cx, error, &account.user_name))?;
     let location = format!("{ACCOUNTS}/{number}");
-    Ok(Reply::json(StatusCode::CREATED, account_document(number, &account)).with(header::LOCATION, location))
+    Ok(Reply::json(StatusCode::CREATED, account_document(cx, number, &account)).with(header::LOCATION, location))
 }
 
 fn account(cx: &mut Context<'_>, number: u32) -> Answer {
@@ -137,7 +175,7 @@ fn account(cx: &mut Context<'_>, number: u32) -> Answer {
     let Some(mut account) = cx.machine.redfish.accounts.get(number) else {
         return cx.not_found();
     };
-    let document = account_document(number, &account);
+    let document = account_document(cx, number, &account);
     match cx.call.method {
         Method::PATCH => {
             cx.check_if_match(&document)?;
@@ -145,7 +183,7 @@ fn account(cx: &mut Context<'_>, number: u32) -> Answer {
             update(cx, &mut account, body)?;
             let stored = cx.machine.redfish.accounts.put(number, account.clone());
             stored.map_err(|error| account_error(cx, error, &account.user_name))?;
-            Ok(cx.document(account_document(number, &account)))
+            Ok(cx.document(account_document(cx, number, &account)))
         }
         Method::DELETE if removable => {
             cx.check_if_match(&document)?;
@@ -165,7 +203,7 @@ fn account(cx: &mut Context<'_>, number: u32) -> Answer {
 
 fn update(cx: &Context<'_>, account: &mut Account, body: Map<String, Value>) -> Result<(), Reply> {
     let longest = cx.personality().accounts.maximum_password_length();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut change_required) = (Vec::new(), None);
     for (name, value) in body {
         let pointer = format!("#/{name}");
         match (name.as_str(), &value) {
@@ -174,21 +212,32 @@ fn update(cx: &Context<'_>, account: &mut Account, body: Map<String, Value>) -> 
                 // The value stays out of the message: it is a password.
                 wrong.push(Message::new(&message::STRING_TOO_LONG, ["******", &longest.to_string()]).about(pointer));
             }
-            ("Password", Value::String(text)) => account.password = Secret::new(text.clone()),
+            ("Password", Value::String(text)) => {
+                account.password = Secret::new(text.clone());
+                account.password_change_required = false;
+            }
+            ("PasswordChangeRequired", Value::Bool(required)) => change_required = Some(*required),
+            // DSP0268: only false may be written, which unlocks the account.
+            ("Locked", Value::Bool(false)) => account.failures = Failures::default(),
+            ("Locked", _) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer)),
             ("Enabled", Value::Bool(enabled)) => account.enabled = *enabled,
             ("RoleId", Value::String(text)) => match Role::parse(text) {
                 Some(role) => account.role = role,
                 None => wrong.push(Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [text, "RoleId"]).about(pointer)),
             },
             ("Password", _) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, ["Password"]).about(pointer)),
-            ("UserName" | "Enabled" | "RoleId", other) => {
+            ("UserName" | "Enabled" | "RoleId" | "PasswordChangeRequired", other) => {
                 wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name]).about(pointer))
             }
-            ("AccountTypes" | "Locked" | "PasswordChangeRequired" | "Id" | "Name" | "Links", _) => {
+            ("AccountTypes" | "Id" | "Name" | "Links", _) => {
                 wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));
             }
             _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer)),
         }
+    }
+    // A new password that somebody else has set may have to be changed again.
+    if let Some(required) = change_required {
+        account.password_change_required = required;
     }
     cx.refuse_if_any(&wrong)
 }

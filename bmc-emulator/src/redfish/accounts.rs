@@ -1,8 +1,12 @@
 //! Accounts of a BMC.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::personality::AccountStyle;
+use tokio::time::Instant;
+
+use crate::fleet::spec::BmcSpec;
+use crate::personality::{AccountStyle, Personality};
 use crate::secret::Secret;
 
 /// Predefined roles (DSP0266 §13.2.8).
@@ -50,13 +54,86 @@ pub(crate) struct Account {
     pub password: Secret,
     pub role: Role,
     pub enabled: bool,
+    /// Nothing else is allowed until it has been changed (DSP0266 §13.3.6.1).
+    pub password_change_required: bool,
+    pub failures: Failures,
+}
+
+impl Account {
+    /// A free slot, and what a new account begins as.
+    pub(crate) fn empty() -> Self {
+        Self {
+            user_name: String::new(),
+            password: Secret::new(""),
+            role: Role::ReadOnly,
+            enabled: false,
+            password_change_required: false,
+            failures: Failures::default(),
+        }
+    }
+
+    pub(crate) fn is_locked(&self, now: Instant) -> bool {
+        self.failures.locked_until.is_some_and(|until| now < until)
+    }
+}
+
+/// Logins with a wrong password, one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Failures {
+    count: u32,
+    last: Option<Instant>,
+    locked_until: Option<Instant>,
+}
+
+impl Lockout {
+    pub(crate) const OFF: Self = Self {
+        threshold: 0,
+        duration: 0,
+        reset_after: 0,
+    };
+}
+
+impl Failures {
+    fn add(&mut self, lockout: Lockout, now: Instant) {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let forgotten = |last: Instant| {
+            lockout.reset_after > 0 && now.saturating_duration_since(last) >= seconds(lockout.reset_after)
+        };
+        if self.last.is_some_and(forgotten) {
+            self.count = 0;
+        }
+        self.count += 1;
+        self.last = Some(now);
+        if lockout.threshold > 0 && self.count >= lockout.threshold {
+            self.count = 0;
+            self.locked_until = Some(now + seconds(lockout.duration));
+        }
+    }
+}
+
+/// `AccountLockoutThreshold`, `AccountLockoutDuration` and `AccountLockoutCounterResetAfter`, the latter two in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lockout {
+    /// 0: accounts are never locked.
+    pub threshold: u32,
+    pub duration: u32,
+    pub reset_after: u32,
 }
 
 #[derive(Debug)]
 pub(crate) struct Accounts {
     style: AccountStyle,
+    pub lockout: Lockout,
     /// By number, which is the `Id`. In the slot style free slots are not stored.
     accounts: BTreeMap<u32, Account>,
+    factory: Factory,
+}
+
+#[derive(Debug)]
+struct Factory {
+    lockout: Lockout,
+    number: u32,
+    administrator: Account,
 }
 
 /// Why an account could not be created or renamed.
@@ -70,12 +147,15 @@ pub(crate) enum AccountError {
 const MAXIMUM: usize = 16;
 
 impl Accounts {
-    pub(crate) fn new(style: AccountStyle, user_name: &str, password: &Secret) -> Self {
+    pub(crate) fn new(personality: &Personality, factory: &BmcSpec) -> Self {
+        let style = personality.accounts;
         let administrator = Account {
-            user_name: user_name.to_owned(),
-            password: password.clone(),
+            user_name: factory.username.clone(),
+            password: factory.password.clone(),
             role: Role::Administrator,
             enabled: true,
+            password_change_required: factory.password_change_required,
+            failures: Failures::default(),
         };
         // The first slot of an iDRAC is reserved; its factory account lives in the second.
         let first = match style {
@@ -84,8 +164,20 @@ impl Accounts {
         };
         Self {
             style,
-            accounts: BTreeMap::from([(first, administrator)]),
+            lockout: personality.lockout,
+            accounts: BTreeMap::from([(first, administrator.clone())]),
+            factory: Factory {
+                lockout: personality.lockout,
+                number: first,
+                administrator,
+            },
         }
+    }
+
+    /// As delivered: one account, and its password.
+    pub(crate) fn reset_to_defaults(&mut self) {
+        self.lockout = self.factory.lockout;
+        self.accounts = BTreeMap::from([(self.factory.number, self.factory.administrator.clone())]);
     }
 
     /// Numbers of all members of the collection, free slots included.
@@ -99,12 +191,8 @@ impl Accounts {
     /// The account, or an empty one for a free slot, or nothing if there is no such member.
     pub(crate) fn get(&self, number: u32) -> Option<Account> {
         self.accounts.get(&number).cloned().or_else(|| {
-            matches!(self.style, AccountStyle::Slots { count, .. } if (1..=count).contains(&number)).then(|| Account {
-                user_name: String::new(),
-                password: Secret::new(""),
-                role: Role::ReadOnly,
-                enabled: false,
-            })
+            matches!(self.style, AccountStyle::Slots { count, .. } if (1..=count).contains(&number))
+                .then(Account::empty)
         })
     }
 
@@ -140,19 +228,28 @@ impl Accounts {
         self.accounts.remove(&number).is_some()
     }
 
-    pub(crate) fn role_of(&self, user_name: &str) -> Option<Role> {
-        self.accounts
-            .values()
-            .find(|account| account.enabled && account.user_name == user_name)
-            .map(|account| account.role)
+    /// Number and account of a user who may log in.
+    pub(crate) fn of_user(&self, user_name: &str) -> Option<(u32, &Account)> {
+        let mut all = self.accounts.iter().map(|(number, account)| (*number, account));
+        all.find(|(_, account)| account.enabled && account.user_name == user_name)
     }
 
-    /// The role of whoever presents these credentials.
-    pub(crate) fn log_in(&self, user_name: &str, password: &str) -> Option<Role> {
-        self.accounts
-            .values()
-            .find(|account| account.enabled && account.user_name == user_name && account.password.expose() == password)
-            .map(|account| account.role)
+    /// The role of whoever presents these credentials. Too many wrong passwords lock the account, also for the right one.
+    pub(crate) fn log_in(&mut self, user_name: &str, password: &str, now: Instant) -> Option<Role> {
+        let lockout = self.lockout;
+        let account = self
+            .accounts
+            .values_mut()
+            .find(|account| account.enabled && account.user_name == user_name)?;
+        if account.is_locked(now) {
+            return None;
+        }
+        if account.password.expose() == password {
+            account.failures = Failures::default();
+            return Some(account.role);
+        }
+        account.failures.add(lockout, now);
+        None
     }
 
     /// Changes a password behind the Redfish service's back. Whether there was such an account.
@@ -181,6 +278,7 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::personality::PersonalityName;
 
     fn account(name: &str) -> Account {
         Account {
@@ -188,35 +286,65 @@ mod tests {
             password: Secret::new("secret"),
             role: Role::Operator,
             enabled: true,
+            ..Account::empty()
         }
+    }
+
+    fn accounts(personality: PersonalityName) -> Accounts {
+        Accounts::new(personality.personality(), &BmcSpec::default())
     }
 
     #[test]
     fn a_collection_grows_and_shrinks() {
-        let style = AccountStyle::Collection {
-            maximum_password_length: 64,
-        };
-        let mut accounts = Accounts::new(style, "admin", &Secret::new("password"));
+        let mut accounts = accounts(PersonalityName::Generic);
+        let now = Instant::now();
         assert_eq!(accounts.create(account("carol")), Ok(2));
         assert_eq!(accounts.create(account("carol")), Err(AccountError::NameTaken));
-        assert_eq!(accounts.log_in("carol", "secret"), Some(Role::Operator));
-        assert_eq!(accounts.log_in("carol", "wrong"), None);
+        assert_eq!(accounts.log_in("carol", "secret", now), Some(Role::Operator));
+        assert_eq!(accounts.log_in("carol", "wrong", now), None);
         assert!(accounts.remove(2));
         assert_eq!(accounts.numbers(), [1]);
     }
 
     #[test]
     fn slots_are_always_there() {
-        let style = AccountStyle::Slots {
-            count: 16,
-            maximum_password_length: 40,
-        };
-        let mut accounts = Accounts::new(style, "root", &Secret::new("calvin"));
+        let mut accounts = accounts(PersonalityName::Dell);
         assert_eq!(accounts.numbers().len(), 16);
         assert_eq!(accounts.get(3).map(|slot| slot.user_name), Some(String::new()));
         assert!(accounts.get(17).is_none());
         accounts.put(3, account("carol")).expect("free");
         accounts.put(3, account("")).expect("freeing never fails");
-        assert_eq!(accounts.names(), ["root"]);
+        assert_eq!(accounts.names(), ["admin"]);
+    }
+
+    #[test]
+    fn wrong_passwords_lock_an_account_for_a_while() {
+        let mut accounts = accounts(PersonalityName::Generic);
+        accounts.lockout = Lockout {
+            threshold: 3,
+            duration: 60,
+            reset_after: 30,
+        };
+        let start = Instant::now();
+        let mut log_in = |password: &str, second| {
+            let now = start + Duration::from_secs(second);
+            accounts.log_in("admin", password, now).is_some()
+        };
+        for (password, second, expected) in [
+            ("wrong", 0, false),
+            ("wrong", 1, false),
+            ("password", 2, true),
+            ("wrong", 3, false),
+            ("wrong", 4, false),
+            // The two before are forgotten.
+            ("wrong", 40, false),
+            ("wrong", 41, false),
+            ("wrong", 42, false),
+            ("password", 43, false),
+            ("password", 101, false),
+            ("password", 102, true),
+        ] {
+            assert_eq!(log_in(password, second), expected, "{password} at {second} s");
+        }
     }
 }

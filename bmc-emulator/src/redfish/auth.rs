@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode, header};
 
 use super::accounts::Role;
-use super::call::Reply;
+use super::call::{Call, Reply};
 use super::context::{Caller, Context};
 use super::message::{self, Message};
 use super::session_service::AUTH_TOKEN;
@@ -14,14 +14,16 @@ use crate::event::MachineEventKind;
 /// Identifies the caller, or refuses the request.
 pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<(), Reply> {
     for session in cx.machine.redfish.sessions.expire(cx.moment.now) {
+        cx.machine.redfish.subscriptions.end_streams(Some(&session));
         let reason = "not used for too long".to_owned();
         cx.machine
             .event(cx.moment.wall, MachineEventKind::SessionClosed { session, reason });
     }
-    if is_open(&cx.call.method, segments) {
+    if is_open(cx.call, segments) {
         return Ok(());
     }
     let caller = identify(cx).ok_or_else(|| unauthorized(cx))?;
+    demand_new_password(cx, &caller, segments)?;
     if !may(&caller, &cx.call.method, segments, cx) {
         return Err(cx.error(
             StatusCode::FORBIDDEN,
@@ -32,12 +34,42 @@ pub(super) fn authenticate(cx: &mut Context<'_>, segments: &[&str]) -> Result<()
     Ok(())
 }
 
+/// As long as the password has to be changed, a user may do that and nothing else (DSP0266 §13.3.6.1).
+fn demand_new_password(cx: &Context<'_>, caller: &Caller, segments: &[&str]) -> Result<(), Reply> {
+    let accounts = &cx.machine.redfish.accounts;
+    let Some((number, account)) = accounts.of_user(&caller.user) else {
+        return Ok(());
+    };
+    let own = number.to_string();
+    let allowed = match (&cx.call.method, segments) {
+        (&Method::GET | &Method::HEAD | &Method::PATCH, ["redfish", "v1", "AccountService", "Accounts", id]) => {
+            *id == own
+        }
+        (&Method::DELETE, ["redfish", "v1", "SessionService", "Sessions", id]) => {
+            caller.session.as_deref() == Some(*id)
+        }
+        _ => false,
+    };
+    if allowed || !account.password_change_required {
+        return Ok(());
+    }
+    Err(cx.error(StatusCode::FORBIDDEN, password_change_required(number)))
+}
+
+/// Where the password of this account can be changed.
+pub(super) fn password_change_required(number: u32) -> Message {
+    let uri = format!("/redfish/v1/AccountService/Accounts/{number}");
+    Message::new(&message::PASSWORD_CHANGE_REQUIRED, [&uri])
+}
+
 /// What DSP0266 §13.3.2 leaves open, and the login itself.
-fn is_open(method: &Method, segments: &[&str]) -> bool {
+fn is_open(call: &Call, segments: &[&str]) -> bool {
     match segments {
-        ["redfish"] | ["redfish", "v1"] | ["redfish", "v1", "$metadata" | "odata"] => true,
+        // Expanded, the root would show what is not open.
+        ["redfish", "v1"] => !call.query.as_ref().is_some_and(|query| query.contains("expand")),
+        ["redfish"] | ["redfish", "v1", "$metadata" | "odata"] => true,
         ["redfish", "v1", "SessionService", "Sessions"]
-        | ["redfish", "v1", "SessionService", "Sessions", "Members"] => method == Method::POST,
+        | ["redfish", "v1", "SessionService", "Sessions", "Members"] => call.method == Method::POST,
         _ => false,
     }
 }
@@ -51,7 +83,8 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
             return None;
         }
         let (session, user) = cx.machine.redfish.sessions.authenticate(&token, cx.moment.now)?;
-        let role = cx.machine.redfish.accounts.role_of(&user)?;
+        let (_, account) = cx.machine.redfish.accounts.of_user(&user)?;
+        let role = account.role;
         return Some(Caller {
             user,
             role,
@@ -59,7 +92,7 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
         });
     }
     let (user, password) = basic?;
-    match cx.machine.redfish.accounts.log_in(&user, &password) {
+    match cx.machine.redfish.accounts.log_in(&user, &password, cx.moment.now) {
         Some(role) if !refused => {
             let event = MachineEventKind::BasicAuthenticated { user: user.clone() };
             cx.machine.event(cx.moment.wall, event);

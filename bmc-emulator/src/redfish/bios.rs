@@ -3,8 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::call::Reply;
-use super::context::{Answer, Context, link};
+use super::context::{Answer, Context, leave_out, link};
 use super::message::{self, Message};
 use super::task_service;
 use crate::machine::bios::{AttributeError, Attributes};
@@ -13,7 +12,7 @@ use crate::quirk::Quirk;
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
         [] => cx.read_only(document),
-        ["Settings"] => match cx.call.method {
+        [settings] if *settings == cx.personality().bios_settings => match cx.call.method {
             Method::PATCH => patch_settings(cx),
             _ => cx.read("GET, HEAD, PATCH", settings_document),
         },
@@ -39,7 +38,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         "ResetBiosToDefaultsPending": cx.machine.bios.reset_pending(),
         "@Redfish.Settings": {
             "@odata.type": "#Settings.v1_3_5.Settings",
-            "SettingsObject": link(format!("{uri}/Settings")),
+            "SettingsObject": link(format!("{uri}/{}", cx.personality().bios_settings)),
             "SupportedApplyTimes": ["OnReset"],
         },
         "Actions": {
@@ -49,20 +48,26 @@ fn document(cx: &mut Context<'_>) -> Value {
 }
 
 fn settings_document(cx: &mut Context<'_>) -> Value {
-    json!({
+    let id = cx.personality().bios_settings;
+    let mut document = json!({
         "@odata.type": "#Bios.v1_2_3.Bios",
-        "@odata.id": format!("{}/Settings", uri(cx)),
-        "Id": "Settings",
+        "@odata.id": format!("{}/{id}", uri(cx)),
+        "Id": id,
         "Name": "BIOS Configuration Pending Settings",
         "Description": "Attributes that the next POST will set",
         "AttributeRegistry": cx.personality().bios_registry,
         "Attributes": cx.machine.bios.pending(),
-    })
+    });
+    if cx.machine.has(Quirk::NoPendingAttributes) && cx.machine.bios.pending().is_empty() {
+        leave_out(&mut document, "Attributes");
+    }
+    document
 }
 
 fn patch_settings(cx: &mut Context<'_>) -> Answer {
     let before = settings_document(cx);
     cx.check_if_match(&before)?;
+    cx.refuse_during_post()?;
     let mut staged = Attributes::new();
     let mut wrong = Vec::new();
     for (name, value) in cx.patch_object()? {
@@ -122,8 +127,5 @@ fn reset_bios(cx: &mut Context<'_>) -> Answer {
         return Err(cx.error(StatusCode::BAD_REQUEST, message.about(format!("#/{unknown}"))));
     }
     cx.machine.bios.stage_reset();
-    match cx.personality().success {
-        crate::personality::SuccessStyle::NoContent => Ok(Reply::new(StatusCode::NO_CONTENT)),
-        crate::personality::SuccessStyle::Message => Ok(cx.success()),
-    }
+    Ok(cx.success())
 }

@@ -51,6 +51,7 @@ fn document(cx: &Context<'_>, uri: &str, option: &BootOption) -> Value {
                 "Pxe",
             )
         }
+        BootDevice::Media { slot, .. } => (format!("Virtual {slot}"), String::new(), "Cd"),
         BootDevice::Drive { drive } => {
             let known = cx.machine.drives.iter().find(|known| known.name == *drive);
             let wwid = known.map(|known| known.wwid.as_str()).unwrap_or_default();

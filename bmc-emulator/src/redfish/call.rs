@@ -1,8 +1,12 @@
 //! One request, reduced to what Redfish looks at, and the answer to it.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::server_sent_events;
 
 /// A request whose body has been read.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(super) struct Reply {
 pub(super) enum Content {
     Json(Value),
     Xml(&'static str),
+    /// Server-sent events, as they come.
+    Events(mpsc::Receiver<Bytes>),
 }
 
 impl Reply {
@@ -60,15 +66,16 @@ impl Reply {
 
     /// `head` keeps the headers and drops the body (RFC 9110 §9.3.2).
     pub(super) fn into_response(self, head: bool, server: Option<&'static str>) -> axum::response::Response {
-        let (content_type, bytes) = match &self.body {
+        let (content_type, body) = match self.body {
             Some(Content::Json(value)) => (
                 Some("application/json;charset=utf-8"),
-                serde_json::to_vec(value).unwrap_or_default(),
+                Body::from(serde_json::to_vec(&value).unwrap_or_default()),
             ),
-            Some(Content::Xml(text)) => (Some("application/xml;charset=utf-8"), text.as_bytes().to_vec()),
-            None => (None, Vec::new()),
+            Some(Content::Xml(text)) => (Some("application/xml;charset=utf-8"), Body::from(text)),
+            Some(Content::Events(events)) => (Some("text/event-stream"), server_sent_events::body(events)),
+            None => (None, Body::empty()),
         };
-        let mut response = http::Response::new(if head { Body::empty() } else { Body::from(bytes) });
+        let mut response = http::Response::new(if head { Body::empty() } else { body });
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert("OData-Version", HeaderValue::from_static("4.0"));

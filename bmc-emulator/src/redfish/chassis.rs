@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
-use super::storage;
+use super::{power_subsystem, sensors, storage, thermal_and_power, thermal_subsystem};
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
@@ -21,6 +21,21 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             Method::PATCH => patch(cx),
             _ => cx.read("GET, HEAD, PATCH", document),
         },
+        [id, rest @ ..] if *id == cx.personality().chassis_id => part(cx, rest),
+        _ => cx.not_found(),
+    }
+}
+
+/// What is below the chassis.
+fn part(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let environment = cx.personality().environment;
+    match rest {
+        ["Sensors", rest @ ..] => sensors::route(cx, rest),
+        ["ThermalSubsystem", rest @ ..] if environment.has_subsystems() => thermal_subsystem::route(cx, rest),
+        ["PowerSubsystem", rest @ ..] if environment.has_subsystems() => power_subsystem::route(cx, rest),
+        ["EnvironmentMetrics"] if environment.has_subsystems() => thermal_subsystem::environment_metrics(cx),
+        ["Thermal"] if environment.has_legacy() => thermal_and_power::thermal(cx),
+        ["Power"] if environment.has_legacy() => thermal_and_power::power(cx),
         _ => cx.not_found(),
     }
 }
@@ -30,7 +45,7 @@ fn document(cx: &mut Context<'_>) -> Value {
     let personality = cx.personality();
     let machine = &cx.machine;
     let state = machine.power.state(personality.power.shows_guest_shutdown);
-    json!({
+    let mut document = json!({
         "@odata.type": "#Chassis.v1_25_2.Chassis",
         "@odata.id": cx.chassis_uri(),
         "Id": personality.chassis_id,
@@ -50,7 +65,23 @@ fn document(cx: &mut Context<'_>) -> Value {
             "ManagedBy": [link(cx.manager_uri())],
             "Drives": drives,
         },
-    })
+    });
+    let environment = personality.environment;
+    let subsystems = ["ThermalSubsystem", "PowerSubsystem", "EnvironmentMetrics"];
+    let all = [
+        ("Sensors", true),
+        ("Thermal", environment.has_legacy()),
+        ("Power", environment.has_legacy()),
+    ];
+    for (name, shown) in all
+        .into_iter()
+        .chain(subsystems.map(|name| (name, environment.has_subsystems())))
+    {
+        if shown {
+            document[name] = link(format!("{}/{name}", cx.chassis_uri()));
+        }
+    }
+    document
 }
 
 fn patch(cx: &mut Context<'_>) -> Answer {

@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::call::{Call, Reply};
 use super::message::{self, Message};
+use crate::machine::truth::Execution;
 use crate::machine::{Machine, Moment};
-use crate::personality::{Personality, SuccessStyle};
+use crate::personality::{Oem, OemObject, Personality, SuccessStyle};
+use crate::quirk::Quirk;
 
 /// `Err` is an answer as well; it only saves the way through `?`.
 pub(super) type Answer = Result<Reply, Reply>;
@@ -43,6 +45,15 @@ impl Context<'_> {
 
     pub(super) fn chassis_uri(&self) -> String {
         format!("/redfish/v1/Chassis/{}", self.personality().chassis_id)
+    }
+
+    /// What the vendor adds to a resource, if anything.
+    pub(super) fn add_oem(&self, document: &mut Value, object: impl FnOnce(&Oem) -> Option<OemObject>) {
+        if let Some(oem) = self.personality().oem
+            && let Some(object) = object(oem)
+        {
+            document["Oem"] = serde_json::json!({ oem.name: object(self.machine) });
+        }
     }
 
     /// An error answer made of one message.
@@ -93,6 +104,10 @@ impl Context<'_> {
     /// Refuses a change that was meant for another version of `document` (DSP0266 §6.5).
     pub(super) fn check_if_match(&self, document: &Value) -> Result<(), Reply> {
         match self.call.header(&header::IF_MATCH) {
+            None if self.call.method == Method::PATCH && self.machine.has(Quirk::PatchNeedsIfMatch) => Err(self.error(
+                StatusCode::PRECONDITION_REQUIRED,
+                Message::new(&message::PRECONDITION_REQUIRED, []),
+            )),
             Some(wanted) if !matches_etag(wanted, &etag(document)) => Err(self.error(
                 StatusCode::PRECONDITION_FAILED,
                 Message::new(&message::PRECONDITION_FAILED, []),
@@ -141,6 +156,18 @@ impl Context<'_> {
         Ok(object)
     }
 
+    /// [`Quirk::ModifyRefusedDuringPost`].
+    pub(super) fn refuse_during_post(&self) -> Result<(), Reply> {
+        let in_post = matches!(self.machine.execution, Execution::Post | Execution::PostHung { .. });
+        if !in_post || !self.machine.has(Quirk::ModifyRefusedDuringPost) {
+            return Ok(());
+        }
+        let text = "The system is in POST, and cannot be modified until it has ended.";
+        let vendor = super::vendor::message(super::vendor::ILO, "UnableToModifyDuringSystemPOST", text, "Warning");
+        let body = message::error_body(&[], &[vendor], self.personality());
+        Err(Reply::json(StatusCode::BAD_REQUEST, body))
+    }
+
     /// POST only.
     pub(super) fn require_post(&self) -> Result<(), Reply> {
         if self.call.method == Method::POST {
@@ -160,6 +187,10 @@ impl Context<'_> {
                     serde_json::json!({ "@Message.ExtendedInfo": [message] }),
                 )
             }
+            SuccessStyle::Error => {
+                let success = Message::new(&message::SUCCESS, []);
+                Reply::json(StatusCode::OK, message::error_body(&[success], &[], self.personality()))
+            }
         }
     }
 
@@ -178,7 +209,7 @@ const TEXT_CAPACITY: usize = 8 * 1024;
 /// A strong ETag over the content. What changes by itself all the time does not count, or no PATCH with a
 /// precondition would ever succeed.
 fn etag(document: &Value) -> String {
-    const VOLATILE: [&str; 3] = ["DateTime", "PercentComplete", "@odata.etag"];
+    const VOLATILE: [&str; 5] = ["DateTime", "PercentComplete", "Reading", "SpeedRPM", "@odata.etag"];
     // The text is hashed in one go: a hash that takes it token by token spends its time with its own buffer.
     let mut text = Vec::with_capacity(TEXT_CAPACITY);
     let add = |text: &mut Vec<u8>, value: &Value| {

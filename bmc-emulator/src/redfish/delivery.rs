@@ -10,6 +10,8 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::event_service::Subscription;
+use super::occurrence::Occurrence;
+use super::resource_event;
 use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::machine::Machine;
@@ -29,16 +31,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(event_id: u64, subscription: u64, receiver: &Subscription, mut record: Value) -> Self {
-        record["EventId"] = json!(event_id.to_string());
-        record["Context"] = json!(receiver.context);
-        let body = json!({
-            "@odata.type": "#Event.v1_10_0.Event",
-            "Id": event_id.to_string(),
-            "Name": "Event Array",
-            "Context": receiver.context,
-            "Events": [record],
-        });
+    pub(super) fn new(subscription: u64, receiver: &Subscription, body: Value) -> Self {
         Self {
             subscription,
             destination: receiver.destination.clone(),
@@ -47,6 +40,19 @@ impl Delivery {
             body,
         }
     }
+}
+
+/// An `Event` of one record for one receiver.
+pub(super) fn event(event_id: u64, receiver: &Subscription, mut record: Value) -> Value {
+    record["EventId"] = json!(event_id.to_string());
+    record["Context"] = json!(receiver.context);
+    json!({
+        "@odata.type": "#Event.v1_10_0.Event",
+        "Id": event_id.to_string(),
+        "Name": "Event Array",
+        "Context": receiver.context,
+        "Events": [record],
+    })
 }
 
 /// Delivers one event, with retries; a subscriber that stays away may lose its subscription.
@@ -92,55 +98,21 @@ async fn post(bmc: &Bmc, delivery: &Delivery) -> Result<(), String> {
 
 /// What subscribers are told about something that happened, if they are told at all.
 pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEventKind) -> Option<Value> {
-    let personality = machine.personality;
-    let system = format!("/redfish/v1/Systems/{}", personality.system_id);
-    let (id, text, arguments, severity, origin) = match kind {
-        MachineEventKind::Power { state } => (
-            "ResourceEvent.1.3.ResourceStateChanged",
-            format!("The state of resource `{system}` has changed to {}.", state.as_str()),
-            vec![system.clone(), state.as_str().to_owned()],
-            "OK",
-            system,
-        ),
-        MachineEventKind::TaskFinished { task, state } => {
-            let ok = state == "Completed";
-            (
-                if ok {
-                    "TaskEvent.1.0.TaskCompletedOK"
-                } else {
-                    "TaskEvent.1.0.TaskAborted"
-                },
-                format!(
-                    "The task with Id '{task}' has {}.",
-                    if ok { "completed" } else { "been aborted" }
-                ),
-                vec![task.clone()],
-                if ok { "OK" } else { "Critical" },
-                format!("/redfish/v1/TaskService/Tasks/{task}"),
-            )
-        }
-        _ => return None,
-    };
+    let occurrence = Occurrence::of(machine, kind)?;
     Some(record(
         machine.bmc_time(at),
-        id,
-        &text,
-        &arguments,
-        severity,
-        Some(origin),
+        &occurrence.message_id(),
+        &occurrence.text(),
+        &occurrence.arguments,
+        occurrence.severity(),
+        Some(occurrence.origin),
     ))
 }
 
 pub(super) fn test_record(machine: &Machine, at: Timestamp) -> Value {
     let text = format!("Test event of {}.", machine.hardware.name);
-    record(
-        machine.bmc_time(at),
-        "ResourceEvent.1.3.TestMessage",
-        &text,
-        &[],
-        "OK",
-        None,
-    )
+    let id = format!("{}.{}", resource_event::ID, resource_event::TEST.id);
+    record(machine.bmc_time(at), &id, &text, &[], "OK", None)
 }
 
 fn record(at: Timestamp, id: &str, text: &str, arguments: &[String], severity: &str, origin: Option<String>) -> Value {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
+use super::network_protocol;
 use crate::quirk::Quirk;
 
 pub(super) fn system_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -47,13 +48,12 @@ fn system_document(cx: &Context<'_>, uri: &str, index: usize) -> Value {
     })
 }
 
-const MANAGER_NIC: &str = "eth0";
-
 pub(super) fn manager_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = format!("{}/EthernetInterfaces", cx.manager_uri());
+    let only = cx.personality().manager_nic;
     match rest {
         [] => cx.read_only(|_| {
-            let members = [format!("{uri}/{MANAGER_NIC}")];
+            let members = [format!("{uri}/{only}")];
             collection(
                 &uri,
                 "EthernetInterfaceCollection",
@@ -61,12 +61,13 @@ pub(super) fn manager_route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 members,
             )
         }),
-        [MANAGER_NIC] => cx.read_only(|cx| manager_document(cx, &uri)),
+        [id] if *id == only => cx.read_only(|cx| manager_document(cx, &uri)),
         _ => cx.not_found(),
     }
 }
 
 fn manager_document(cx: &Context<'_>, uri: &str) -> Value {
+    let id = cx.personality().manager_nic;
     let hardware = &cx.machine.hardware;
     // An address that is a host name is none of the interface's business.
     let ipv4: Vec<Value> = hardware
@@ -87,12 +88,12 @@ fn manager_document(cx: &Context<'_>, uri: &str) -> Value {
     };
     json!({
         "@odata.type": "#EthernetInterface.v1_12_4.EthernetInterface",
-        "@odata.id": format!("{uri}/{MANAGER_NIC}"),
-        "Id": MANAGER_NIC,
+        "@odata.id": format!("{uri}/{id}"),
+        "Id": id,
         "Name": "Manager Ethernet Interface",
         "MACAddress": hardware_address,
         "PermanentMACAddress": hardware_address,
-        "HostName": hardware.name,
+        "HostName": network_protocol::host_name(cx),
         "LinkStatus": "LinkUp",
         "SpeedMbps": 1000,
         "FullDuplex": true,

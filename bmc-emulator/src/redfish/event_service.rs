@@ -6,10 +6,12 @@ use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::call::Reply;
-use super::context::{Answer, Context, collection, link};
+use super::context::{Answer, Context, collection, leave_out, link};
 use super::delivery::{self, Delivery};
 use super::message::{self, Message};
+use super::server_sent_events::{self, EventStream};
 use crate::machine::{Machine, Out};
+use crate::quirk::Quirk;
 
 const URI: &str = "/redfish/v1/EventService";
 const SUBSCRIPTIONS: &str = "/redfish/v1/EventService/Subscriptions";
@@ -32,14 +34,55 @@ pub(super) struct Subscription {
     pub delivery_retry_policy: String,
     /// Sent along with every event; not shown, for it may hold a credential.
     pub http_headers: Vec<(String, String)>,
+    /// Events go down this stream instead of to a destination.
+    pub stream: Option<EventStream>,
+}
+
+impl Subscription {
+    pub(super) fn of_stream(stream: EventStream) -> Self {
+        Self {
+            destination: String::new(),
+            context: "Server-sent events".to_owned(),
+            event_format_type: "Event".to_owned(),
+            delivery_retry_policy: String::new(),
+            http_headers: Vec::new(),
+            stream: Some(stream),
+        }
+    }
 }
 
 impl Subscriptions {
     pub(crate) fn destinations(&self) -> Vec<String> {
         self.all
             .values()
+            .filter(|subscription| subscription.stream.is_none())
             .map(|subscription| subscription.destination.clone())
             .collect()
+    }
+
+    /// The number of the new subscription, unless there are too many already.
+    pub(super) fn add(&mut self, subscription: Subscription) -> Option<u64> {
+        self.prune();
+        if self.all.len() >= MAXIMUM_SUBSCRIPTIONS {
+            return None;
+        }
+        self.created += 1;
+        self.all.insert(self.created, subscription);
+        Some(self.created)
+    }
+
+    /// Forgets the streams whose readers have gone.
+    fn prune(&mut self) {
+        self.all
+            .retain(|_, subscription| !subscription.stream.as_ref().is_some_and(EventStream::is_closed));
+    }
+
+    /// Ends the streams of a session, or all that there are.
+    pub(crate) fn end_streams(&mut self, session: Option<&str>) {
+        self.all.retain(|_, subscription| match &subscription.stream {
+            Some(stream) => session.is_some() && stream.session.as_deref() != session,
+            None => true,
+        });
     }
 
     pub(super) fn next_event_id(&mut self) -> u64 {
@@ -80,15 +123,27 @@ impl Machine {
 
     fn deliver(&mut self, event: Value) -> Vec<Delivery> {
         let id = self.redfish.subscriptions.next_event_id();
-        let receivers = self.redfish.subscriptions.receivers();
-        receivers
-            .map(|(subscription, receiver)| Delivery::new(id, subscription, receiver, event.clone()))
-            .collect()
+        let mut gone = Vec::new();
+        let mut deliveries = Vec::new();
+        for (number, receiver) in self.redfish.subscriptions.receivers() {
+            let body = delivery::event(id, receiver, event.clone());
+            match &receiver.stream {
+                Some(stream) if stream.send(id, &body) => {}
+                Some(_) => gone.push(number),
+                None => deliveries.push(Delivery::new(number, receiver, body)),
+            }
+        }
+        for number in gone {
+            self.redfish.subscriptions.terminate(number);
+        }
+        deliveries
     }
 }
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    cx.machine.redfish.subscriptions.prune();
     match rest {
+        ["SSE"] => server_sent_events::open(cx),
         [] => cx.read_only(service),
         ["Actions", "EventService.SubmitTestEvent"] => submit_test_event(cx),
         ["Subscriptions"] if cx.call.method == Method::POST => subscribe(cx),
@@ -126,6 +181,7 @@ fn service(_: &mut Context<'_>) -> Value {
         "RegistryPrefixes": ["ResourceEvent", "TaskEvent"],
         "ResourceTypes": ["ComputerSystem", "Task", "Manager", "Drive"],
         "IncludeOriginOfConditionSupported": false,
+        "ServerSentEventUri": server_sent_events::URI,
         "Subscriptions": link(SUBSCRIPTIONS),
         "Actions": { "#EventService.SubmitTestEvent": { "target": SUBMIT_TEST_EVENT } },
     })
@@ -147,7 +203,7 @@ impl Machine {
 }
 
 fn document(id: u64, subscription: &Subscription) -> Value {
-    json!({
+    let mut document = json!({
         "@odata.type": "#EventDestination.v1_15_0.EventDestination",
         "@odata.id": format!("{SUBSCRIPTIONS}/{id}"),
         "Id": id.to_string(),
@@ -160,7 +216,14 @@ fn document(id: u64, subscription: &Subscription) -> Value {
         "DeliveryRetryPolicy": subscription.delivery_retry_policy,
         "HttpHeaders": [],
         "Status": { "State": "Enabled", "Health": "OK" },
-    })
+    });
+    if subscription.stream.is_some() {
+        document["Destination"] = Value::Null;
+        document["SubscriptionType"] = json!("SSE");
+        leave_out(&mut document, "DeliveryRetryPolicy");
+        leave_out(&mut document, "HttpHeaders");
+    }
+    document
 }
 
 fn subscribe(cx: &mut Context<'_>) -> Answer {
@@ -171,7 +234,7 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
             wrong.push(Message::new(&message::PROPERTY_MISSING, [name]).about(format!("#/{name}")));
         }
     }
-    let subscription = read(&body, &mut wrong);
+    let subscription = read(cx, &body, &mut wrong);
     cx.refuse_if_any(&wrong)?;
     let known = &cx.machine.redfish.subscriptions;
     let same =
@@ -183,27 +246,24 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
         );
         return Err(cx.error(StatusCode::BAD_REQUEST, message.about("#/Destination")));
     }
-    if known.all.len() >= MAXIMUM_SUBSCRIPTIONS {
+    let Some(id) = cx.machine.redfish.subscriptions.add(subscription.clone()) else {
         return Err(cx.error(
             StatusCode::BAD_REQUEST,
             Message::new(&message::CREATE_LIMIT_REACHED, []),
         ));
-    }
-    let subscriptions = &mut cx.machine.redfish.subscriptions;
-    subscriptions.created += 1;
-    let id = subscriptions.created;
+    };
     let document = document(id, &subscription);
-    subscriptions.all.insert(id, subscription);
     Ok(Reply::json(StatusCode::CREATED, document).with(header::LOCATION, format!("{SUBSCRIPTIONS}/{id}")))
 }
 
-fn read(body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Subscription {
+fn read(cx: &Context<'_>, body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Subscription {
     let mut subscription = Subscription {
         destination: String::new(),
         context: String::new(),
         event_format_type: "Event".to_owned(),
         delivery_retry_policy: "TerminateAfterRetries".to_owned(),
         http_headers: Vec::new(),
+        stream: None,
     };
     for (name, value) in body {
         let pointer = format!("#/{name}");
@@ -220,6 +280,9 @@ fn read(body: &Map<String, Value>, wrong: &mut Vec<Message>) -> Subscription {
             ("Protocol", Some("Redfish")) | ("SubscriptionType", Some("RedfishEvent")) => {}
             ("EventFormatType", Some(format @ ("Event" | "MetricReport"))) => {
                 subscription.event_format_type = format.to_owned();
+            }
+            ("DeliveryRetryPolicy", _) if cx.machine.has(Quirk::RetryPolicyRejected) => {
+                wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(pointer));
             }
             ("DeliveryRetryPolicy", Some(policy @ ("TerminateAfterRetries" | "SuspendRetries" | "RetryForever"))) => {
                 subscription.delivery_retry_policy = policy.to_owned();

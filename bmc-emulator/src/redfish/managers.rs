@@ -1,12 +1,15 @@
 //! `Manager`: the BMC itself.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
-use super::ethernet_interfaces;
 use super::message::{self, Message};
+use super::{ethernet_interfaces, log_services, network_protocol, virtual_media};
+use crate::machine::installed_firmware::Component;
+use crate::personality::Place;
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -20,8 +23,21 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 [cx.manager_uri()],
             )
         }),
-        [manager] if *manager == id => cx.read_only(document),
+        [manager] if *manager == id => match cx.call.method {
+            Method::PATCH => patch(cx),
+            _ => cx.read("GET, HEAD, PATCH", document),
+        },
+        [manager, "Actions", "Manager.ResetToDefaults"] if *manager == id => reset_to_defaults(cx),
         [manager, "Actions", "Manager.Reset"] if *manager == id => reset(cx),
+        [manager, "VirtualMedia", rest @ ..] if *manager == id && cx.personality().media.place == Place::Manager => {
+            let manager = cx.manager_uri();
+            virtual_media::route(cx, &manager, rest)
+        }
+        [manager, "LogServices", rest @ ..] if *manager == id && cx.personality().log.place == Place::Manager => {
+            let manager = cx.manager_uri();
+            log_services::route(cx, &manager, rest)
+        }
+        [manager, "NetworkProtocol"] if *manager == id => network_protocol::route(cx),
         [manager, "EthernetInterfaces", rest @ ..] if *manager == id => ethernet_interfaces::manager_route(cx, rest),
         _ => cx.not_found(),
     }
@@ -44,7 +60,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         "Model": personality.manager_model,
         "SerialNumber": hardware.serial_number,
         "PartNumber": "0001",
-        "FirmwareVersion": personality.manager_firmware,
+        "FirmwareVersion": cx.machine.firmware.version(Component::Bmc, personality),
         "PowerState": "On",
         "DateTime": cx.machine.bmc_time(cx.moment.wall).to_string(),
         "DateTimeLocalOffset": "+00:00",
@@ -53,6 +69,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         "GraphicalConsole": { "ServiceEnabled": true, "MaxConcurrentSessions": 4, "ConnectTypesSupported": ["KVMIP"] },
         "SerialConsole": { "ServiceEnabled": false, "MaxConcurrentSessions": 1, "ConnectTypesSupported": ["SSH", "IPMI"] },
         "CommandShell": { "ServiceEnabled": false, "MaxConcurrentSessions": 1, "ConnectTypesSupported": ["SSH"] },
+        "NetworkProtocol": link(format!("{uri}/NetworkProtocol")),
         "EthernetInterfaces": link(format!("{uri}/EthernetInterfaces")),
         "Links": {
             "ManagerForServers": [link(cx.system_uri())],
@@ -64,15 +81,83 @@ fn document(cx: &mut Context<'_>) -> Value {
                 "target": format!("{uri}/Actions/Manager.Reset"),
                 "ResetType@Redfish.AllowableValues": personality.manager_reset_types,
             },
+            "#Manager.ResetToDefaults": {
+                "target": format!("{uri}/Actions/Manager.ResetToDefaults"),
+                "ResetType@Redfish.AllowableValues": ["ResetAll"],
+            },
         },
     });
+    if personality.media.place == Place::Manager {
+        document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
+    }
+    if personality.log.place == Place::Manager {
+        document["LogServices"] = link(format!("{uri}/LogServices"));
+    }
     if cx.machine.has(Quirk::ManagerWithoutPowerState) {
         leave_out(&mut document, "PowerState");
     }
     if cx.machine.has(Quirk::ResetTimeZero) {
         document["LastResetTime"] = json!("0000-00-00T00:00:00Z");
     }
+    cx.add_oem(&mut document, |oem| oem.manager);
     document
+}
+
+/// Sets the clock.
+fn patch(cx: &mut Context<'_>) -> Answer {
+    let before = document(cx);
+    cx.check_if_match(&before)?;
+    let (mut time, mut wrong) = (None, Vec::new());
+    for (name, value) in cx.patch_object()? {
+        let pointer = format!("#/{name}");
+        match (name.as_str(), &value) {
+            ("DateTime", Value::String(text)) => match text.parse::<Timestamp>() {
+                Ok(wanted) => time = Some(wanted),
+                Err(_) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer)),
+            },
+            // The clock shows UTC, and nothing else.
+            ("DateTimeLocalOffset", Value::String(text)) if matches!(text.as_str(), "+00:00" | "Z") => {}
+            ("DateTimeLocalOffset", Value::String(_)) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer));
+            }
+            ("DateTime" | "DateTimeLocalOffset", other) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name]).about(pointer));
+            }
+            _ if before.get(&name).is_some() => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer)),
+        }
+    }
+    cx.refuse_if_any(&wrong)?;
+    if let Some(time) = time {
+        cx.machine.clock_offset = SignedDuration::ZERO;
+        cx.machine.clock_offset = time.duration_since(cx.machine.bmc_time(cx.moment.wall));
+    }
+    Ok(cx.success())
+}
+
+/// Accounts, sessions, subscriptions and settings of the BMC are as delivered again; then it restarts.
+fn reset_to_defaults(cx: &mut Context<'_>) -> Answer {
+    const ACTION: &str = "Manager.ResetToDefaults";
+    cx.require_post()?;
+    let body = cx.action_object()?;
+    let bad = |message| Err(cx.error(StatusCode::BAD_REQUEST, message));
+    if let Some(unknown) = body.keys().find(|name| *name != "ResetType") {
+        return bad(Message::new(&message::ACTION_PARAMETER_UNKNOWN, [ACTION, unknown]).about(format!("#/{unknown}")));
+    }
+    match body.get("ResetType") {
+        Some(Value::String(text)) if text == "ResetAll" => {}
+        Some(other) => {
+            let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+            let message = Message::new(&message::ACTION_PARAMETER_NOT_IN_LIST, [&text, "ResetType", ACTION]);
+            return bad(message.about("#/ResetType"));
+        }
+        None => return bad(Message::new(&message::ACTION_PARAMETER_MISSING, [ACTION, "ResetType"])),
+    }
+    cx.machine.redfish.reset_to_defaults();
+    cx.machine.reset_bmc(cx.moment);
+    Ok(cx.success())
 }
 
 /// Restarts the BMC: the answer still goes out, then nothing answers for a while.

@@ -30,10 +30,12 @@ macro_rules! templates {
         $(pub(super) static $name: Template = Template {
             id: $id, text: $text, arguments: $arguments, severity: $severity, resolution: $resolution,
         };)*
-        /// Everything this service may say.
+        /// Everything this service may say of this registry.
         pub(super) static ALL: &[&Template] = &[$(&$name),*];
     };
 }
+
+pub(super) use templates;
 
 templates! {
     SUCCESS: "Success", 0, "OK", "The request completed successfully.", "None.";
@@ -106,12 +108,27 @@ templates! {
     INSUFFICIENT_PRIVILEGE: "InsufficientPrivilege", 0, "Critical",
         "There are insufficient privileges for the account or credentials associated with the current session to perform the requested operation.",
         "Either abandon the operation or change the associated access rights and resubmit the request if the operation failed.";
+    PASSWORD_CHANGE_REQUIRED: "PasswordChangeRequired", 1, "Critical",
+        "The password provided for this account must be changed before access is granted.  PATCH the Password property for this account located at the target URI '%1' to complete this process.",
+        "Change the password for this account using a PATCH to the Password property at the URI provided.";
+    PRECONDITION_REQUIRED: "PreconditionRequired", 0, "Critical",
+        "A precondition header or annotation is required to change this resource.",
+        "Try the operation again using an If-Match or If-None-Match header and appropriate ETag.";
     PRECONDITION_FAILED: "PreconditionFailed", 0, "Critical",
         "The ETag supplied did not match the ETag required to change this resource.",
         "Try the operation again using the appropriate ETag.";
     QUERY_NOT_SUPPORTED: "QueryParameterUnsupported", 1, "Warning",
         "Query parameter '%1' is not supported.",
         "Correct or remove the query parameter and resubmit the request.";
+    QUERY_NOT_ON_OPERATION: "QueryNotSupportedOnOperation", 0, "Warning",
+        "Querying is not supported with the requested operation.",
+        "Remove the query parameters and resubmit the request if the operation failed.";
+    QUERY_NOT_ON_RESOURCE: "QueryNotSupportedOnResource", 0, "Warning",
+        "Querying is not supported on the requested resource.",
+        "Remove the query parameters and resubmit the request if the operation failed.";
+    QUERY_COMBINATION: "QueryCombinationInvalid", 0, "Warning",
+        "The request contains an invalid combination of query parameters.",
+        "Remove one or more of the query parameters and resubmit the request if the operation failed.";
     QUERY_VALUE_ERROR: "QueryParameterValueError", 2, "Warning",
         "The value '%1' for the query parameter %2 is invalid.",
         "Correct the value for the query parameter in the request and resubmit the request if the operation failed.";
@@ -127,6 +144,14 @@ templates! {
     INTERNAL_ERROR: "InternalError", 0, "Critical",
         "The request failed due to an internal service error. The service is still operational.",
         "Resubmit the request. If the problem persists, consider resetting the service.";
+}
+
+impl Template {
+    pub(super) fn fill(&self, arguments: &[String]) -> String {
+        let fill =
+            |text: String, (index, argument): (usize, &String)| text.replace(&format!("%{}", index + 1), argument);
+        arguments.iter().enumerate().fold(self.text.to_owned(), fill)
+    }
 }
 
 impl Message {
@@ -150,12 +175,7 @@ impl Message {
     }
 
     pub(super) fn text(&self) -> String {
-        let fill =
-            |text: String, (index, argument): (usize, &String)| text.replace(&format!("%{}", index + 1), argument);
-        self.arguments
-            .iter()
-            .enumerate()
-            .fold(self.template.text.to_owned(), fill)
+        self.template.fill(&self.arguments)
     }
 
     pub(super) fn to_json(&self, personality: &Personality) -> Value {
@@ -200,10 +220,17 @@ pub(super) fn error_body(messages: &[Message], vendor: &[Value], personality: &P
         _ => Message::new(&GENERAL_ERROR, []),
     };
     let base = messages.iter().map(|message| message.to_json(personality));
+    let (code, text) = match &personality.error_summary {
+        Some(fixed) => (fixed.code.to_owned(), fixed.message.to_owned()),
+        None => (
+            format!("{}.{}", personality.base_registry, summary.template.id),
+            summary.text(),
+        ),
+    };
     json!({
         "error": {
-            "code": format!("{}.{}", personality.base_registry, summary.template.id),
-            "message": summary.text(),
+            "code": code,
+            "message": text,
             "@Message.ExtendedInfo": vendor.iter().cloned().chain(base).collect::<Vec<_>>(),
         }
     })
@@ -215,7 +242,8 @@ mod tests {
 
     #[test]
     fn every_template_uses_exactly_its_arguments() {
-        for template in ALL {
+        let all = [ALL, super::super::resource_event::ALL, super::super::task_event::ALL];
+        for template in all.into_iter().flatten() {
             for index in 1..=4 {
                 let used = template.text.contains(&format!("%{index}"));
                 assert_eq!(used, index <= template.arguments, "%{index} in {}", template.id);

@@ -4,7 +4,7 @@
 //! lock and never waits in it: faults that delay or swallow a request act before or after.
 
 mod account_service;
-mod accounts;
+pub(crate) mod accounts;
 mod auth;
 mod bios;
 mod boot_options;
@@ -14,22 +14,34 @@ mod context;
 pub(crate) mod delivery;
 mod ethernet_interfaces;
 mod event_service;
+mod log_services;
 mod managers;
 mod memory;
 mod message;
+pub(crate) mod network_protocol;
+mod occurrence;
+mod power_subsystem;
 mod processors;
 mod query;
 mod registries;
+mod resource_event;
+mod secure_boot;
+mod sensors;
+mod server_sent_events;
 mod service_root;
 mod session_service;
 pub(crate) mod state;
 mod storage;
 mod system_boot;
 mod systems;
+mod task_event;
 mod task_service;
 mod tasks;
+mod thermal_and_power;
+mod thermal_subsystem;
 mod update_service;
 mod vendor;
+mod virtual_media;
 
 use axum::Router;
 use axum::body::Body;
@@ -42,6 +54,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use self::call::{Call, Reply};
 use self::context::{Answer, Context};
 use self::message::Message;
+use self::query::Query;
 use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::fault::{ConnectionDropped, HttpAction};
@@ -192,13 +205,7 @@ fn answer(cx: &mut Context<'_>) -> Answer {
     let path = cx.call.path.clone();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     auth::authenticate(cx, &segments)?;
-    let expand = query::expand(cx)?;
-    let reply = dispatch(cx, &segments)?;
-    if expand {
-        query::expand_members(cx, reply)
-    } else {
-        Ok(reply)
-    }
+    Query::parse(cx)?.answer(cx, &segments)
 }
 
 fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {

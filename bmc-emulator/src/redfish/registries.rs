@@ -3,17 +3,20 @@
 use serde_json::{Map, Value, json};
 
 use super::context::{Answer, Context, collection};
-use super::message;
+use super::message::{self, Template};
+use super::{resource_event, task_event};
 use crate::personality::{BiosDefault, BiosValue, Personality};
 
 const URI: &str = "/redfish/v1/Registries";
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let personality = cx.personality();
-    let (base, bios) = (personality.base_registry, personality.bios_registry);
+    let bios = personality.bios_registry;
+    let messages = message_registries(personality);
+    let ids: Vec<&str> = messages.iter().map(|(id, _)| *id).chain([bios]).collect();
     match rest {
         [] => cx.read_only(|_| {
-            let members = [base, bios].map(|id| format!("{URI}/{id}"));
+            let members = ids.iter().map(|id| format!("{URI}/{id}"));
             collection(
                 URI,
                 "MessageRegistryFileCollection",
@@ -21,12 +24,23 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 members,
             )
         }),
-        [id] if *id == base => cx.read_only(|_| file(base, "Base message registry")),
         [id] if *id == bios => cx.read_only(|_| file(bios, "BIOS attribute registry")),
-        [id, "Registry"] if *id == base => cx.read_only(|_| base_registry(base)),
         [id, "Registry"] if *id == bios => cx.read_only(|_| bios_registry(personality)),
-        _ => cx.not_found(),
+        [id, rest @ ..] => match (messages.into_iter().find(|(known, _)| known == id), rest) {
+            (Some((id, _)), []) => cx.read_only(|_| file(id, "Message registry")),
+            (Some((id, templates)), ["Registry"]) => cx.read_only(|_| message_registry(id, templates)),
+            _ => cx.not_found(),
+        },
     }
+}
+
+/// The registries whose messages this service uses, each with what it may say.
+fn message_registries(personality: &Personality) -> [(&'static str, &'static [&'static Template]); 3] {
+    [
+        (personality.base_registry, message::ALL),
+        (resource_event::ID, resource_event::ALL),
+        (task_event::ID, task_event::ALL),
+    ]
 }
 
 fn file(id: &str, name: &str) -> Value {
@@ -46,15 +60,14 @@ fn prefix_and_version(id: &str) -> (&str, &str) {
     id.split_once('.').unwrap_or((id, "1.0.0"))
 }
 
-fn base_registry(id: &str) -> Value {
+fn message_registry(id: &str, templates: &[&Template]) -> Value {
     let (prefix, version) = prefix_and_version(id);
-    let messages: Map<String, Value> = message::ALL
+    let messages: Map<String, Value> = templates
         .iter()
         .map(|template| {
             let mut entry = json!({
                 "Description": template.text,
                 "Message": template.text,
-                "Severity": template.severity,
                 "MessageSeverity": template.severity,
                 "NumberOfArgs": template.arguments,
                 "Resolution": template.resolution,
@@ -68,7 +81,7 @@ fn base_registry(id: &str) -> Value {
     json!({
         "@odata.type": "#MessageRegistry.v1_6_3.MessageRegistry",
         "Id": id,
-        "Name": "Base Message Registry",
+        "Name": format!("{prefix} Message Registry"),
         "Language": "en",
         "RegistryPrefix": prefix,
         "RegistryVersion": format!("{version}.0"),

@@ -16,7 +16,8 @@ pub(super) fn versions(cx: &mut Context<'_>) -> Answer {
 pub(super) fn root(cx: &mut Context<'_>) -> Answer {
     cx.read_only(|cx| {
         let personality = cx.personality();
-        json!({
+        let query = &personality.query;
+        let mut document = json!({
             "@odata.type": "#ServiceRoot.v1_16_1.ServiceRoot",
             "@odata.id": "/redfish/v1/",
             "@odata.context": "/redfish/v1/$metadata#ServiceRoot.ServiceRoot",
@@ -27,11 +28,17 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
             "Vendor": personality.vendor,
             "Product": personality.product,
             "ProtocolFeaturesSupported": {
-                "ExpandQuery": { "ExpandAll": false, "Levels": true, "Links": false, "MaxLevels": 1, "NoLinks": true },
-                "FilterQuery": false,
-                "SelectQuery": false,
-                "OnlyMemberQuery": false,
-                "ExcerptQuery": false,
+                "ExpandQuery": {
+                    "ExpandAll": query.expand_links,
+                    "Levels": query.expand_levels > 0,
+                    "Links": query.expand_links,
+                    "MaxLevels": query.expand_levels,
+                    "NoLinks": query.expand_levels > 0,
+                },
+                "FilterQuery": query.filter,
+                "SelectQuery": query.select,
+                "OnlyMemberQuery": query.only,
+                "ExcerptQuery": query.excerpt,
                 "DeepOperations": { "DeepPATCH": false, "DeepPOST": false },
             },
             "Systems": link("/redfish/v1/Systems"),
@@ -44,7 +51,9 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
             "UpdateService": link("/redfish/v1/UpdateService"),
             "Registries": link("/redfish/v1/Registries"),
             "Links": { "Sessions": link("/redfish/v1/SessionService/Sessions") },
-        })
+        });
+        cx.add_oem(&mut document, |oem| oem.root);
+        document
     })
 }
 

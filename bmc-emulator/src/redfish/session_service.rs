@@ -207,7 +207,14 @@ fn log_in(cx: &mut Context<'_>) -> Answer {
         text("Password").unwrap_or_default(),
     );
     let refused = cx.machine.faults.rejects_credentials();
-    if refused || cx.machine.redfish.accounts.log_in(user, password).is_none() {
+    if refused
+        || cx
+            .machine
+            .redfish
+            .accounts
+            .log_in(user, password, cx.moment.now)
+            .is_none()
+    {
         cx.machine.counters.logins_failed += 1;
         cx.machine
             .event(cx.moment.wall, MachineEventKind::LoginFailed { user: user.to_owned() });
@@ -238,7 +245,14 @@ fn log_in(cx: &mut Context<'_>) -> Answer {
         .sessions
         .get(&id)
         .map(|session| session_document(&id, session));
-    Ok(Reply::json(StatusCode::CREATED, document.unwrap_or_default())
+    let mut document = document.unwrap_or_default();
+    if let Some((number, account)) = cx.machine.redfish.accounts.of_user(user)
+        && account.password_change_required
+    {
+        let message = super::auth::password_change_required(number).to_json(cx.personality());
+        document["@Message.ExtendedInfo"] = json!([message]);
+    }
+    Ok(Reply::json(StatusCode::CREATED, document)
         .with(AUTH_TOKEN, token.expose())
         .with(header::LOCATION, format!("{SESSIONS}/{id}")))
 }
@@ -257,6 +271,7 @@ fn session(cx: &mut Context<'_>, id: &str) -> Answer {
         return cx.read("GET, HEAD, DELETE", |_| document);
     }
     cx.machine.redfish.sessions.close(id);
+    cx.machine.redfish.subscriptions.end_streams(Some(id));
     let reason = "logged out".to_owned();
     cx.machine.event(
         cx.moment.wall,

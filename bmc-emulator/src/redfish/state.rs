@@ -2,6 +2,7 @@
 
 use super::accounts::Accounts;
 use super::event_service::Subscriptions;
+use super::network_protocol::NetworkProtocol;
 use super::session_service::Sessions;
 use super::tasks::Tasks;
 use crate::fleet::spec::MachineSpec;
@@ -13,14 +14,23 @@ pub(crate) struct RedfishState {
     pub sessions: Sessions,
     pub subscriptions: Subscriptions,
     pub tasks: Tasks,
+    pub network: NetworkProtocol,
 }
 
 impl RedfishState {
+    /// What users have set up is gone. Sessions end with the restart that follows.
+    pub(crate) fn reset_to_defaults(&mut self) {
+        self.accounts.reset_to_defaults();
+        self.subscriptions = Subscriptions::default();
+        self.network = NetworkProtocol::default();
+    }
+
     pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64) -> Self {
         Self {
-            accounts: Accounts::new(personality.accounts, &spec.bmc.username, &spec.bmc.password),
+            accounts: Accounts::new(personality, &spec.bmc),
             sessions: Sessions::new(&personality.sessions, &spec.name, seed),
             subscriptions: Subscriptions::default(),
+            network: NetworkProtocol::default(),
             tasks: Tasks::new(&personality.tasks, &spec.name, seed),
         }
     }

@@ -7,6 +7,7 @@ use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
 use super::task_service;
 use crate::fleet::spec::{DriveProtocol, MediaType};
+use crate::machine::Machine;
 use crate::machine::drive::{Drive, DriveName};
 use crate::quirk::Quirk;
 
@@ -62,6 +63,17 @@ fn controllers(cx: &Context<'_>) -> Vec<String> {
         ids.push(cx.personality().storage_id.to_owned());
     }
     ids
+}
+
+/// Where a drive is, if there is one of this name.
+pub(super) fn uri_of(machine: &Machine, name: &DriveName) -> Option<String> {
+    let drive = machine.drives.iter().find(|drive| drive.name == *name)?;
+    let personality = machine.personality;
+    let controller = drive.controller.as_deref().unwrap_or(personality.storage_id);
+    let system = personality.system_id;
+    Some(format!(
+        "/redfish/v1/Systems/{system}/Storage/{controller}/Drives/{name}"
+    ))
 }
 
 /// URIs of all drives that are plugged in.

@@ -11,14 +11,27 @@ use crate::machine::boot::{BootTarget, OverrideEnabled, OverrideMode};
 use crate::personality::BootOrderStyle;
 use crate::quirk::Quirk;
 
+/// Last segment of the URI of the system's settings object, if it has one.
+pub(super) fn settings_id(cx: &Context<'_>) -> Option<&'static str> {
+    let needed = || cx.machine.has(Quirk::BootOnlyInSettings).then_some("Settings");
+    cx.personality().system_settings.or_else(needed)
+}
+
 /// The `Boot` object of the system at `uri`.
 pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
     let boot = &machine.boot;
+    let personality = machine.personality;
+    let enabled: Vec<&str> = personality
+        .boot_enabled
+        .iter()
+        .map(|enabled| enabled.as_str())
+        .collect();
+    let targets: Vec<&str> = personality.boot_targets.iter().map(|target| target.as_str()).collect();
     let mut document = json!({
         "BootSourceOverrideEnabled": boot.override_.enabled.as_str(),
-        "BootSourceOverrideEnabled@Redfish.AllowableValues": OverrideEnabled::ALL.map(OverrideEnabled::as_str),
+        "BootSourceOverrideEnabled@Redfish.AllowableValues": enabled,
         "BootSourceOverrideTarget": boot.override_.target.as_str(),
-        "BootSourceOverrideTarget@Redfish.AllowableValues": BootTarget::ALL.map(BootTarget::as_str),
+        "BootSourceOverrideTarget@Redfish.AllowableValues": targets,
         "BootSourceOverrideMode": boot.override_.mode.as_str(),
         "BootSourceOverrideMode@Redfish.AllowableValues": OverrideMode::ALL.map(OverrideMode::as_str),
         "HttpBootUri": boot.override_.http_boot_uri,
@@ -27,6 +40,11 @@ pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
     });
     if machine.has(Quirk::NullOverrideTarget) && boot.override_.enabled == OverrideEnabled::Disabled {
         document["BootSourceOverrideTarget"] = Value::Null;
+    }
+    if machine.has(Quirk::NoBootOrder)
+        && let Some(boot) = document.as_object_mut()
+    {
+        boot.retain(|name, _| !matches!(name.as_str(), "BootOptions" | "BootOrder"));
     }
     if machine.has(Quirk::NoBootMode)
         && let Some(boot) = document.as_object_mut()
@@ -56,11 +74,13 @@ impl BootChange {
                 |text: &str| Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [text, name]).about(&pointer);
             let problem = match (name.as_str(), value) {
                 ("BootSourceOverrideEnabled", Value::String(text)) => {
-                    change.enabled = OverrideEnabled::parse(text);
+                    let known = |enabled: &OverrideEnabled| cx.personality().boot_enabled.contains(enabled);
+                    change.enabled = OverrideEnabled::parse(text).filter(known);
                     change.enabled.is_none().then(|| not_in_list(text))
                 }
                 ("BootSourceOverrideTarget", Value::String(text)) => {
-                    change.target = BootTarget::parse(text);
+                    let known = |target: &BootTarget| cx.personality().boot_targets.contains(target);
+                    change.target = BootTarget::parse(text).filter(known);
                     change.target.is_none().then(|| not_in_list(text))
                 }
                 ("BootSourceOverrideMode", _) if cx.machine.has(Quirk::NoBootMode) => {
@@ -80,6 +100,9 @@ impl BootChange {
                 ("HttpBootUri", Value::Null) => {
                     change.http_boot_uri = Some(None);
                     None
+                }
+                ("BootOrder" | "BootOptions", _) if cx.machine.has(Quirk::NoBootOrder) => {
+                    Some(Message::new(&message::PROPERTY_UNKNOWN, [name]).about(&pointer))
                 }
                 ("BootOrder", Value::Array(order)) => match order_of(cx, order) {
                     Ok(order) => {
@@ -110,6 +133,7 @@ impl BootChange {
         if partial && cx.machine.has(Quirk::PartialBootIgnored) {
             return self.apply_order(cx);
         }
+        let reverts = cx.machine.has(Quirk::BootModeReverts);
         let override_ = &mut cx.machine.boot.override_;
         if let Some(enabled) = self.enabled {
             override_.enabled = enabled;
@@ -117,8 +141,12 @@ impl BootChange {
         if let Some(target) = self.target {
             override_.target = target;
         }
-        if let Some(mode) = self.mode {
-            override_.mode = mode;
+        match self.mode {
+            Some(mode) => override_.mode = mode,
+            None if reverts && (self.enabled.is_some() || self.target.is_some()) => {
+                override_.mode = OverrideMode::Legacy
+            }
+            None => {}
         }
         if let Some(uri) = &self.http_boot_uri {
             override_.http_boot_uri.clone_from(uri);
@@ -135,6 +163,10 @@ impl BootChange {
         match cx.personality().boot_order {
             BootOrderStyle::Immediate => {
                 cx.machine.boot.order = order;
+                None
+            }
+            BootOrderStyle::Staged => {
+                cx.machine.boot.staged_order = Some(order);
                 None
             }
             BootOrderStyle::StagedJob => {
@@ -190,14 +222,20 @@ pub(super) fn settings(cx: &mut Context<'_>) -> Answer {
 }
 
 fn settings_document(cx: &Context<'_>) -> Value {
-    let boot = &cx.machine.boot;
-    json!({
+    let id = settings_id(cx).unwrap_or_default();
+    let settings = &cx.machine.boot;
+    let mut document = json!({
         "@odata.type": "#ComputerSystem.v1_22_2.ComputerSystem",
-        "@odata.id": format!("{}/Settings", cx.system_uri()),
-        "Id": "Settings",
+        "@odata.id": format!("{}/{id}", cx.system_uri()),
+        "Id": id,
         "Name": "Pending System Settings",
-        "Boot": {
-            "BootOrder": boot.staged_order.as_ref().unwrap_or(&boot.order),
-        },
-    })
+        "Boot": {},
+    });
+    if cx.machine.has(Quirk::BootOnlyInSettings) {
+        document["Boot"] = boot(cx.machine, &cx.system_uri());
+    }
+    if !cx.machine.has(Quirk::NoBootOrder) {
+        document["Boot"]["BootOrder"] = json!(settings.staged_order.as_ref().unwrap_or(&settings.order));
+    }
+    document
 }

@@ -6,10 +6,15 @@ use serde_json::{Map, Value, json};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{bios, boot_options, ethernet_interfaces, memory, processors, storage, system_boot};
+use super::{
+    bios, boot_options, ethernet_interfaces, log_services, memory, processors, secure_boot, storage, system_boot,
+    virtual_media,
+};
+use crate::machine::Machine;
+use crate::machine::installed_firmware::Component;
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
-use crate::personality::BootOrderStyle;
+use crate::personality::Place;
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -26,9 +31,18 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         [system] if *system == id => this(cx),
         [system, rest @ ..] if *system == id => match rest {
             ["Actions", "ComputerSystem.Reset"] => reset(cx),
-            ["Settings"] if has_settings(cx) => system_boot::settings(cx),
+            [settings] if system_boot::settings_id(cx) == Some(*settings) => system_boot::settings(cx),
             ["Bios", rest @ ..] if !cx.machine.has(Quirk::NoBios) => bios::route(cx, rest),
-            ["BootOptions", rest @ ..] => boot_options::route(cx, rest),
+            ["BootOptions", rest @ ..] if !cx.machine.has(Quirk::NoBootOrder) => boot_options::route(cx, rest),
+            ["VirtualMedia", rest @ ..] if cx.personality().media.place == Place::System => {
+                let system = cx.system_uri();
+                virtual_media::route(cx, &system, rest)
+            }
+            ["LogServices", rest @ ..] if cx.personality().log.place == Place::System => {
+                let system = cx.system_uri();
+                log_services::route(cx, &system, rest)
+            }
+            ["SecureBoot", rest @ ..] => secure_boot::route(cx, rest),
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
@@ -37,11 +51,6 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         },
         _ => cx.not_found(),
     }
-}
-
-/// Whether boot settings can be staged in a settings object of the system.
-fn has_settings(cx: &Context<'_>) -> bool {
-    cx.personality().boot_order == BootOrderStyle::StagedJob
 }
 
 fn this(cx: &mut Context<'_>) -> Answer {
@@ -79,13 +88,13 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
         "SerialNumber": hardware.serial_number,
         "AssetTag": machine.asset_tag,
         "HostName": "",
-        "BiosVersion": personality.bios_version,
+        "BiosVersion": machine.firmware.version(Component::Bios, personality),
         "PowerState": state.as_str(),
         "IndicatorLED": if machine.indicator_lit { "Lit" } else { "Off" },
         "LocationIndicatorActive": machine.indicator_lit,
         "Status": { "State": enabled, "Health": "OK", "HealthRollup": "OK" },
         "Boot": system_boot::boot(machine, &uri),
-        "BootProgress": { "LastState": boot_progress(state, &machine.execution) },
+        "BootProgress": { "LastState": boot_progress(machine, state) },
         "ProcessorSummary": {
             "Count": hardware.processors.len(),
             "CoreCount": cores,
@@ -98,6 +107,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             "Status": { "State": "Enabled", "Health": "OK" },
         },
         "Bios": link(format!("{uri}/Bios")),
+        "SecureBoot": link(format!("{uri}/SecureBoot")),
         "Processors": link(format!("{uri}/Processors")),
         "Memory": link(format!("{uri}/Memory")),
         "EthernetInterfaces": link(format!("{uri}/EthernetInterfaces")),
@@ -114,10 +124,16 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             },
         },
     });
-    if has_settings(cx) {
+    if personality.media.place == Place::System {
+        document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
+    }
+    if personality.log.place == Place::System {
+        document["LogServices"] = link(format!("{uri}/LogServices"));
+    }
+    if let Some(settings) = system_boot::settings_id(cx) {
         document["@Redfish.Settings"] = json!({
             "@odata.type": "#Settings.v1_3_5.Settings",
-            "SettingsObject": link(format!("{uri}/Settings")),
+            "SettingsObject": link(format!("{uri}/{settings}")),
             "SupportedApplyTimes": ["OnReset"],
         });
     }
@@ -137,12 +153,17 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     if machine.has(Quirk::NoManagedBy) {
         leave_out(&mut document["Links"], "ManagedBy");
     }
+    cx.add_oem(&mut document, |oem| oem.system);
     document
 }
 
 /// `BootProgress.LastState` (BootProgressTypes).
-fn boot_progress(state: PowerState, execution: &Execution) -> &'static str {
-    match (state, execution) {
+fn boot_progress(machine: &Machine, state: PowerState) -> &'static str {
+    match (state, &machine.execution) {
+        (_, execution) if machine.has(Quirk::CoarseBootProgress) => match execution {
+            Execution::Guest { .. } if state != PowerState::Off => "OSRunning",
+            _ => "None",
+        },
         (PowerState::Off, _) | (_, Execution::Nothing) => "None",
         (_, Execution::Post | Execution::PostHung { .. }) => "PrimaryProcessorInitializationStarted",
         (_, Execution::Firmware { .. }) => "OSBootStarted",
@@ -156,6 +177,7 @@ fn patch(cx: &mut Context<'_>) -> Answer {
     let before = document(cx);
     cx.check_if_match(&before)?;
     let body = cx.patch_object()?;
+    cx.refuse_during_post()?;
     let mut wrong = Vec::new();
     let mut change = SystemChange::default();
     for (name, value) in &body {
@@ -198,6 +220,9 @@ impl SystemChange {
             },
             ("LocationIndicatorActive", Value::Bool(lit)) => self.indicator_lit = Some(*lit),
             ("AssetTag", Value::String(text)) => self.asset_tag = Some(text.clone()),
+            ("Boot", Value::Object(_)) if cx.machine.has(Quirk::BootOnlyInSettings) => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [name]).about(pointer));
+            }
             ("Boot", Value::Object(boot)) => self.boot = Some(system_boot::BootChange::read(cx, boot, wrong)),
             ("IndicatorLED" | "LocationIndicatorActive" | "AssetTag" | "Boot", other) => {
                 wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), name]).about(pointer));
@@ -252,7 +277,7 @@ fn refuse_no_change(cx: &Context<'_>, reset: ResetType) -> Result<(), Reply> {
         ) => "Server is already powered OFF.",
         _ => return Ok(()),
     };
-    let vendor = super::vendor::message("PSU501", text, "Informational");
+    let vendor = super::vendor::message(super::vendor::IDRAC, "PSU501", text, "Informational");
     let body = message::error_body(
         &[Message::new(&message::GENERAL_ERROR, [])],
         &[vendor],

@@ -105,6 +105,13 @@ impl Tasks {
         }
     }
 
+    /// What remains to be done, the next POST does.
+    pub(crate) fn wait_for_post(&mut self, id: &str) {
+        if let Some(task) = self.tasks.get_mut(id) {
+            task.expected = None;
+        }
+    }
+
     /// POST has begun: everything that waited for it is done. Returns the ids.
     pub(crate) fn finish_staged(&mut self, at: Moment) -> Vec<String> {
         let staged = self

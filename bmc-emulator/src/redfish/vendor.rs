@@ -1,13 +1,17 @@
-//! Messages of vendor registries, which stand beside those of the Base registry in an iDRAC's errors.
+//! Messages of vendor registries, which stand beside those of the Base registry in errors, or in their place.
 
 use serde_json::{Value, json};
 
 use super::call::{Content, Reply};
 
-pub(super) fn message(id: &str, text: &str, severity: &str) -> Value {
+/// Name and version of the registries.
+pub(super) const IDRAC: &str = "IDRAC.2.9";
+pub(super) const ILO: &str = "iLO.2.27";
+
+pub(super) fn message(registry: &str, id: &str, text: &str, severity: &str) -> Value {
     json!({
         "@odata.type": "#Message.v1_1_2.Message",
-        "MessageId": format!("IDRAC.2.9.{id}"),
+        "MessageId": format!("{registry}.{id}"),
         "Message": text,
         "MessageArgs": [],
         "MessageArgs@odata.count": 0,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bmc_emulator::PersonalityName;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -20,7 +21,17 @@ machines:
 - name: dell
   personality: dell
   systemUUID: 22222222-2222-4222-8222-222222222222
+- { name: hpe, personality: hpe, systemUUID: 33333333-3333-4333-8333-333333333333 }
+- { name: lenovo, personality: lenovo, systemUUID: 44444444-4444-4444-8444-444444444444 }
+- { name: supermicro, personality: supermicro, systemUUID: 55555555-5555-4555-8555-555555555555 }
+- { name: ami, personality: ami, systemUUID: 66666666-6666-4666-8666-666666666666 }
+- { name: openbmc, personality: openbmc, systemUUID: 77777777-7777-4777-8777-777777777777 }
 ";
+
+/// A machine of each personality is in the fleet, under its name.
+pub(crate) fn personalities() -> impl Iterator<Item = String> {
+    PersonalityName::ALL.iter().map(ToString::to_string)
+}
 
 /// Every document that can be reached from the service root.
 pub(crate) async fn walk(client: &Client) -> BTreeMap<String, Value> {
@@ -41,7 +52,8 @@ fn collect_links(value: &Value, found: &mut BTreeSet<String>) {
         Value::Object(object) => {
             for (name, value) in object {
                 match value.as_str() {
-                    Some(uri) if name == "@odata.id" || name == "Uri" => {
+                    // A part of a document is in the document.
+                    Some(uri) if (name == "@odata.id" || name == "Uri") && !uri.contains('#') => {
                         found.insert(uri.trim_end_matches('/').to_owned());
                     }
                     _ => collect_links(value, found),
@@ -88,9 +100,9 @@ pub(crate) async fn populate(client: &Client) {
 
 #[tokio::test(start_paused = true)]
 async fn the_trees() {
-    for name in ["generic", "dell"] {
+    for name in personalities() {
         let run = Run::new(FLEET);
-        let client = run.client(name);
+        let client = run.client(&name);
         populate(&client).await;
         let documents = walk(&client).await;
         let tree: Vec<String> = documents
@@ -109,9 +121,9 @@ async fn the_trees() {
 
 #[tokio::test(start_paused = true)]
 async fn every_resource_has_its_identity_and_a_stable_etag() {
-    for name in ["generic", "dell"] {
+    for name in personalities() {
         let run = Run::new(FLEET);
-        let client = run.client(name);
+        let client = run.client(&name);
         populate(&client).await;
         for (path, document) in walk(&client).await {
             if path.ends_with("/Registry") {
@@ -205,8 +217,6 @@ async fn the_protocol_in_small() {
         "a trailing slash is tolerated"
     );
     assert_eq!(client.with("odata-version", "3.0").get("/redfish/v1").await.status, 412);
-    assert_eq!(client.get("/redfish/v1/Systems?$filter=x").await.status, 501);
-    assert_eq!(client.get("/redfish/v1/Systems?harmless=1").await.status, 200);
     let expanded = client.get("/redfish/v1/Systems?$expand=.($levels=1)").await;
     assert_eq!(
         expanded.body["Members"][0]["UUID"],

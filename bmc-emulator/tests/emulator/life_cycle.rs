@@ -92,7 +92,7 @@ async fn a_one_time_override_boots_the_network_once_and_the_disk_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_without_anything_to_boot_says_so_and_ignores_the_power_button() {
+async fn a_machine_without_anything_to_boot_says_so_and_obeys_the_power_button_at_once() {
     let run = Run::new(FLEET);
     let client = run.client("node");
     client.post(RESET, json!({ "ResetType": "On" })).await;
@@ -105,18 +105,51 @@ async fn a_machine_without_anything_to_boot_says_so_and_ignores_the_power_button
         format!("drive:nvme0n1: nothing to boot on it; network:eno1: GET {SCRIPT}: 404 Not Found; no bootable device")
     );
     assert_eq!(run.world.urls().len(), 3, "boot ROMs try a few times");
-    assert_eq!(
-        client
-            .post(RESET, json!({ "ResetType": "GracefulShutdown" }))
-            .await
-            .status,
-        204
-    );
+    let graceful = |kind: &str| {
+        let (client, body) = (client.clone(), json!({ "ResetType": kind }));
+        async move { client.post(RESET, body).await.status }
+    };
+    assert_eq!(graceful("GracefulRestart").await, 204);
+    assert_eq!(run.bmc("node").inspect().execution, Execution::Post);
+    assert_eq!(graceful("GracefulShutdown").await, 204);
+    pass(5).await;
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "Off");
+    run.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn some_firmware_ignores_the_power_button() {
+    let run = Run::new(&FLEET.replace(
+        "- name: node",
+        "- name: node\n  quirks: [firmware-ignores-power-button]",
+    ));
+    let client = run.client("node");
+    client.post(RESET, json!({ "ResetType": "On" })).await;
+    pass(300).await;
+    let answer = client.post(RESET, json!({ "ResetType": "GracefulShutdown" })).await;
+    assert_eq!(answer.status, 204);
     pass(300).await;
     assert_eq!(client.get(SYSTEM).await.body["PowerState"], "On");
     client.post(RESET, json!({ "ResetType": "ForceOff" })).await;
     pass(10).await;
     assert_eq!(client.get(SYSTEM).await.body["PowerState"], "Off");
+    run.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kernel_that_found_no_ignition_does_not_hear_the_power_button() {
+    let run = Run::new(FLEET);
+    run.world.serve(
+        SCRIPT,
+        "#!ipxe\nkernel http://boot.example/k ignition.config.url=http://boot.example/none\nboot\n",
+    );
+    let client = run.client("node");
+    client.post(RESET, json!({ "ResetType": "On" })).await;
+    pass(600).await;
+    assert!(matches!(run.bmc("node").inspect().execution, Execution::Halted { .. }));
+    client.post(RESET, json!({ "ResetType": "GracefulShutdown" })).await;
+    pass(300).await;
+    assert_eq!(client.get(SYSTEM).await.body["PowerState"], "On");
     run.end().await;
 }
 

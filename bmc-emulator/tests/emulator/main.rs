@@ -1,11 +1,20 @@
 //! The emulator seen from outside. One binary, because linking is the slowest part of testing.
 
+mod accounts;
 mod bad_hardware;
 mod conformance;
 mod faults;
 mod files;
+mod hostile;
 mod life_cycle;
+mod logs;
+mod query;
 mod redfish;
+mod sensors;
+mod server_sent_events;
 mod support;
 mod tls;
 mod typed_client;
+mod update;
+mod vendors;
+mod virtual_media;

@@ -380,7 +380,7 @@ async fn events_reach_subscribers() {
         })
         .collect();
     let state = |state: &str| {
-        let text = format!("The state of resource `{SYSTEM}` has changed to {state}.");
+        let text = format!("The state of resource '{SYSTEM}' has changed to {state}.");
         ("ResourceEvent.1.3.ResourceStateChanged".to_owned(), text)
     };
     let test = (
@@ -431,4 +431,125 @@ async fn a_bmc_reset_takes_the_bmc_away_and_its_sessions_with_it() {
         assert_eq!(unavailable, starting, "{name}");
         assert!(run.bmc(name).inspect().sessions.is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn secure_boot_changes_with_post() {
+    let run = Run::new(FLEET);
+    let client = run.client("generic");
+    let uri = format!("{SYSTEM}/SecureBoot");
+    assert_eq!(
+        client.patch(&uri, json!({ "SecureBootEnable": true })).await.status,
+        204
+    );
+    let document = client.get(&uri).await.body;
+    assert_eq!(
+        (&document["SecureBootEnable"], &document["SecureBootCurrentBoot"]),
+        (&json!(true), &json!("Disabled"))
+    );
+    client
+        .post(
+            &format!("{SYSTEM}/Actions/ComputerSystem.Reset"),
+            json!({ "ResetType": "On" }),
+        )
+        .await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(client.get(&uri).await.body["SecureBootCurrentBoot"], "Enabled");
+    let reset = format!("{uri}/Actions/SecureBoot.ResetKeys");
+    let wrong = client.post(&reset, json!({ "ResetKeysType": "Some" })).await;
+    assert_eq!(wrong.messages(), ["ActionParameterValueNotInList"]);
+    assert_eq!(
+        client.post(&reset, json!({ "ResetKeysType": "DeletePK" })).await.status,
+        204
+    );
+    assert_eq!(client.get(&uri).await.body["SecureBootMode"], "SetupMode");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_servers_are_set_by_position() {
+    let run = Run::new(FLEET);
+    let client = run.client("generic");
+    let uri = "/redfish/v1/Managers/BMC/NetworkProtocol";
+    let set = |servers: serde_json::Value| {
+        let client = client.clone();
+        async move {
+            let answer = client.patch(uri, json!({ "NTP": { "NTPServers": servers } })).await;
+            (answer.status, answer.body["NTP"]["NTPServers"].clone())
+        }
+    };
+    assert_eq!(set(json!(["a", "b", "c"])).await, (200, json!(["a", "b", "c"])));
+    assert_eq!(set(json!([{}, null, "d"])).await, (200, json!(["a", "d"])));
+    assert_eq!(set(json!([{}])).await, (200, json!(["a"])));
+    assert_eq!(set(json!([1])).await.0, 400);
+    assert_eq!(set(json!(["a", "b", "c", "d", "e"])).await.0, 400);
+    let renamed = client
+        .patch(uri, json!({ "HostName": "bmc-7", "NTP": { "ProtocolEnabled": true } }))
+        .await;
+    assert_eq!(
+        (&renamed.body["HostName"], &renamed.body["NTP"]["ProtocolEnabled"]),
+        (&json!("bmc-7"), &json!(true))
+    );
+    assert_eq!(
+        client.patch(uri, json!({ "HTTPS": {} })).await.messages(),
+        ["PropertyNotWritable"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_of_a_bmc_can_be_set() {
+    let run = Run::new(FLEET);
+    let client = run.client("generic");
+    let uri = "/redfish/v1/Managers/BMC";
+    assert_eq!(
+        client
+            .patch(uri, json!({ "DateTime": "2030-05-06T07:08:09Z" }))
+            .await
+            .status,
+        204
+    );
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(client.get(uri).await.body["DateTime"], "2030-05-06T07:09:09Z");
+    assert_eq!(
+        client.get("/redfish/v1/TaskService").await.body["DateTime"],
+        "2030-05-06T07:09:09Z"
+    );
+    assert_eq!(
+        client.patch(uri, json!({ "DateTime": "yesterday" })).await.messages(),
+        ["PropertyValueError"]
+    );
+    assert_eq!(
+        client.patch(uri, json!({ "UUID": "x" })).await.messages(),
+        ["PropertyNotWritable"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bmc_forgets_its_users_when_it_is_reset_to_defaults() {
+    let run = Run::new(FLEET);
+    let client = run.client("generic");
+    let carol = json!({ "UserName": "carol", "Password": "secret", "RoleId": "Operator" });
+    client.post("/redfish/v1/AccountService/Accounts", carol).await;
+    client
+        .patch(
+            "/redfish/v1/AccountService/Accounts/1",
+            json!({ "Password": "changed" }),
+        )
+        .await;
+    let admin = json!({ "UserName": "admin", "Password": "changed" });
+    let session = client.post("/redfish/v1/SessionService/Sessions", admin).await;
+    let user = client
+        .without_credentials()
+        .with("x-auth-token", session.header("x-auth-token"));
+    let target = "/redfish/v1/Managers/BMC/Actions/Manager.ResetToDefaults";
+    assert_eq!(
+        user.post(target, json!({ "ResetType": "Half" })).await.messages(),
+        ["ActionParameterValueNotInList"]
+    );
+    assert_eq!(user.post(target, json!({ "ResetType": "ResetAll" })).await.status, 204);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(
+        client.get("/redfish/v1/AccountService/Accounts").await.body["Members@odata.count"],
+        1
+    );
+    assert!(run.bmc("generic").inspect().sessions.is_empty());
 }

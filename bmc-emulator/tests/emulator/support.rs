@@ -70,7 +70,7 @@ impl GuestOs for TestGuest {
             match &boot.source {
                 BootSource::Network { kernel_arguments, .. } if kernel_arguments == "wipe" => wipe(&boot).await,
                 BootSource::Network { ignition, .. } => install(&boot, ignition.as_ref()).await,
-                BootSource::Drive { .. } => std::future::pending().await,
+                BootSource::Drive { .. } | BootSource::Media { .. } => std::future::pending().await,
             }
         })
     }

@@ -55,6 +55,7 @@ impl GuestOs for Guests {
                     Some(label) => Ok(System::Installed(label)),
                     None => Err(format!("the image on {drive} is none of this world")),
                 },
+                BootSource::Media { image, .. } => Err(format!("the image {image} is none of this world")),
                 BootSource::Network { script, ignition, .. } => first_boot(&script, ignition.as_ref()),
             };
             match system {

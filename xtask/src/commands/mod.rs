@@ -1,8 +1,10 @@
 //! One module per command.
 
 pub(crate) mod bench;
+mod cargo;
 pub(crate) mod e2e;
 pub(crate) mod generated;
+pub(crate) mod interop;
 pub(crate) mod sim;
 pub(crate) mod up;
 

@@ -3,11 +3,12 @@
 //! The simulator is a process of its own: it replaces the clock and the randomness of the C library (docs/determinism.md), which no
 //! other program may. It is built in a profile of its own (`Cargo.toml`), because thousands of servers are simulated.
 
+use crate::commands::cargo;
 use crate::repository::Repository;
 use miette::{Context, IntoDiagnostic};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode};
 
 const EXAMPLES: &str = "\
 Arguments of the simulator:
@@ -54,12 +55,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
 pub(super) fn simulate(repository: &Repository, dev: bool, arguments: &[OsString]) -> miette::Result<ExitCode> {
     let profile = if dev { "dev" } else { "sim" };
     eprintln!("building the simulator ({profile} profile; the first time takes minutes)");
-    if !build(repository, profile)?.success() {
-        miette::bail!(
-            help = "what the compiler says is above; nothing was simulated",
-            "the simulator does not build"
-        );
-    }
+    cargo::build(repository, profile, "scenarios", "sim")?;
     let mut simulator = Command::new(executable(dev)?);
     simulator.args(arguments);
     // The simulator looks for its files where it is started, which may be a folder below.
@@ -86,44 +82,11 @@ pub(super) fn simulate(repository: &Repository, dev: bool, arguments: &[OsString
     })
 }
 
-/// Together with this program: cargo would choose other features for the simulator alone, and compile every dependency again.
-fn build(repository: &Repository, profile: &str) -> miette::Result<ExitStatus> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What the outer cargo tells this program about itself; ring's build script would take it for a reason to build again.
-    for (name, _) in std::env::vars_os() {
-        let is_ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        if name.to_str().is_some_and(is_ours) {
-            cargo.env_remove(name);
-        }
-    }
-    cargo
-        .args([
-            "build",
-            "--profile",
-            profile,
-            "--package",
-            "xtask",
-            "--package",
-            "scenarios",
-            "--bin",
-            "sim",
-        ])
-        .arg("--manifest-path")
-        .arg(repository.path("Cargo.toml"))
-        .status()
-        .into_diagnostic()
-        .wrap_err("cargo cannot be started")
-}
-
 /// Beside this program, or in the folder of the profile `sim` next to its own.
 fn executable(dev: bool) -> miette::Result<PathBuf> {
-    let own = std::env::current_exe()
-        .into_diagnostic()
-        .wrap_err("this program does not know where it is")?;
-    let name = format!("sim{}", std::env::consts::EXE_SUFFIX);
-    Ok(if dev {
-        own.with_file_name(name)
-    } else {
-        own.with_file_name("..").join("sim").join(name)
+    let beside = cargo::beside_this_program("sim")?;
+    Ok(match (dev, beside.file_name(), beside.parent()) {
+        (false, Some(name), Some(folder)) => folder.join("..").join("sim").join(name),
+        _ => beside,
     })
 }

@@ -1,0 +1,88 @@
+//! `SecureBoot` of the system (DSP0268): enabled or not, from the next POST on.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::context::{Answer, Context};
+use super::message::{self, Message};
+use crate::machine::secure_boot::KeysReset;
+
+pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    match rest {
+        [] => match cx.call.method {
+            Method::PATCH => patch(cx),
+            _ => cx.read("GET, HEAD, PATCH", document),
+        },
+        ["Actions", "SecureBoot.ResetKeys"] => reset_keys(cx),
+        _ => cx.not_found(),
+    }
+}
+
+fn document(cx: &mut Context<'_>) -> Value {
+    let uri = format!("{}/SecureBoot", cx.system_uri());
+    let secure_boot = &cx.machine.secure_boot;
+    let on_off = |on: bool| if on { "Enabled" } else { "Disabled" };
+    json!({
+        "@odata.type": "#SecureBoot.v1_1_2.SecureBoot",
+        "@odata.id": uri,
+        "Id": "SecureBoot",
+        "Name": "UEFI Secure Boot",
+        "SecureBootEnable": secure_boot.wanted,
+        "SecureBootCurrentBoot": on_off(secure_boot.in_force),
+        "SecureBootMode": if secure_boot.has_platform_key { "UserMode" } else { "SetupMode" },
+        "Actions": {
+            "#SecureBoot.ResetKeys": {
+                "target": format!("{uri}/Actions/SecureBoot.ResetKeys"),
+                "ResetKeysType@Redfish.AllowableValues": KeysReset::ALL.map(KeysReset::as_str),
+            },
+        },
+    })
+}
+
+fn patch(cx: &mut Context<'_>) -> Answer {
+    let before = document(cx);
+    cx.check_if_match(&before)?;
+    cx.refuse_during_post()?;
+    let (mut enable, mut wrong) = (None, Vec::new());
+    for (name, value) in cx.patch_object()? {
+        let pointer = format!("#/{name}");
+        match (name.as_str(), value) {
+            ("SecureBootEnable", Value::Bool(wanted)) => enable = Some(wanted),
+            ("SecureBootEnable", other) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name]).about(pointer));
+            }
+            _ if before.get(&name).is_some() => {
+                wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));
+            }
+            _ => wrong.push(Message::new(&message::PROPERTY_UNKNOWN, [&name]).about(pointer)),
+        }
+    }
+    cx.refuse_if_any(&wrong)?;
+    if let Some(wanted) = enable {
+        cx.machine.secure_boot.wanted = wanted;
+    }
+    Ok(cx.success())
+}
+
+fn reset_keys(cx: &mut Context<'_>) -> Answer {
+    const ACTION: &str = "SecureBoot.ResetKeys";
+    cx.require_post()?;
+    let body = cx.object()?;
+    let bad = |message| Err(cx.error(StatusCode::BAD_REQUEST, message));
+    if let Some(unknown) = body.keys().find(|name| *name != "ResetKeysType") {
+        return bad(Message::new(&message::ACTION_PARAMETER_UNKNOWN, [ACTION, unknown]).about(format!("#/{unknown}")));
+    }
+    let Some(wanted) = body.get("ResetKeysType") else {
+        return bad(Message::new(
+            &message::ACTION_PARAMETER_MISSING,
+            [ACTION, "ResetKeysType"],
+        ));
+    };
+    let text = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+    let Some(reset) = KeysReset::ALL.into_iter().find(|reset| reset.as_str() == text) else {
+        let message = Message::new(&message::ACTION_PARAMETER_NOT_IN_LIST, [&text, "ResetKeysType", ACTION]);
+        return bad(message.about("#/ResetKeysType"));
+    };
+    cx.machine.secure_boot.reset_keys(reset);
+    Ok(cx.success())
+}

@@ -1,0 +1,50 @@
+//! Programs of this workspace that a command needs, built by the cargo that runs it.
+
+use crate::repository::Repository;
+use miette::{Context, IntoDiagnostic};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Together with this program: cargo would choose other features for the other alone, and compile every dependency again.
+///
+/// # Errors
+/// If it does not build; the compiler has said why.
+pub(crate) fn build(repository: &Repository, profile: &str, package: &str, binary: &str) -> miette::Result<()> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What the outer cargo tells this program about itself; ring's build script would take it for a reason to build again.
+    for (name, _) in std::env::vars_os() {
+        let is_ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_ours) {
+            cargo.env_remove(name);
+        }
+    }
+    let status = cargo
+        .args([
+            "build",
+            "--profile",
+            profile,
+            "--package",
+            "xtask",
+            "--package",
+            package,
+            "--bin",
+            binary,
+        ])
+        .arg("--manifest-path")
+        .arg(repository.path("Cargo.toml"))
+        .status()
+        .into_diagnostic()
+        .wrap_err("cargo cannot be started")?;
+    if !status.success() {
+        miette::bail!(help = "what the compiler says is above", "{binary} does not build");
+    }
+    Ok(())
+}
+
+/// A program that was built in the same profile as this one.
+pub(crate) fn beside_this_program(binary: &str) -> miette::Result<PathBuf> {
+    let own = std::env::current_exe()
+        .into_diagnostic()
+        .wrap_err("this program does not know where it is")?;
+    Ok(own.with_file_name(format!("{binary}{}", std::env::consts::EXE_SUFFIX)))
+}
