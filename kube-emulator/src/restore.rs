@@ -8,7 +8,7 @@ use crate::api::{self, Call};
 use crate::apply::Operation;
 use crate::emulator::KubeEmulator;
 use crate::resource::Resource;
-use crate::store::{ObjectKey, StorageId};
+use crate::store::{Decision, ObjectKey, StorageId, WriteContext};
 
 /// Under which name restored content is recorded in managedFields.
 const MANAGER: &str = "restore";
@@ -94,6 +94,31 @@ impl KubeEmulator {
                 }
             });
             erased.map_err(|error| refused(key, &error.message))?;
+        }
+        Ok(keys.len())
+    }
+
+    /// Loses all objects of a resource, as a cluster does that is set up anew: nobody's finalizer is waited for. Says how many.
+    pub fn lose(&self, group: &str, resource: &str) -> Result<usize, RestoreError> {
+        let call = Call::by(self, MANAGER);
+        let resource = served(&call, group, resource)?;
+        let keys: Vec<ObjectKey> = self.store().read(&resource.storage, |table, _| {
+            table.iter().map(|(key, _)| key.clone()).collect()
+        });
+        let context = WriteContext {
+            version: resource.version.clone(),
+            kind: resource.kind.clone(),
+            user_agent: None,
+            field_manager: Some(MANAGER.to_owned()),
+            subresource: None,
+            dry_run: false,
+        };
+        for key in &keys {
+            let removed = self.store().write(&resource.storage, key, &context, |_, current| {
+                let last = current.map(|stored| stored.value().clone()).unwrap_or_default();
+                Ok::<_, RestoreError>(Decision::Remove(last))
+            });
+            removed?;
         }
         Ok(keys.len())
     }

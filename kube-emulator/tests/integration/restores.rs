@@ -75,3 +75,19 @@ async fn deleted_objects_come_back_as_others() {
         Err(RestoreError::TooOld { .. })
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn objects_are_lost_whatever_their_finalizers_say() {
+    let emulator = emulator(100);
+    install(&emulator).await;
+    let mut guarded = widget("a", json!({"size": 1}));
+    guarded["metadata"]["finalizers"] = json!(["example.com/guard"]);
+    json_call(&emulator, "POST", WIDGETS, &guarded).await;
+    json_call(&emulator, "POST", WIDGETS, &widget("b", json!({"size": 1}))).await;
+    let backup = emulator.revision();
+    assert_eq!(emulator.lose("ex.io", "widgets"), Ok(2));
+    assert_eq!(emulator.objects("ex.io", "widgets").len(), 0);
+    assert_eq!(emulator.restore("ex.io", "widgets", backup), Ok(2));
+    let (_, restored) = json_call(&emulator, "GET", &format!("{WIDGETS}/a"), &json!({})).await;
+    assert_eq!(restored["metadata"]["finalizers"], guarded["metadata"]["finalizers"]);
+}

@@ -6,6 +6,7 @@
 //! | [`pacing`] | when a recorded operation may be sent, waited for, or sent again |
 //! | [`intent`] | record, send once, note the outcome |
 //! | [`reservation`] | every change of holder, as one patch with a precondition |
+//! | [`origin`] | whether a Server came back from a backup |
 //! | [`provisioning`] | whether the holder's operating system was already booted once |
 //!
 //! A write that carries the resourceVersion of the object that was decided upon is refused by the API server when anything
@@ -14,6 +15,7 @@
 
 pub mod intent;
 pub mod operation;
+pub mod origin;
 pub mod pacing;
 pub mod provisioning;
 pub mod reservation;

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | [`Change::Bind`] | the claim |
 //! | [`Change::Adopt`] | the claim that an older operator had bound without UID |
+//! | [`Change::Readopt`] | the same claim, after both came back from a backup |
 //! | [`Change::StartDiscovery`], [`Change::EndDiscovery`] | the discovery run, nobody |
 //! | [`Change::Release`] | the cleanup run (or, with `Retain`, nobody, until an administrator decides) |
 //! | [`Change::BeginCleanup`] | a new cleanup run |
 //! | [`Change::Vacate`] | nobody; the server may be claimed again |
 //!
-//! Each raises `spec.tenancyEpoch` by one and carries the resourceVersion of the Server that was decided upon.
+//! Each but the third raises `spec.tenancyEpoch` by one, and each carries the resourceVersion of the Server that was decided upon.
 
 use crds::keys;
 use crds::kinds::server::KnownDrive;
@@ -17,6 +18,7 @@ use crds::{ObjectReference, Server};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
+use super::origin;
 use super::provisioning::{self, Provisioning};
 use crate::sabotage::{self, Bug};
 
@@ -31,6 +33,8 @@ pub enum Change {
     },
     /// A reference without UID (or without residue) is completed, after a live read of its claim.
     Adopt { uid: String },
+    /// A restored Server names its claim again, which has another UID if it was restored, too. The tenancy goes on.
+    Readopt { uid: String },
     /// The discovery run takes the unheld server and boots from this configuration.
     StartDiscovery { boot: ObjectReference },
     /// The discovery run gives the server back.
@@ -71,6 +75,7 @@ impl Change {
                 "residueEpoch": epoch + 1,
                 "residueDrives": drives(server),
             }),
+            Self::Readopt { uid } => json!({ "serverClaimRef": { "uid": uid } }),
             Self::StartDiscovery { boot } => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": boot }),
             Self::EndDiscovery | Self::Release => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null }),
             Self::BeginCleanup => {
@@ -98,9 +103,12 @@ impl Change {
                 return json!({ "metadata": metadata });
             }
         };
+        if matches!(self, Self::Bind { .. } | Self::Adopt { .. } | Self::Readopt { .. }) {
+            metadata["annotations"] = json!({ origin::ANNOTATION: server.metadata.uid });
+        }
         // A machine that an older operator had running for the claim was provisioned by it.
         if matches!(self, Self::Adopt { .. }) {
-            metadata["annotations"] = json!({ provisioning::ANNOTATION: Provisioning::Booted.value(epoch + 1) });
+            metadata["annotations"][provisioning::ANNOTATION] = json!(Provisioning::Booted.value(epoch + 1));
         }
         // Incident 11.
         if sabotage::active(Bug::ReleaseWithoutFence) && matches!(self, Self::Release | Self::Vacate) {
@@ -233,6 +241,22 @@ mod tests {
             assert_eq!(patch["metadata"]["resourceVersion"], "7", "{change:?}");
             assert_eq!(patch["spec"]["tenancyEpoch"], 4, "{change:?}");
         }
+    }
+
+    #[test]
+    fn after_a_restore_the_tenancy_goes_on() {
+        let mut held = server(Some("u"), true, 3, Some(3));
+        held.metadata.uid = Some("new-server".into());
+        let patch = Change::Readopt {
+            uid: "new-claim".into(),
+        }
+        .patch(&held);
+        assert_eq!(patch["metadata"]["resourceVersion"], "7");
+        assert_eq!(
+            patch["metadata"]["annotations"],
+            json!({ origin::ANNOTATION: "new-server" })
+        );
+        assert_eq!(patch["spec"], json!({ "serverClaimRef": { "uid": "new-claim" } }));
     }
 
     #[test]

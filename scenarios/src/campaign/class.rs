@@ -75,6 +75,10 @@ classes! {
         ApiRestart = "api-restart",
         /// Status disappears, as when a cluster is restored from a backup without it.
         StatusLost = "status-lost",
+        /// Everything is lost and comes back from a backup, kind after kind, without status and with other UIDs.
+        ClusterRestored = "cluster-restored",
+        /// The clock of the API server is wrong.
+        ApiClock = "api-clock",
         /// A BMC restarts.
         BmcReboot = "bmc-reboot",
         /// A BMC cannot be reached.

@@ -41,6 +41,8 @@ pub(super) fn is_of_machines(class: FaultClass) -> bool {
             | C::WatchSilent
             | C::ApiRestart
             | C::StatusLost
+            | C::ClusterRestored
+            | C::ApiClock
             | C::OperatorCrash
             | C::OperatorRestart
             | C::RollingUpgrade
@@ -144,6 +146,23 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
                 kinds: kinds.into_iter().map(str::to_owned).collect(),
             }
         }
+        C::ClusterRestored => {
+            // Servers first, as the documentation asks for: a BMC would discover its machines anew.
+            let mut kinds: Vec<&str> = WITH_STATUS.iter().copied().filter(|kind| *kind != "Server").collect();
+            kinds.push("BMCSecret");
+            let first = draw.index(kinds.len());
+            kinds.rotate_left(first);
+            if draw.percent(50) {
+                kinds.reverse();
+            }
+            Mishap::RestoreCluster {
+                kinds: kinds.into_iter().map(str::to_owned).collect(),
+                milliseconds: draw.number() % 120_000,
+            }
+        }
+        C::ApiClock => Mishap::SkewApi {
+            seconds: i64::try_from(draw.number() % 14_400).unwrap_or_default() - 7_200,
+        },
         C::BmcReboot => hands(AdminAction::BmcReset, None),
         C::BmcUnreachable => fault(Fault::BmcUnreachable { duration: None }),
         C::BmcUnavailable => http(HttpAction::Status {

@@ -4,6 +4,7 @@ use super::arena::Arena;
 use super::class::FaultClass;
 use super::forger;
 use crate::net::disturbance::{Disturbance, Trouble};
+use crate::script::kinds;
 use crate::testbed::{OperatorAction, TestbedError};
 use bmc_emulator::{AdminAction, Fault, FaultId};
 use schemars::JsonSchema;
@@ -45,6 +46,10 @@ pub enum Mishap {
     RestartApi,
     /// The status of all objects of these kinds is gone, in this order.
     LoseStatus { kinds: Vec<String> },
+    /// Everything is lost. Servers are back at once, these kinds one after the other, so long apart.
+    RestoreCluster { kinds: Vec<String>, milliseconds: u64 },
+    /// The clock of the API server is so much ahead of all others, or behind.
+    SkewApi { seconds: i64 },
     /// The operator crashes and starts again in the end.
     CrashOperator,
     /// The operator stops in an orderly way and starts again in the end.
@@ -64,6 +69,7 @@ pub(super) enum Ongoing {
     Forged(JoinSet<()>),
     Lag(Option<String>),
     Silence,
+    Skew,
     Restarted(u64),
     StartOperator,
     StopOldest,
@@ -85,7 +91,11 @@ impl Mishap {
     pub(super) fn is_instant(&self) -> bool {
         matches!(
             self,
-            Self::CutWatches | Self::ForgetHistory | Self::LoseStatus { .. } | Self::Hands { undo: None, .. }
+            Self::CutWatches
+                | Self::ForgetHistory
+                | Self::LoseStatus { .. }
+                | Self::RestoreCluster { .. }
+                | Self::Hands { undo: None, .. }
         )
     }
 
@@ -150,6 +160,14 @@ impl Mishap {
                 }
                 Ongoing::Nothing
             }
+            Self::RestoreCluster { kinds, milliseconds } => {
+                restore(arena, kinds, Duration::from_millis(*milliseconds)).await?;
+                Ongoing::Nothing
+            }
+            Self::SkewApi { seconds } => {
+                arena.world.skew_api(*seconds);
+                Ongoing::Skew
+            }
             Self::CrashOperator => match arena.operator(OperatorAction::Crash).await {
                 true => Ongoing::StartOperator,
                 false => Ongoing::Nothing,
@@ -180,6 +198,30 @@ impl Mishap {
     }
 }
 
+/// Loses and restores everything that the operator works with. What is deleted between is not there to be deleted again.
+async fn restore(arena: &Arena, kinds: &[String], pause: Duration) -> Result<(), TestbedError> {
+    let backup = arena.cluster.revision();
+    let failed = |error| TestbedError::failed("the cluster cannot be restored", error);
+    let known =
+        |kind: &str| kinds::find(kind).ok_or_else(|| TestbedError::failed("a plan names an unknown kind", kind));
+    let server = known("Server")?;
+    arena.cluster.lose(server.group, server.plural).map_err(failed)?;
+    for kind in kinds {
+        let kind = known(kind)?;
+        arena.cluster.lose(kind.group, kind.plural).map_err(failed)?;
+    }
+    arena
+        .cluster
+        .restore(server.group, server.plural, backup)
+        .map_err(failed)?;
+    for kind in kinds {
+        tokio::time::sleep(pause).await;
+        let kind = known(kind)?;
+        arena.cluster.restore(kind.group, kind.plural, backup).map_err(failed)?;
+    }
+    Ok(())
+}
+
 impl Ongoing {
     /// Ends it.
     pub(super) async fn end(self, arena: &Arena) -> Result<(), TestbedError> {
@@ -192,6 +234,7 @@ impl Ongoing {
             Self::Forged(forger) => drop(forger),
             Self::Undo(machine, undo) => arena.hands(&machine, undo)?,
             Self::Lag(resource) => arena.lag(resource.as_deref(), None),
+            Self::Skew => arena.world.skew_api(0),
             Self::Silence => arena.front_ends().for_each(|front_end| front_end.set_silence(None)),
             Self::StartOperator => {
                 arena.operator(OperatorAction::Start).await;

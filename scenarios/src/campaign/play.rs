@@ -150,10 +150,11 @@ impl Director {
         }
     }
 
-    /// From now on nothing goes wrong any more: all faults end, drives are back, credentials are right, one operator runs.
+    /// From now on nothing goes wrong any more: clocks are right, all faults end, drives are back, credentials are right, one operator runs.
     async fn repair(&self) -> Result<(), StepFailure> {
         let arena = &self.arena;
         arena.network.calm_all();
+        arena.world.skew_api(0);
         for front_end in arena.front_ends() {
             front_end.set_lag(Duration::ZERO);
             front_end.set_silence(None);
@@ -219,6 +220,11 @@ impl Director {
             if crate::engine::world::state(&server) == Some("Error") {
                 // It may be gone by now.
                 let _ = user::retry(&self.arena, &truth.name).await;
+            }
+            if lacks_claim(&server) {
+                // What the condition asks for: the backup did not have it.
+                let let_go = serde_json::json!({ "spec": { "serverClaimRef": null } });
+                let _ = user::patch_server(&self.arena, &truth.name, &let_go).await;
             }
             let is_retained = crate::engine::world::state(&server) == Some("Released");
             if is_retained && crate::engine::world::text(&server, "/metadata/deletionTimestamp").is_some() {
@@ -359,4 +365,15 @@ fn failure(message: &str, details: Vec<String>) -> StepFailure {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the operator waits for a claim that a restore has not brought back.
+fn lacks_claim(server: &serde_json::Value) -> bool {
+    let conditions = server
+        .pointer("/status/conditions")
+        .and_then(serde_json::Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["reason"] == "ClaimMissing")
 }

@@ -363,7 +363,12 @@ impl Observer {
             return None;
         }
         let offered = entered_state(commit) == Some("Available");
-        let claimed = holder(&commit.object).is_some() && commit.previous.as_deref().and_then(holder).is_none();
+        // One that is new and has a holder was restored from a backup, tenant and all.
+        let free = commit
+            .previous
+            .as_deref()
+            .is_some_and(|previous| holder(previous).is_none());
+        let claimed = holder(&commit.object).is_some() && free;
         if !offered && !claimed {
             return None;
         }

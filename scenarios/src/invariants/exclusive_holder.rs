@@ -1,6 +1,6 @@
 //! S1 and S2: at most one holder per machine, and no holder is ever replaced by another.
 
-use super::{Breach, Invariant, Scene};
+use super::{Breach, Invariant, Scene, is_taken_again};
 use crate::engine::world::{ObjectKey, holder, text};
 use kube_emulator::{Commit, CommitEvent};
 use serde_json::Value;
@@ -41,6 +41,10 @@ impl ExclusiveHolder {
         if let (Some(before), Some(now)) = (before, now)
             && !before.is_empty()
             && before != now
+            && !commit
+                .previous
+                .as_deref()
+                .is_some_and(|previous| is_taken_again(previous, &commit.object))
         {
             breaches.push(Breach::new(
                 format!("claim {before} held the server and was replaced by claim {now}, without a release in between"),
@@ -148,6 +152,19 @@ mod tests {
         assert_eq!(twice[0].message, "claim b holds s1 and s2 at once");
         let twin = stage.put(&mut invariant, "Server", held("s3", "UUID-2", None));
         assert_eq!(twin[0].message, "s2 and s3 both stand for the machine UUID-2");
+    }
+
+    #[test]
+    fn what_a_backup_brought_back_goes_on() {
+        let (mut stage, mut invariant) = (Stage::default(), ExclusiveHolder::default());
+        let bound_as = |uid: &str, claim: &str| {
+            let mut server = held("s1", "uuid-1", Some(claim));
+            server["metadata"]["annotations"] = json!({ "metal.ironcore.dev/bound-as": uid });
+            server
+        };
+        stage.put(&mut invariant, "Server", bound_as("uid-before", "a"));
+        assert_eq!(stage.put(&mut invariant, "Server", bound_as("uid-s1", "b")), []);
+        assert_eq!(stage.put(&mut invariant, "Server", bound_as("uid-s1", "c")).len(), 1);
     }
 
     #[test]

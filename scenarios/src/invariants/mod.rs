@@ -115,6 +115,20 @@ fn claim_of<'a>(server: &Value, world: &'a World) -> Option<&'a Value> {
     (text(claim, "/metadata/uid") == holder(server)).then_some(claim)
 }
 
+/// Whether a Server that came back from a backup takes its claim again, which has another UID by now: the tenancy goes on.
+fn is_taken_again(previous: &Value, server: &Value) -> bool {
+    const BOUND_AS: &str = "/metadata/annotations/metal.ironcore.dev~1bound-as";
+    let claim = |server| {
+        let part = |name| text(server, name);
+        (
+            part("/spec/serverClaimRef/namespace"),
+            part("/spec/serverClaimRef/name"),
+        )
+    };
+    let own = text(server, "/metadata/uid");
+    claim(previous) == claim(server) && text(previous, BOUND_AS) != own && text(server, BOUND_AS) == own
+}
+
 /// Every invariant, fresh.
 pub fn all() -> Vec<Box<dyn Invariant>> {
     vec![

@@ -7,7 +7,7 @@ use super::operator_process::{Faces, OperatorProcess};
 use super::wire::Wire;
 use super::{IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent};
 use crate::boot_server::{self, BootServer};
-use crate::edges::Clock;
+use crate::edges::{Clock, SkewedClock};
 use crate::guest::Guests;
 use crate::script::{Capability, Scenario};
 use ::operator::api_deadline::with_deadline;
@@ -61,6 +61,7 @@ pub(crate) struct World<W> {
     pub(crate) urls: Urls,
     hub: Arc<Hub>,
     clock: Clock,
+    api_clock: SkewedClock,
     time_scale: f64,
     is_virtual: bool,
     machines: Vec<MachineInfo>,
@@ -87,8 +88,9 @@ impl<W: Wire> World<W> {
         }
         foundation.log_lines.connect(&hub);
 
+        let api_clock = SkewedClock::new(clock.clone());
         let cluster = KubeEmulator::new(kube_emulator::Settings {
-            clock: clock.clone(),
+            clock: api_clock.clock(),
             seed,
             admin_token: foundation.admin_token,
             watch_history: WATCH_HISTORY,
@@ -156,6 +158,7 @@ impl<W: Wire> World<W> {
             cluster,
             hub,
             clock,
+            api_clock,
             time_scale,
             is_virtual: foundation.is_virtual,
             machines,
@@ -172,6 +175,11 @@ impl<W: Wire> World<W> {
         self.stop.cancel();
         self.tasks.lock().await.shutdown().await;
         self.wire.lock().await.close().await;
+    }
+
+    /// From now on the clock of the API server is so much ahead of all others, or behind.
+    pub(crate) fn skew_api(&self, seconds: i64) {
+        self.api_clock.set(seconds);
     }
 
     /// The operator dies, and a new one starts after a while. Whatever a script wants to do to the operator waits for it.

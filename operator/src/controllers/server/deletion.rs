@@ -14,7 +14,7 @@ use super::observed::Holder;
 use super::power::off_unconfirmed;
 use super::{boot, duplicate, observe, perform};
 use crate::bmc::{ReportedPower, ResetType};
-use crate::conditions::Wish;
+use crate::conditions::{self, Wish};
 use crate::context::Context;
 use crate::controllers::{Error, remove_finalizer};
 use crate::ownership::intent;
@@ -24,6 +24,9 @@ use crate::sabotage::{self, Bug};
 
 /// Nobody holds the machine: nothing of value runs there.
 const PULL: Operation = Operation::Reset(ResetType::ForceOff);
+
+/// Condition on a Server that goes as soon as its machine is off.
+const POWERING_OFF: &str = "PoweringOff";
 
 /// How often the time that a machine has to change power passes until its Server goes all the same: while the BMC is silent, and while it
 /// answers.
@@ -58,9 +61,13 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<C
     }
     let holder = match &server.spec.server_claim_ref {
         None => Holder::None,
-        Some(reference) => observe::live_holder(context, reference).await?,
+        Some(reference) => observe::live_holder(context, &server, reference).await?,
     };
-    if let (Holder::Claim { .. } | Holder::Adoptable { .. }, Some(claim)) = (&holder, &server.spec.server_claim_ref) {
+    let held = matches!(
+        holder,
+        Holder::Claim { .. } | Holder::Adoptable { .. } | Holder::Missing
+    );
+    if let Some(claim) = server.spec.server_claim_ref.as_ref().filter(|_| held) {
         let wish = Wish::yes(
             DELETION_BLOCKED,
             "ClaimHoldsServer",
@@ -84,7 +91,7 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<C
     // The machine of a duplicate is somebody else's.
     if duplicate::elder(context, &server).is_none()
         && let Off::NotYet { pause, answers } = turn_off(context, &mut server).await?
-        && !out_of_time(context, &server, answers)
+        && !out_of_time(context, &mut server, answers).await?
         // Incident 41.
         && !sabotage::active(Bug::FinalizerLostOnRequeue)
     {
@@ -111,14 +118,25 @@ fn must_be_clean(context: &Context, server: &Server) -> bool {
 
 /// A BMC that is gone for good must not keep the object for ever (L5), nor must one that never does what it is told; but as long as it
 /// answers there is hope, and without the object nobody would account for a machine that runs (S13).
-fn out_of_time(context: &Context, server: &Server, answers: bool) -> bool {
+///
+/// The time is taken by our own clock: that of the API server, which dates the deletion, may be hours off (bugs.md, `clk.skew`).
+async fn out_of_time(context: &Context, server: &mut Server, answers: bool) -> Result<bool, Error> {
+    let wish = Wish::yes(
+        POWERING_OFF,
+        "ServerDeleted",
+        "The machine is switched off before its Server goes",
+    );
+    perform::note(context, server, &wish).await?;
+    let status = server.status.as_ref();
+    let since = status.and_then(|status| conditions::find(&status.conditions, POWERING_OFF));
+    let waited = since.map(|since| context.now().duration_since(since.last_transition_time.0));
+    let waited = waited
+        .and_then(|waited| Duration::try_from(waited).ok())
+        .unwrap_or_default();
     let patience = if answers { PATIENCE_WITH_ANSWERS } else { PATIENCE };
-    let Some(since) = &server.metadata.deletion_timestamp else {
-        return false;
-    };
-    let waited = Duration::try_from(context.now().duration_since(since.0)).unwrap_or_default();
     // Incident 44.
-    waited >= context.settings.power.patience.saturating_mul(patience) && !sabotage::active(Bug::DeletionWaitsForBmc)
+    Ok(waited >= context.settings.power.patience.saturating_mul(patience)
+        && !sabotage::active(Bug::DeletionWaitsForBmc))
 }
 
 /// The machine on its way to Off.

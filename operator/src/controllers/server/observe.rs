@@ -18,8 +18,8 @@ use crate::context::Context;
 use crate::controllers::Error;
 use crate::controllers::bmc::access;
 use crate::identity::{SystemUri, SystemUuid, TaskUri};
-use crate::ownership::intent;
 use crate::ownership::reservation::Change;
+use crate::ownership::{intent, origin};
 use crate::registry::Term;
 use crate::sabotage::{self, Bug};
 
@@ -73,28 +73,42 @@ async fn holder(context: &Context, server: &Server) -> Result<Holder, Error> {
     if sabotage::active(Bug::CachedNotFoundIsGone) {
         return Ok(Holder::Gone);
     }
-    live_holder(context, reference).await
+    live_holder(context, server, reference).await
 }
 
 /// As the API server has it now.
 ///
 /// # Errors
 /// The API server's: an error is not an absence (S6).
-pub(super) async fn live_holder(context: &Context, reference: &ClaimReference) -> Result<Holder, Error> {
+pub(super) async fn live_holder(
+    context: &Context,
+    server: &Server,
+    reference: &ClaimReference,
+) -> Result<Holder, Error> {
     let claims = context.api_in::<ServerClaim>(&reference.namespace);
+    // What a backup has brought back has other UIDs, in any order.
+    let restored = origin::is_restored(server);
     let Some(claim) = claims.get_opt(&reference.name).await? else {
-        return Ok(Holder::Gone);
+        return Ok(if restored { Holder::Missing } else { Holder::Gone });
     };
     if claim.metadata.deletion_timestamp.is_some() {
         return Ok(Holder::Gone);
     }
     Ok(match (&reference.uid, claim.uid()) {
         (None, Some(uid)) => Holder::Adoptable { uid },
-        _ => match holds(&claim, reference) {
-            Some(power) => Holder::Claim { power },
-            None => Holder::Gone,
+        (_, uid) => match (holds(&claim, reference), uid) {
+            (Some(power), _) => Holder::Claim { power },
+            (None, Some(uid)) if restored && is_of(&claim, server) => Holder::Adoptable { uid },
+            (None, _) if restored => Holder::Missing,
+            (None, _) => Holder::Gone,
         },
     })
+}
+
+/// Whether the claim says that this is its server.
+fn is_of(claim: &ServerClaim, server: &Server) -> bool {
+    let named = claim.spec.server_ref.as_ref().map(|reference| &reference.name);
+    named.is_some() && named == server.metadata.name.as_ref()
 }
 
 fn holds(claim: &ServerClaim, reference: &ClaimReference) -> Option<Power> {

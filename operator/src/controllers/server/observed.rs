@@ -73,6 +73,8 @@ pub enum Holder {
     Claim { power: Power },
     /// There is a live claim of that name, but the reference does not say that it is this one.
     Adoptable { uid: String },
+    /// The Server came back from a backup, and a live read showed no claim that it can mean: it may come back later.
+    Missing,
     /// A live read showed: not found, another UID, or being deleted.
     Gone,
 }

@@ -182,7 +182,7 @@ async fn send(
     if let Some(reference) = &server.spec.server_claim_ref
         && matches!(look.holder, Holder::Claim { .. })
         && matches!(operation, Operation::Reset(ResetType::On) | Operation::NetworkBoot)
-        && !matches!(live_holder(context, reference).await?, Holder::Claim { .. })
+        && !matches!(live_holder(context, server, reference).await?, Holder::Claim { .. })
     {
         return Ok(Next::Later(Duration::ZERO));
     }

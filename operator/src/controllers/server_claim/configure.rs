@@ -56,6 +56,11 @@ pub(super) async fn configure(context: &Context, claim: &ServerClaim, server: &S
                     boot::delete(&api, &found).await?;
                     return Ok(Outcome::Again);
                 }
+                // Ours, and nobody's since it came back from a backup.
+                None if found.annotations().contains_key(keys::EPOCH_ANNOTATION) => {
+                    boot::delete(&api, &found).await?;
+                    return Ok(Outcome::Again);
+                }
                 _ => {
                     return Ok(Outcome::Conflict(format!(
                         "ServerBootConfiguration {namespace}/{name} exists and does not belong to this claim"

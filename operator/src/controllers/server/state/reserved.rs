@@ -11,6 +11,7 @@ use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::{BootView, Holder, Observed};
 use crate::controllers::server::power::{self, Force};
 use crate::ownership::operation::{Operation, boots_from_network_once, starts_a_machine};
+use crate::ownership::origin;
 use crate::ownership::pacing;
 use crate::ownership::provisioning::Provisioning;
 use crate::ownership::reservation::{Change, Tenancy};
@@ -18,6 +19,9 @@ use crate::sabotage::{self, Bug};
 
 /// Condition on a Server that is being released (contract section 1.11).
 pub(super) const WAITING_FOR_POWER_OFF: &str = "WaitingForPowerOff";
+
+/// Condition on a Server that was restored from a backup: whether the claim that it names is there.
+const HOLDER_FOUND: &str = "HolderFound";
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     match (Tenancy::of(observed.server), &observed.holder) {
@@ -31,10 +35,43 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
             ReclaimPolicy::Recycle => Step::Enter(ServerState::Cleanup).into(),
         },
         (Tenancy::Unfenced, Holder::Adoptable { uid }) => Step::Change(Change::Adopt { uid: uid.clone() }).into(),
+        (Tenancy::Held, Holder::Adoptable { uid }) => readopt(observed, uid),
+        (_, Holder::Missing) => missing(observed),
+        (Tenancy::Held, Holder::Claim { .. }) if origin::is_restored(observed.server) => {
+            let reference = observed.server.spec.server_claim_ref.as_ref();
+            let uid = reference.and_then(|reference| reference.uid.as_deref());
+            readopt(observed, uid.unwrap_or_default())
+        }
         (_, Holder::Claim { power }) => serve(observed, power),
         (_, Holder::Gone) => release(observed),
-        (_, Holder::None | Holder::Adoptable { .. }) => Step::Rest.into(),
+        (_, Holder::None) => Step::Rest.into(),
     }
+}
+
+fn readopt(observed: &Observed<'_>, uid: &str) -> Decision {
+    let decision = Decision::from(Step::Change(Change::Readopt { uid: uid.to_owned() }));
+    if conditions::find(&observed.status().conditions, HOLDER_FOUND).is_none() {
+        return decision;
+    }
+    decision.because(Wish::yes(
+        HOLDER_FOUND,
+        "ClaimRestored",
+        "The ServerClaim is there again",
+    ))
+}
+
+/// Nobody can tell a tenant whose claim is not restored yet from one who is gone: the machine is left as it is (S6, S7).
+fn missing(observed: &Observed<'_>) -> Decision {
+    let claim = observed.server.spec.server_claim_ref.as_ref();
+    let claim = claim.map_or_else(String::new, |claim| format!("{}/{}", claim.namespace, claim.name));
+    Decision::from(Step::Rest).because(Wish::no(
+        HOLDER_FOUND,
+        "ClaimMissing",
+        format!(
+            "This Server was restored from a backup, and no ServerClaim {claim} names it. Restore the claim; or set \
+             spec.serverClaimRef to null to have the machine released"
+        ),
+    ))
 }
 
 fn release(observed: &Observed<'_>) -> Decision {
@@ -308,6 +345,27 @@ mod tests {
         let mut retained = released;
         retained.server.spec.reclaim_policy = ReclaimPolicy::Retain;
         assert_eq!(retained.decide().step, Step::Enter(ServerState::Released));
+    }
+
+    #[test]
+    fn a_tenant_that_came_back_from_a_backup_is_left_alone() {
+        let mut restored = world().provisioning(Provisioning::Booted).power(ReportedPower::On);
+        restored.server.metadata.uid = Some("new".into());
+        let bound_as = "metal.ironcore.dev/bound-as".to_owned();
+        let annotations = restored.server.metadata.annotations.get_or_insert_default();
+        annotations.insert(bound_as, "old".into());
+        let readopted = |uid: &str| Step::Change(Change::Readopt { uid: uid.into() });
+        assert_eq!(
+            restored.decide().step,
+            readopted("uid-1"),
+            "only the Server was restored"
+        );
+        restored.holder = Holder::Adoptable { uid: "uid-2".into() };
+        assert_eq!(restored.decide().step, readopted("uid-2"));
+        restored.holder = Holder::Missing;
+        let decision = restored.decide();
+        assert_eq!(decision.step, Step::Rest);
+        assert_eq!(decision.conditions[0].reason, "ClaimMissing");
     }
 
     #[test]
