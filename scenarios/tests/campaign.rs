@@ -7,7 +7,7 @@ fn sim(arguments: &[&str]) -> Output {
     let here = concat!(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
     command.args(arguments);
-    if arguments[0] != "merge" {
+    if arguments[0] != "merge" && !arguments.contains(&"--scripts") {
         command.args(["--scripts", &format!("{here}/scripts")]);
     }
     command.args(["--profiles", &format!("{here}/profiles")]);
@@ -65,6 +65,23 @@ fn a_crash_at_an_effect_is_survived() {
     let text = passes(&["--crash-sweep", "discover-one-server", "--every", "4"]);
     assert!(text.contains("bad           0"), "{text}");
     passes(&["discover-one-server", "--cut-at", "3:after"]);
+}
+
+/// Incidents of systems like this one, each as a script: the operator survives them.
+#[test]
+fn incidents_are_survived() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/incidents");
+    let text = passes(&["--scripts", directory]);
+    let scripts = std::fs::read_dir(directory).expect("the folder of incidents").count();
+    assert_eq!(text.lines().filter(|line| line.starts_with("passed")).count(), scripts, "{text}");
+}
+
+#[test]
+fn a_refused_effect_and_a_lost_lease_are_survived() {
+    for sweep in ["refused", "deposed"] {
+        let text = passes(&["--sweep", sweep, "discover-one-server", "--every", "4"]);
+        assert!(text.contains("bad           0"), "{text}");
+    }
 }
 
 /// Each was found by a campaign, shrunk, and fixed.
