@@ -138,7 +138,7 @@ mod tests {
         let small = measured(10, 2);
         assert_eq!(
             small.row(None),
-            "| 10 | 1 h 00 m | 2.0 s | 200.0 ms | 5.0 | 1800 | 3 MiB | – |"
+            "| 10 | 1 h | 2.0 s | 200.0 ms | 5.0 | 1800 | 3 MiB | – |"
         );
         assert!((measured(100, 20).growth(small) - 10.0).abs() < 1e-9);
         assert!((measured(1000, 200).growth(small) - 10.0).abs() < 1e-9);
