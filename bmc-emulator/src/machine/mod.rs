@@ -5,6 +5,7 @@
 
 pub(crate) mod bios;
 pub(crate) mod boot;
+mod clock;
 pub(crate) mod drive;
 mod erasure;
 pub(crate) mod event_log;
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::bios::Bios;
-use self::boot::{Boot, BootDevice, BootPlan};
+use self::boot::{Boot, BootDevice, BootPlan, OverrideEnabled};
 use self::drive::Drive;
 use self::event_log::EventLog;
 use self::guest::GuestIdentity;
@@ -40,6 +41,7 @@ use self::secure_boot::SecureBoot;
 use self::sensors::Warmth;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
+use crate::certificate::Https;
 use crate::event::MachineEventKind;
 use crate::fault::{FaultId, Faults};
 use crate::firmware::BootJob;
@@ -103,6 +105,7 @@ pub(crate) struct Machine {
     pub bios: Bios,
     pub drives: Vec<Drive>,
     pub secure_boot: SecureBoot,
+    pub https: Https,
     pub media: Vec<MediaSlot>,
     pub firmware: InstalledFirmware,
     pub log: EventLog,
@@ -157,6 +160,7 @@ impl Machine {
             boot,
             drives,
             secure_boot: SecureBoot::default(),
+            https: Https::default(),
             log: EventLog::default(),
             firmware: InstalledFirmware::default(),
             media: personality.media.slots.iter().map(MediaSlot::new).collect(),
@@ -402,6 +406,9 @@ impl Machine {
         }
         self.counters.boots += 1;
         let armed = self.boot.override_.clone();
+        if self.has(Quirk::ContinuousNotKept) && self.boot.override_.enabled == OverrideEnabled::Continuous {
+            self.boot.override_.enabled = OverrideEnabled::Once;
+        }
         let plan = self.boot.plan(&self.inserted_media());
         if self.has(Quirk::OnceStaysArmed) {
             self.boot.override_ = armed;
@@ -431,38 +438,6 @@ impl Machine {
                 }));
             }
         }
-    }
-
-    /// This moment as the BMC dates it.
-    pub(crate) fn bmc_moment(&self, moment: Moment) -> Moment {
-        Moment {
-            wall: self.bmc_time(moment.wall),
-            ..moment
-        }
-    }
-
-    /// What the BMC's clock shows at `wall`. Without a battery clocks start at zero when the BMC does.
-    pub(crate) fn bmc_time(&self, wall: Timestamp) -> Timestamp {
-        let time = if self.faults.clock_is_reset() {
-            self.without_battery(wall)
-        } else {
-            wall
-        };
-        time.checked_add(self.clock_offset).unwrap_or(time)
-    }
-
-    /// What the host's clock shows at `wall`.
-    pub(crate) fn host_time(&self, wall: Timestamp) -> Timestamp {
-        if self.faults.host_clock_is_reset() {
-            self.without_battery(wall)
-        } else {
-            wall
-        }
-    }
-
-    fn without_battery(&self, wall: Timestamp) -> Timestamp {
-        let uptime = wall.duration_since(self.bmc_started).max(SignedDuration::ZERO);
-        Timestamp::UNIX_EPOCH.checked_add(uptime).unwrap_or(wall)
     }
 
     /// The BMC restarts; the host keeps running. Sessions do not survive it.

@@ -4,21 +4,23 @@
 //! lock and never waits in it: faults that delay or swallow a request act before or after.
 
 mod account_service;
-pub(crate) mod accounts;
+mod accounts;
 mod auth;
 mod bios;
 mod boot_options;
 mod call;
+mod certificate_service;
 mod chassis;
 mod context;
 pub(crate) mod delivery;
 mod ethernet_interfaces;
 mod event_service;
+pub(crate) mod lockout;
 mod log_services;
 mod managers;
 mod memory;
 mod message;
-pub(crate) mod network_protocol;
+mod network_protocol;
 mod occurrence;
 mod power_subsystem;
 mod processors;
@@ -32,6 +34,7 @@ mod service_root;
 mod session_service;
 pub(crate) mod state;
 mod storage;
+mod subscriptions;
 mod system_boot;
 mod systems;
 mod task_event;
@@ -105,7 +108,7 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         Some(HttpAction::Drop { processed: true } | HttpAction::Latency { .. }) | None => {}
     }
     let Ok(body) = Limited::new(body, MAXIMUM_BODY).collect().await else {
-        return Reply::new(StatusCode::PAYLOAD_TOO_LARGE).into_response(false, None);
+        return too_large(&bmc);
     };
     let call = Call {
         method: parts.method,
@@ -128,6 +131,15 @@ fn dropped() -> Response {
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.extensions_mut().insert(ConnectionDropped);
     response
+}
+
+fn too_large(bmc: &Bmc) -> Response {
+    let reply = bmc.with(|machine, moment| {
+        let message = Message::new(&message::PAYLOAD_TOO_LARGE, []);
+        let reply = message.error(StatusCode::PAYLOAD_TOO_LARGE, machine.personality);
+        reply.with(header::DATE, date(machine, moment))
+    });
+    reply.into_response(false, None)
 }
 
 fn faulty(bmc: &Bmc, method: &Method, status: u16, body: Option<serde_json::Value>) -> Response {
@@ -224,6 +236,7 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "EventService" => event_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),
             "Registries" => registries::route(cx, rest),
+            "CertificateService" => certificate_service::route(cx, rest),
             _ => cx.not_found(),
         },
         _ => cx.not_found(),
