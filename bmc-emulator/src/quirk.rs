@@ -85,6 +85,22 @@ quirks! {
     RetryPolicyRejected = "retry-policy-rejected", "metal-operator, bmc/redfish_hpe.go";
     /// Every member of the firmware inventory has a twin whose `Id` ends in `-Pending`.
     PendingFirmwareTwins = "pending-firmware-twins", "metal-operator, bmc/redfish_lenovo.go";
+    /// A task is `New` for ten seconds before it is anything else.
+    NewTaskState = "new-task-state", "OpenStack release note fix-firmware-update-new-task-state";
+    /// A request that starts a task answers 202 without `Location`.
+    AcceptedWithoutLocation = "accepted-without-location", "sushy, connector.py";
+    /// Time stamps of events have the offset `-0600`, without a colon.
+    EventTimeWithoutColon = "event-time-without-colon", "nv-redfish, bmc_quirks.rs";
+    /// Subscriptions have no `Context`.
+    NoSubscriptionContext = "no-subscription-context", "sushy, resources/eventservice";
+    /// The reset type `PushPowerButton` is listed, and refused.
+    PushPowerButtonListed = "push-power-button-listed", "ironcore-dev/metal-operator#129";
+    /// A boot override of `Continuous` is gone after one boot.
+    ContinuousNotKept = "continuous-not-kept", "ansible-collections/community.general#11543";
+    /// ETags are weak, and `If-Match` with one of them answers 412.
+    WeakEtags = "weak-etags", "OpenStack release note do-not-offer-compression";
+    /// The clock cannot be set to a fraction of a second.
+    ClockTakesWholeSeconds = "clock-takes-whole-seconds", "OpenStack release note redfish-bmc-clock-offset";
     /// `VirtualMedia.InsertMedia` refuses `Inserted` and `WriteProtected`.
     InsertTakesImageOnly = "insert-takes-image-only", "OpenStack release note fix-insert-media-payload";
     /// `VirtualMedia.InsertMedia` refuses a request without `TransferProtocolType`.

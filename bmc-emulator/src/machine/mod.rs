@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::bios::Bios;
-use self::boot::{Boot, BootDevice, BootPlan};
+use self::boot::{Boot, BootDevice, BootPlan, OverrideEnabled};
 use self::drive::Drive;
 use self::event_log::EventLog;
 use self::guest::GuestIdentity;
@@ -402,6 +402,9 @@ impl Machine {
         }
         self.counters.boots += 1;
         let armed = self.boot.override_.clone();
+        if self.has(Quirk::ContinuousNotKept) && self.boot.override_.enabled == OverrideEnabled::Continuous {
+            self.boot.override_.enabled = OverrideEnabled::Once;
+        }
         let plan = self.boot.plan(&self.inserted_media());
         if self.has(Quirk::OnceStaysArmed) {
             self.boot.override_ = armed;

@@ -134,6 +134,8 @@ pub(crate) static DELL: Personality = Personality {
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,
         Quirk::RefusesNoChange,
+        Quirk::NewTaskState,
+        Quirk::EventTimeWithoutColon,
     ],
     power: PowerStyle {
         shows_guest_shutdown: false,

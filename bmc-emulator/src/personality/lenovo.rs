@@ -130,7 +130,7 @@ pub(crate) static LENOVO: Personality = Personality {
         place: Place::System,
         id: "PlatformLog",
     },
-    quirks: &[Quirk::PendingFirmwareTwins],
+    quirks: &[Quirk::PendingFirmwareTwins, Quirk::PushPowerButtonListed],
     power: PowerStyle {
         shows_guest_shutdown: false,
     },

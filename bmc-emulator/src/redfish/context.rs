@@ -89,9 +89,14 @@ impl Context<'_> {
 
     /// A resource's representation with its ETag, or 304 if the client has it already.
     pub(super) fn document(&self, mut document: Value) -> Reply {
-        let tag = etag(&document);
+        let strong = etag(&document);
+        let tag = if self.machine.has(Quirk::WeakEtags) {
+            format!("W/{strong}")
+        } else {
+            strong
+        };
         if let Some(known) = self.call.header(&header::IF_NONE_MATCH)
-            && matches_etag(known, &tag)
+            && matches_etag(known, tag.trim_start_matches("W/"))
         {
             return Reply::new(StatusCode::NOT_MODIFIED).with(header::ETAG, tag);
         }
@@ -107,6 +112,10 @@ impl Context<'_> {
             None if self.call.method == Method::PATCH && self.machine.has(Quirk::PatchNeedsIfMatch) => Err(self.error(
                 StatusCode::PRECONDITION_REQUIRED,
                 Message::new(&message::PRECONDITION_REQUIRED, []),
+            )),
+            Some(wanted) if wanted.starts_with("W/") && self.machine.has(Quirk::WeakEtags) => Err(self.error(
+                StatusCode::PRECONDITION_FAILED,
+                Message::new(&message::PRECONDITION_FAILED, []),
             )),
             Some(wanted) if !matches_etag(wanted, &etag(document)) => Err(self.error(
                 StatusCode::PRECONDITION_FAILED,

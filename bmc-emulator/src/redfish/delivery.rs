@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
@@ -15,6 +15,7 @@ use super::resource_event;
 use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::machine::Machine;
+use crate::quirk::Quirk;
 
 pub(super) const ATTEMPTS: u32 = 3;
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(30);
@@ -100,7 +101,7 @@ async fn post(bmc: &Bmc, delivery: &Delivery) -> Result<(), String> {
 pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEventKind) -> Option<Value> {
     let occurrence = Occurrence::of(machine, kind)?;
     Some(record(
-        machine.bmc_time(at),
+        &time_stamp(machine, at),
         &occurrence.message_id(),
         &occurrence.text(),
         &occurrence.arguments,
@@ -112,14 +113,26 @@ pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEvent
 pub(super) fn test_record(machine: &Machine, at: Timestamp) -> Value {
     let text = format!("Test event of {}.", machine.hardware.name);
     let id = format!("{}.{}", resource_event::ID, resource_event::TEST.id);
-    record(machine.bmc_time(at), &id, &text, &[], "OK", None)
+    record(&time_stamp(machine, at), &id, &text, &[], "OK", None)
 }
 
-fn record(at: Timestamp, id: &str, text: &str, arguments: &[String], severity: &str, origin: Option<String>) -> Value {
+fn time_stamp(machine: &Machine, at: Timestamp) -> String {
+    let time = machine.bmc_time(at);
+    if !machine.has(Quirk::EventTimeWithoutColon) {
+        return time.to_string();
+    }
+    let local = time
+        .checked_sub(SignedDuration::from_hours(6))
+        .unwrap_or(time)
+        .to_string();
+    format!("{}-0600", local.trim_end_matches('Z'))
+}
+
+fn record(at: &str, id: &str, text: &str, arguments: &[String], severity: &str, origin: Option<String>) -> Value {
     let mut record = json!({
         "MemberId": "0",
         "EventType": if origin.is_some() { "ResourceUpdated" } else { "Alert" },
-        "EventTimestamp": at.to_string(),
+        "EventTimestamp": at,
         "MessageId": id,
         "Message": text,
         "MessageArgs": arguments,

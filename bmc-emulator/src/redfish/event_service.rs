@@ -202,7 +202,7 @@ impl Machine {
     }
 }
 
-fn document(id: u64, subscription: &Subscription) -> Value {
+fn document(cx: &Context<'_>, id: u64, subscription: &Subscription) -> Value {
     let mut document = json!({
         "@odata.type": "#EventDestination.v1_15_0.EventDestination",
         "@odata.id": format!("{SUBSCRIPTIONS}/{id}"),
@@ -217,6 +217,9 @@ fn document(id: u64, subscription: &Subscription) -> Value {
         "HttpHeaders": [],
         "Status": { "State": "Enabled", "Health": "OK" },
     });
+    if cx.machine.has(Quirk::NoSubscriptionContext) {
+        leave_out(&mut document, "Context");
+    }
     if subscription.stream.is_some() {
         document["Destination"] = Value::Null;
         document["SubscriptionType"] = json!("SSE");
@@ -252,7 +255,7 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
             Message::new(&message::CREATE_LIMIT_REACHED, []),
         ));
     };
-    let document = document(id, &subscription);
+    let document = document(cx, id, &subscription);
     Ok(Reply::json(StatusCode::CREATED, document).with(header::LOCATION, format!("{SUBSCRIPTIONS}/{id}")))
 }
 
@@ -318,7 +321,8 @@ fn read(cx: &Context<'_>, body: &Map<String, Value>, wrong: &mut Vec<Message>) -
 fn subscription(cx: &mut Context<'_>, id: &str) -> Answer {
     let number: Option<u64> = id.parse().ok();
     let found = number.and_then(|number| Some((number, cx.machine.redfish.subscriptions.all.get(&number)?)));
-    let Some((number, document)) = found.map(|(number, subscription)| (number, document(number, subscription))) else {
+    let Some((number, document)) = found.map(|(number, subscription)| (number, document(cx, number, subscription)))
+    else {
         return cx.not_found();
     };
     match cx.call.method {

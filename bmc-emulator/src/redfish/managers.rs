@@ -112,6 +112,9 @@ fn patch(cx: &mut Context<'_>) -> Answer {
         let pointer = format!("#/{name}");
         match (name.as_str(), &value) {
             ("DateTime", Value::String(text)) => match text.parse::<Timestamp>() {
+                Ok(wanted) if wanted.subsec_nanosecond() != 0 && cx.machine.has(Quirk::ClockTakesWholeSeconds) => {
+                    wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer));
+                }
                 Ok(wanted) => time = Some(wanted),
                 Err(_) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer)),
             },

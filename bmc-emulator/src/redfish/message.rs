@@ -60,6 +60,9 @@ templates! {
     NO_OPERATION: "NoOperation", 0, "Warning",
         "The request body submitted contain no data to act upon and no changes to the resource took place.",
         "Add properties in the JSON object and resubmit the request.";
+    PAYLOAD_TOO_LARGE: "PayloadTooLarge", 0, "Critical",
+        "The supplied payload exceeds the maximum size supported by the service.",
+        "Supply a smaller payload and resubmit the request.";
     PROPERTY_UNKNOWN: "PropertyUnknown", 1, "Warning",
         "The property %1 is not in the list of valid properties for the resource.",
         "Remove the unknown property from the request body and resubmit the request if the operation failed.";

@@ -105,7 +105,7 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         Some(HttpAction::Drop { processed: true } | HttpAction::Latency { .. }) | None => {}
     }
     let Ok(body) = Limited::new(body, MAXIMUM_BODY).collect().await else {
-        return Reply::new(StatusCode::PAYLOAD_TOO_LARGE).into_response(false, None);
+        return too_large(&bmc);
     };
     let call = Call {
         method: parts.method,
@@ -128,6 +128,15 @@ fn dropped() -> Response {
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.extensions_mut().insert(ConnectionDropped);
     response
+}
+
+fn too_large(bmc: &Bmc) -> Response {
+    let reply = bmc.with(|machine, moment| {
+        let message = Message::new(&message::PAYLOAD_TOO_LARGE, []);
+        let reply = message.error(StatusCode::PAYLOAD_TOO_LARGE, machine.personality);
+        reply.with(header::DATE, date(machine, moment))
+    });
+    reply.into_response(false, None)
 }
 
 fn faulty(bmc: &Bmc, method: &Method, status: u16, body: Option<serde_json::Value>) -> Response {

@@ -119,8 +119,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
         "Actions": {
             "#ComputerSystem.Reset": {
                 "target": format!("{uri}/Actions/ComputerSystem.Reset"),
-                "ResetType@Redfish.AllowableValues":
-                    personality.reset_types.iter().map(|reset| reset.as_str()).collect::<Vec<_>>(),
+                "ResetType@Redfish.AllowableValues": reset_types(machine),
             },
         },
     });
@@ -155,6 +154,13 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     }
     cx.add_oem(&mut document, |oem| oem.system);
     document
+}
+
+/// What `ResetType` may be, or is said to.
+fn reset_types(machine: &Machine) -> Vec<&'static str> {
+    let known = machine.personality.reset_types.iter().map(|reset| reset.as_str());
+    let listed = machine.has(Quirk::PushPowerButtonListed).then_some("PushPowerButton");
+    known.chain(listed).collect()
 }
 
 /// `BootProgress.LastState` (BootProgressTypes).

@@ -41,9 +41,12 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
 }
 
 fn is_unborn(cx: &Context<'_>, id: &str) -> bool {
-    let age = |task: &Task| cx.moment.now.saturating_duration_since(task.started.now);
     let task = cx.machine.redfish.tasks.get(id);
-    cx.machine.has(Quirk::NewTaskNotFound) && task.is_some_and(|task| age(task) < cx.machine.scaled(UNBORN))
+    cx.machine.has(Quirk::NewTaskNotFound) && task.is_some_and(|task| age(cx, task) < cx.machine.scaled(UNBORN))
+}
+
+fn age(cx: &Context<'_>, task: &Task) -> Duration {
+    cx.moment.now.saturating_duration_since(task.started.now)
 }
 
 fn service(cx: &mut Context<'_>) -> Value {
@@ -63,16 +66,25 @@ fn service(cx: &mut Context<'_>) -> Value {
 
 /// How long the URI of a new task is not there ([`Quirk::NewTaskNotFound`]).
 const UNBORN: Duration = Duration::from_secs(2);
+/// How long a task is new ([`Quirk::NewTaskState`]).
+const NEW: Duration = Duration::from_secs(10);
 
 pub(super) fn task_document(cx: &Context<'_>, id: &str) -> Option<Value> {
     let task = cx.machine.redfish.tasks.get(id)?;
     let hides_failure = cx.machine.has(Quirk::CompletedCritical) && task.state() == "Exception";
+    let is_new =
+        || cx.machine.has(Quirk::NewTaskState) && task.ended.is_none() && age(cx, task) < cx.machine.scaled(NEW);
+    let state = match task.state() {
+        _ if hides_failure => "Completed",
+        _ if is_new() => "New",
+        state => state,
+    };
     let mut document = json!({
         "@odata.type": "#Task.v1_7_4.Task",
         "@odata.id": format!("{TASKS}/{id}"),
         "Id": id,
         "Name": task.name,
-        "TaskState": if hides_failure { "Completed" } else { task.state() },
+        "TaskState": state,
         "TaskStatus": if task.state() == "Exception" { "Critical" } else { "OK" },
         "PercentComplete": task.percent_complete(cx.moment.now),
         "StartTime": task.started.wall.to_string(),
@@ -136,9 +148,14 @@ fn monitor(cx: &mut Context<'_>, id: &str) -> Answer {
 /// 202 with the task and where to watch it. iDRACs point to the task itself, others to its monitor.
 pub(super) fn accepted(cx: &Context<'_>, id: &str) -> Reply {
     let document = task_document(cx, id).unwrap_or_default();
-    if cx.personality().tasks.job_ids {
-        Reply::new(StatusCode::ACCEPTED).with(header::LOCATION, format!("{TASKS}/{id}"))
+    let (reply, location) = if cx.personality().tasks.job_ids {
+        (Reply::new(StatusCode::ACCEPTED), format!("{TASKS}/{id}"))
     } else {
-        Reply::json(StatusCode::ACCEPTED, document).with(header::LOCATION, format!("{MONITORS}/{id}"))
+        (Reply::json(StatusCode::ACCEPTED, document), format!("{MONITORS}/{id}"))
+    };
+    if cx.machine.has(Quirk::AcceptedWithoutLocation) {
+        reply
+    } else {
+        reply.with(header::LOCATION, location)
     }
 }

@@ -110,3 +110,16 @@ proptest! {
         prop_assert!(status < 400 || text.contains("@Message.ExtendedInfo"), "{} {uri}: {status} says nothing", shot.method);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_or_too_deep_is_refused() {
+    let run = Run::new(FLEET);
+    let client = run.client("generic");
+    let system = "/redfish/v1/Systems/1";
+    let large = format!("{{\"AssetTag\": \"{}\"}}", "x".repeat(300 * 1024));
+    let answer = client.send(Method::PATCH, system, &large).await;
+    assert_eq!((answer.status, answer.messages()), (413, vec!["PayloadTooLarge"]));
+    let deep = format!("{{\"Boot\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let answer = client.send(Method::PATCH, system, &deep).await;
+    assert_eq!((answer.status, answer.messages()), (400, vec!["MalformedJSON"]));
+}

@@ -272,6 +272,8 @@ async fn a_dell_does_configuration_as_jobs() {
     );
     let pending = client.get(&format!("{DELL_SYSTEM}/Settings")).await.body;
     assert_eq!(pending["Boot"]["BootOrder"], json!(["Boot0002", "Boot0001"]));
+    assert_eq!(client.get(&job).await.body["TaskState"], "New");
+    pass(10).await;
     assert_eq!(client.get(&job).await.body["TaskState"], "Starting");
     power(&client, DELL_SYSTEM, "On").await;
     pass(10).await;

@@ -207,3 +207,130 @@ async fn network_cards_have_the_addresses_of_their_vendor() {
         50
     );
 }
+
+/// A generic machine with this quirk.
+fn with(quirk: &str) -> Run {
+    Run::new(&format!("machines: [{{ name: node, quirks: [{quirk}] }}]"))
+}
+
+const SYSTEM: &str = "/redfish/v1/Systems/1";
+const ERASE: &str = "/redfish/v1/Systems/1/Storage/1/Drives/nvme0n1/Actions/Drive.SecureErase";
+
+#[tokio::test(start_paused = true)]
+async fn a_task_begins_as_new() {
+    let run = with("new-task-state");
+    let client = run.client("node");
+    client.post(ERASE, json!({})).await;
+    let state = || {
+        let client = client.clone();
+        async move { client.get("/redfish/v1/TaskService/Tasks/1").await.body["TaskState"].clone() }
+    };
+    assert_eq!(state().await, "New");
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(state().await, "Running");
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(state().await, "Completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_nobody_is_pointed_to() {
+    let run = with("accepted-without-location");
+    let accepted = run.client("node").post(ERASE, json!({})).await;
+    assert_eq!((accepted.status, accepted.header("location")), (202, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_of_others() {
+    let run = with("no-subscription-context, event-time-without-colon");
+    let client = run.client("node");
+    let wanted = json!({ "Destination": "http://listener.example/", "Protocol": "Redfish", "Context": "mine" });
+    let made = client.post("/redfish/v1/EventService/Subscriptions", wanted).await;
+    assert!(made.body["Context"].is_null() && made.body["Destination"].is_string());
+    client
+        .post(
+            "/redfish/v1/EventService/Actions/EventService.SubmitTestEvent",
+            json!({}),
+        )
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let requests = run.world.requests.lock().expect("lock").clone();
+    assert_eq!(requests[0].1["Events"][0]["EventTimestamp"], "2025-12-31T18:00:00-0600");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_button_that_is_not_there() {
+    let run = with("push-power-button-listed");
+    let client = run.client("node");
+    let types = &client.get(SYSTEM).await.body["Actions"]["#ComputerSystem.Reset"]["ResetType@Redfish.AllowableValues"];
+    assert!(
+        types
+            .as_array()
+            .is_some_and(|types| types.contains(&json!("PushPowerButton")))
+    );
+    let refused = client
+        .post(&format!("{SYSTEM}{RESET}"), json!({ "ResetType": "PushPowerButton" }))
+        .await;
+    assert_eq!(refused.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_override_that_does_not_stay() {
+    let run = with("continuous-not-kept");
+    let client = run.client("node");
+    let boot = json!({ "Boot": { "BootSourceOverrideEnabled": "Continuous", "BootSourceOverrideTarget": "Pxe" } });
+    client.patch(SYSTEM, boot).await;
+    assert_eq!(
+        client.get(SYSTEM).await.body["Boot"]["BootSourceOverrideEnabled"],
+        "Continuous"
+    );
+    client
+        .post(&format!("{SYSTEM}{RESET}"), json!({ "ResetType": "On" }))
+        .await;
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(
+        client.get(SYSTEM).await.body["Boot"]["BootSourceOverrideEnabled"],
+        "Disabled"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn weak_etags_do_not_match() {
+    let run = with("weak-etags");
+    let client = run.client("node");
+    let tag = client.get(SYSTEM).await.header("etag").to_owned();
+    assert!(tag.starts_with("W/\""));
+    let lit = json!({ "IndicatorLED": "Lit" });
+    assert_eq!(
+        client.with("if-match", &tag).patch(SYSTEM, lit.clone()).await.status,
+        412
+    );
+    assert_eq!(
+        client
+            .with("if-match", tag.trim_start_matches("W/"))
+            .patch(SYSTEM, lit)
+            .await
+            .status,
+        204
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_of_whole_seconds() {
+    let run = with("clock-takes-whole-seconds");
+    let client = run.client("node");
+    let uri = "/redfish/v1/Managers/BMC";
+    assert_eq!(
+        client
+            .patch(uri, json!({ "DateTime": "2030-05-06T07:08:09.5Z" }))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        client
+            .patch(uri, json!({ "DateTime": "2030-05-06T07:08:09Z" }))
+            .await
+            .status,
+        204
+    );
+}
