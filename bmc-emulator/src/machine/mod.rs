@@ -5,6 +5,7 @@
 
 pub(crate) mod bios;
 pub(crate) mod boot;
+mod clock;
 pub(crate) mod drive;
 mod erasure;
 pub(crate) mod event_log;
@@ -434,38 +435,6 @@ impl Machine {
                 }));
             }
         }
-    }
-
-    /// This moment as the BMC dates it.
-    pub(crate) fn bmc_moment(&self, moment: Moment) -> Moment {
-        Moment {
-            wall: self.bmc_time(moment.wall),
-            ..moment
-        }
-    }
-
-    /// What the BMC's clock shows at `wall`. Without a battery clocks start at zero when the BMC does.
-    pub(crate) fn bmc_time(&self, wall: Timestamp) -> Timestamp {
-        let time = if self.faults.clock_is_reset() {
-            self.without_battery(wall)
-        } else {
-            wall
-        };
-        time.checked_add(self.clock_offset).unwrap_or(time)
-    }
-
-    /// What the host's clock shows at `wall`.
-    pub(crate) fn host_time(&self, wall: Timestamp) -> Timestamp {
-        if self.faults.host_clock_is_reset() {
-            self.without_battery(wall)
-        } else {
-            wall
-        }
-    }
-
-    fn without_battery(&self, wall: Timestamp) -> Timestamp {
-        let uptime = wall.duration_since(self.bmc_started).max(SignedDuration::ZERO);
-        Timestamp::UNIX_EPOCH.checked_add(uptime).unwrap_or(wall)
     }
 
     /// The BMC restarts; the host keeps running. Sessions do not survive it.

@@ -7,13 +7,11 @@ mod generic;
 mod hpe;
 mod lenovo;
 mod openbmc;
+mod styles;
 mod supermicro;
-
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use self::ami::AMI;
 use self::dell::DELL;
@@ -21,12 +19,16 @@ pub(crate) use self::generic::GENERIC;
 use self::hpe::HPE;
 use self::lenovo::LENOVO;
 use self::openbmc::OPENBMC;
+pub(crate) use self::styles::{
+    AccountStyle, BiosDefault, BiosValue, BootOrderStyle, DefaultTiming, Environment, ErrorSummary, FirmwareIds,
+    LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, Place, PowerStyle, QuerySupport,
+    SessionLimits, SuccessStyle, TaskStyle,
+};
 use self::supermicro::SUPERMICRO;
-use crate::machine::Machine;
 use crate::machine::boot::{BootTarget, OverrideEnabled};
 use crate::machine::power::ResetType;
 use crate::quirk::Quirk;
-use crate::redfish::accounts::Lockout;
+use crate::redfish::lockout::Lockout;
 
 /// Which personality a machine shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -153,218 +155,4 @@ pub(crate) struct Personality {
     /// How long after its reset a BMC already accepts connections but still answers 503, in percent of `bmc_reset`.
     pub starting_percent: u32,
     pub oem: Option<&'static Oem>,
-}
-
-/// Until a vendor has an OUI (IEEE 802: the second-lowest bit of the first octet says so).
-pub(crate) const LOCALLY_ADMINISTERED: [u8; 3] = [0x02, 0, 0];
-
-/// Members of `UpdateService/FirmwareInventory`.
-#[derive(Debug)]
-pub(crate) struct FirmwareIds {
-    pub bios: &'static str,
-    pub bmc: &'static str,
-}
-
-/// `error.code` and `error.message` of every error.
-#[derive(Debug)]
-pub(crate) struct ErrorSummary {
-    pub code: &'static str,
-    pub message: &'static str,
-}
-
-/// What a vendor adds to resources below `Oem`, under its name.
-#[derive(Debug)]
-pub(crate) struct Oem {
-    pub name: &'static str,
-    pub root: Option<OemObject>,
-    pub system: Option<OemObject>,
-    pub manager: Option<OemObject>,
-}
-
-pub(crate) type OemObject = fn(&Machine) -> Value;
-
-/// Delays of real hardware of this kind; a fleet file overrides them one by one.
-#[derive(Debug)]
-pub(crate) struct DefaultTiming {
-    pub power_on: Duration,
-    pub power_off: Duration,
-    pub post: Duration,
-    pub graceful_shutdown: Duration,
-    pub secure_erase: Duration,
-    pub bmc_reset: Duration,
-    pub boot_retry: Duration,
-    pub os_boot: Duration,
-    pub firmware_update: Duration,
-}
-
-/// A BIOS attribute as the factory sets it.
-#[derive(Debug)]
-pub(crate) struct BiosDefault {
-    pub name: &'static str,
-    pub value: BiosValue,
-}
-
-#[derive(Debug)]
-pub(crate) enum BiosValue {
-    /// One of the listed value names; the first is the default.
-    Enumeration(&'static [&'static str]),
-    Integer {
-        default: i64,
-        lower: i64,
-        upper: i64,
-    },
-    Text(&'static str),
-}
-
-impl BiosValue {
-    pub(crate) fn default_value(&self) -> serde_json::Value {
-        match self {
-            BiosValue::Enumeration(values) => values[0].into(),
-            BiosValue::Integer { default, .. } => (*default).into(),
-            BiosValue::Text(text) => (*text).into(),
-        }
-    }
-
-    /// What is wrong with `value`, if anything.
-    pub(crate) fn accepts(&self, value: &serde_json::Value) -> bool {
-        match self {
-            BiosValue::Enumeration(values) => value.as_str().is_some_and(|text| values.contains(&text)),
-            BiosValue::Integer { lower, upper, .. } => value.as_i64().is_some_and(|n| (*lower..=*upper).contains(&n)),
-            BiosValue::Text(_) => value.is_string(),
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct SessionLimits {
-    pub maximum: usize,
-    /// `SessionService.SessionTimeout` in seconds.
-    pub timeout_seconds: u64,
-}
-
-/// How accounts are created and removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AccountStyle {
-    /// POST to the collection, DELETE of the member.
-    Collection { maximum_password_length: u32 },
-    /// A fixed number of slots: POST and DELETE answer 405, an empty slot has an empty `UserName`, slot 1 is reserved.
-    Slots { count: u32, maximum_password_length: u32 },
-}
-
-impl AccountStyle {
-    pub(crate) fn maximum_password_length(self) -> u32 {
-        match self {
-            AccountStyle::Collection {
-                maximum_password_length,
-            }
-            | AccountStyle::Slots {
-                maximum_password_length,
-                ..
-            } => maximum_password_length,
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct TaskStyle {
-    /// Whether ids look like `JID_123456789012` instead of counting from 1.
-    pub job_ids: bool,
-    /// How long a finished task can still be read.
-    pub kept_for: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BootOrderStyle {
-    /// A PATCH of `Boot.BootOrder` takes effect at once.
-    Immediate,
-    /// It waits for the next POST.
-    Staged,
-    /// It becomes a job (202 with `Location`) that the next POST carries out.
-    StagedJob,
-}
-
-/// Which resources show temperatures, fans and power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Environment {
-    /// `Thermal` and `Power`.
-    Legacy,
-    /// `ThermalSubsystem`, `PowerSubsystem` and `EnvironmentMetrics`, which have replaced them.
-    Subsystems,
-    Both,
-}
-
-impl Environment {
-    pub(crate) fn has_legacy(self) -> bool {
-        self != Environment::Subsystems
-    }
-
-    pub(crate) fn has_subsystems(self) -> bool {
-        self != Environment::Legacy
-    }
-}
-
-/// Where the event log is, and its `Id`.
-#[derive(Debug)]
-pub(crate) struct LogStyle {
-    pub place: Place,
-    pub id: &'static str,
-}
-
-/// Where virtual media are, and which there are.
-#[derive(Debug)]
-pub(crate) struct MediaStyle {
-    pub place: Place,
-    pub slots: &'static [MediaSlotStyle],
-}
-
-/// Below which resource vendors put what belongs to both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    System,
-    Manager,
-}
-
-#[derive(Debug)]
-pub(crate) struct MediaSlotStyle {
-    pub id: &'static str,
-    /// `MediaTypes`.
-    pub types: &'static [&'static str],
-}
-
-impl MediaSlotStyle {
-    /// Whether firmware takes it for a drive of discs.
-    pub(crate) fn is_optical(&self) -> bool {
-        self.types.contains(&"CD")
-    }
-}
-
-/// Query parameters the service understands (`ServiceRoot.ProtocolFeaturesSupported`); it refuses the others.
-#[derive(Debug)]
-pub(crate) struct QuerySupport {
-    /// How deep `$expand` goes; 0: not at all.
-    pub expand_levels: u32,
-    /// Whether `$expand` also takes `*` and `~`.
-    pub expand_links: bool,
-    pub filter: bool,
-    pub select: bool,
-    pub only: bool,
-    pub excerpt: bool,
-    /// `$skip` and `$top`.
-    pub paging: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct PowerStyle {
-    /// Whether `PowerState` shows `PoweringOff` while the guest shuts down; others show `On` until the power is off.
-    pub shows_guest_shutdown: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SuccessStyle {
-    /// 204 without a body.
-    NoContent,
-    /// 200 with an `@Message.ExtendedInfo` that reports success.
-    Message,
-    /// 200 with an error object that reports success.
-    Error,
 }

@@ -3,9 +3,10 @@
 use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::accounts::{Account, AccountError, Failures, Role};
+use super::accounts::{Account, AccountError, Role};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
+use super::lockout::Failures;
 use super::message::{self, Message};
 use crate::personality::AccountStyle;
 use crate::quirk::Quirk;

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
-use super::event_service::Subscription;
 use super::occurrence::Occurrence;
 use super::resource_event;
+use super::subscriptions::Subscription;
 use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
 use crate::machine::Machine;

@@ -1,144 +1,19 @@
 //! `EventService` and its subscriptions.
 
-use std::collections::BTreeMap;
-
 use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
-use super::delivery::{self, Delivery};
+use super::delivery;
 use super::message::{self, Message};
-use super::server_sent_events::{self, EventStream};
-use crate::machine::{Machine, Out};
+use super::server_sent_events;
+use super::subscriptions::Subscription;
 use crate::quirk::Quirk;
 
 const URI: &str = "/redfish/v1/EventService";
 const SUBSCRIPTIONS: &str = "/redfish/v1/EventService/Subscriptions";
 const SUBMIT_TEST_EVENT: &str = "/redfish/v1/EventService/Actions/EventService.SubmitTestEvent";
-const MAXIMUM_SUBSCRIPTIONS: usize = 20;
-
-#[derive(Debug, Default)]
-pub(crate) struct Subscriptions {
-    created: u64,
-    all: BTreeMap<u64, Subscription>,
-    /// Counts events sent, for `Event.Id`.
-    events: u64,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Subscription {
-    pub destination: String,
-    pub context: String,
-    pub event_format_type: String,
-    pub delivery_retry_policy: String,
-    /// Sent along with every event; not shown, for it may hold a credential.
-    pub http_headers: Vec<(String, String)>,
-    /// Events go down this stream instead of to a destination.
-    pub stream: Option<EventStream>,
-}
-
-impl Subscription {
-    pub(super) fn of_stream(stream: EventStream) -> Self {
-        Self {
-            destination: String::new(),
-            context: "Server-sent events".to_owned(),
-            event_format_type: "Event".to_owned(),
-            delivery_retry_policy: String::new(),
-            http_headers: Vec::new(),
-            stream: Some(stream),
-        }
-    }
-}
-
-impl Subscriptions {
-    pub(crate) fn destinations(&self) -> Vec<String> {
-        self.all
-            .values()
-            .filter(|subscription| subscription.stream.is_none())
-            .map(|subscription| subscription.destination.clone())
-            .collect()
-    }
-
-    /// The number of the new subscription, unless there are too many already.
-    pub(super) fn add(&mut self, subscription: Subscription) -> Option<u64> {
-        self.prune();
-        if self.all.len() >= MAXIMUM_SUBSCRIPTIONS {
-            return None;
-        }
-        self.created += 1;
-        self.all.insert(self.created, subscription);
-        Some(self.created)
-    }
-
-    /// Forgets the streams whose readers have gone.
-    fn prune(&mut self) {
-        self.all
-            .retain(|_, subscription| !subscription.stream.as_ref().is_some_and(EventStream::is_closed));
-    }
-
-    /// Ends the streams of a session, or all that there are.
-    pub(crate) fn end_streams(&mut self, session: Option<&str>) {
-        self.all.retain(|_, subscription| match &subscription.stream {
-            Some(stream) => session.is_some() && stream.session.as_deref() != session,
-            None => true,
-        });
-    }
-
-    pub(super) fn next_event_id(&mut self) -> u64 {
-        self.events += 1;
-        self.events
-    }
-
-    /// Ends a subscription whose destination could not be reached (`TerminateAfterRetries`).
-    pub(super) fn terminate(&mut self, id: u64) {
-        self.all.remove(&id);
-    }
-
-    fn receivers(&self) -> impl Iterator<Item = (u64, &Subscription)> {
-        let events = self
-            .all
-            .iter()
-            .filter(|(_, subscription)| subscription.event_format_type == "Event");
-        events.map(|(id, subscription)| (*id, subscription))
-    }
-}
-
-impl Machine {
-    /// The events that subscribers get because of what just happened.
-    pub(crate) fn redfish_deliveries(&mut self, outbox: &[Out]) -> Vec<Delivery> {
-        if self.redfish.subscriptions.all.is_empty() {
-            return Vec::new();
-        }
-        let mut deliveries = Vec::new();
-        for out in outbox {
-            let Out::Event(at, kind) = out else { continue };
-            let Some(event) = delivery::event_record(self, *at, kind) else {
-                continue;
-            };
-            deliveries.extend(self.deliver(event));
-        }
-        deliveries
-    }
-
-    fn deliver(&mut self, event: Value) -> Vec<Delivery> {
-        let id = self.redfish.subscriptions.next_event_id();
-        let mut gone = Vec::new();
-        let mut deliveries = Vec::new();
-        for (number, receiver) in self.redfish.subscriptions.receivers() {
-            let body = delivery::event(id, receiver, event.clone());
-            match &receiver.stream {
-                Some(stream) if stream.send(id, &body) => {}
-                Some(_) => gone.push(number),
-                None => deliveries.push(Delivery::new(number, receiver, body)),
-            }
-        }
-        for number in gone {
-            self.redfish.subscriptions.terminate(number);
-        }
-        deliveries
-    }
-}
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     cx.machine.redfish.subscriptions.prune();
@@ -193,13 +68,6 @@ fn submit_test_event(cx: &mut Context<'_>) -> Answer {
     let record = delivery::test_record(cx.machine, cx.moment.wall);
     cx.machine.request_deliveries(record);
     Ok(cx.success())
-}
-
-impl Machine {
-    fn request_deliveries(&mut self, event: Value) {
-        let deliveries = self.deliver(event);
-        self.queue(deliveries.into_iter().map(Out::Deliver));
-    }
 }
 
 fn document(cx: &Context<'_>, id: u64, subscription: &Subscription) -> Value {

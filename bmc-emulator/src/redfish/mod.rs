@@ -4,7 +4,7 @@
 //! lock and never waits in it: faults that delay or swallow a request act before or after.
 
 mod account_service;
-pub(crate) mod accounts;
+mod accounts;
 mod auth;
 mod bios;
 mod boot_options;
@@ -14,11 +14,12 @@ mod context;
 pub(crate) mod delivery;
 mod ethernet_interfaces;
 mod event_service;
+pub(crate) mod lockout;
 mod log_services;
 mod managers;
 mod memory;
 mod message;
-pub(crate) mod network_protocol;
+mod network_protocol;
 mod occurrence;
 mod power_subsystem;
 mod processors;
@@ -32,6 +33,7 @@ mod service_root;
 mod session_service;
 pub(crate) mod state;
 mod storage;
+mod subscriptions;
 mod system_boot;
 mod systems;
 mod task_event;

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use super::call::{Content, Reply};
 use super::context::{Answer, Context};
-use super::event_service::Subscription;
 use super::message::{self, Message};
+use super::subscriptions::Subscription;
 
 pub(super) const URI: &str = "/redfish/v1/EventService/SSE";
 

@@ -1,9 +1,9 @@
 //! What the Redfish service of one BMC remembers.
 
 use super::accounts::Accounts;
-use super::event_service::Subscriptions;
 use super::network_protocol::NetworkProtocol;
 use super::session_service::Sessions;
+use super::subscriptions::Subscriptions;
 use super::tasks::Tasks;
 use crate::fleet::spec::MachineSpec;
 use crate::personality::Personality;

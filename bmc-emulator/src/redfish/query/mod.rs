@@ -102,10 +102,9 @@ impl Query {
                 return Err(cx.error(StatusCode::BAD_REQUEST, message));
             }
             if self.only
-                && let Some(member) = only_member(&document)
+                && let Some(document) = only_member(&document).and_then(|member| read(cx, member))
             {
-                let document = read(cx, member);
-                return Ok(document.map_or(reply_without_body(), |document| cx.document(document)));
+                return Ok(cx.document(document));
             }
             self.choose_members(cx, &mut document);
         }
@@ -146,10 +145,6 @@ fn only_member(collection: &Value) -> Option<String> {
         [member] => Some(member["@odata.id"].as_str()?.to_owned()),
         _ => None,
     }
-}
-
-fn reply_without_body() -> Reply {
-    Reply::new(StatusCode::NO_CONTENT)
 }
 
 /// The properties the schema marks for excerpts. Only Sensor has any; other resources stay whole.

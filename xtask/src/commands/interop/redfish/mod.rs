@@ -1,9 +1,9 @@
-//! `cargo xtask interop redfish`: the validators of the DMTF against the Redfish service of every personality.
+//! `cargo xtask interop redfish`: the validators of the DMTF, and a client, against the Redfish service of every personality.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`emulator`] | the fleet that is judged, in a process of its own |
-//! | [`tools`] | the validators: pinned, installed, run |
+//! | [`tools`] | validators and clients: pinned, installed, run |
 //! | [`schemas`] | the schema files the service validator reads |
 //! | [`verdict`] | what a validator has counted |
 //! | [`document`] | the table, on the terminal and in the repository |
@@ -34,7 +34,7 @@ Examples:
 
 Needs python3 with its venv module, and once a package index. The exit code is 0 when nothing failed, else 1.";
 
-/// Run the DMTF's protocol validator, service validator and use-case checkers against every personality
+/// Run the DMTF's protocol validator, service validator and use-case checkers, and OpenStack's client, against every personality
 ///
 /// Writes bmc-emulator/INTEROP.md when all personalities are judged.
 #[derive(Debug, clap::Args)]

@@ -1,40 +1,58 @@
-//! The validators: which, in which version, and how each is called.
+//! The validators and clients: which, in which version, and how each is called.
 
 use super::verdict::Verdict;
 use miette::{Context, IntoDiagnostic};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A validator of the DMTF.
+/// Who judges: the account every emulated BMC is delivered with.
+const USER: &str = "admin";
+
+/// A validator of the DMTF, or a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tool {
     /// Its name in the table, and of its folder of reports.
     pub name: &'static str,
     pub package: &'static str,
     pub version: &'static str,
-    command: &'static str,
+    run: Run,
+}
+
+/// What is run of a package.
+#[derive(Debug, PartialEq, Eq)]
+enum Run {
+    ProtocolValidator,
+    ServiceValidator,
+    UseCaseCheckers,
+    /// A script of ours that uses the package.
+    Script(&'static str),
 }
 
 impl Tool {
-    pub(super) const ALL: [&'static Tool; 3] = [
+    pub(super) const ALL: [&'static Tool; 4] = [
         &Tool {
             name: "protocol-validator",
             package: "redfish-protocol-validator",
             version: "1.3.2",
-            command: "rf_protocol_validator",
+            run: Run::ProtocolValidator,
         },
         &Tool {
             name: "service-validator",
             package: "redfish-service-validator",
             version: "3.1.8",
-            command: "rf_service_validator",
+            run: Run::ServiceValidator,
         },
         &Tool {
             name: "use-case-checkers",
             package: "redfish-use-case-checkers",
             version: "2.1.1",
-            command: "rf_use_case_checkers",
+            run: Run::UseCaseCheckers,
+        },
+        &Tool {
+            name: "sushy",
+            package: "sushy",
+            version: "5.14.0",
+            run: Run::Script(include_str!("sushy_client.py")),
         },
     ];
 }
@@ -100,43 +118,16 @@ impl Tools {
         std::fs::create_dir_all(judged.report)
             .into_diagnostic()
             .wrap_err_with(|| format!("cannot create {}", judged.report.display()))?;
-        let mut command = Command::new(self.program(tool.command));
+        let mut command = self.command(tool, judged);
         // Authorities of the host have not signed the emulator's certificates.
         for variable in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
             command.env_remove(variable);
         }
-        command
-            .current_dir(judged.report)
-            .args(["-u", "admin", "-p", judged.password, "-r", judged.url]);
-        let (report, schemas) = (judged.report.as_os_str(), judged.schemas.as_os_str());
-        let more: &[&OsStr] = match tool.command {
-            "rf_protocol_validator" => &[
-                "--ca-bundle".as_ref(),
-                judged.ca_file.as_os_str(),
-                "--report-type".as_ref(),
-                "both".as_ref(),
-                // There is no plain HTTP that could redirect.
-                "--avoid-http-redirect".as_ref(),
-                "--report-dir".as_ref(),
-                report,
-            ],
-            "rf_service_validator" => &[
-                "--authtype".as_ref(),
-                "Session".as_ref(),
-                "--skipschema".as_ref(),
-                "--schema_directory".as_ref(),
-                schemas,
-                "--nooemcheck".as_ref(),
-                "--logdir".as_ref(),
-                report,
-            ],
-            _ => &["--report-dir".as_ref(), report],
-        };
         let output = command
-            .args(more)
+            .current_dir(judged.report)
             .output()
             .into_diagnostic()
-            .wrap_err_with(|| format!("{} cannot be started", tool.command))?;
+            .wrap_err_with(|| format!("{} cannot be started", tool.name))?;
         let printed = String::from_utf8_lossy(&output.stdout);
         let log = judged.report.join("output.txt");
         let all = [printed.as_bytes(), &output.stderr].concat();
@@ -151,6 +142,51 @@ impl Tools {
                 judged.url
             )
         })
+    }
+
+    fn command(&self, tool: &Tool, judged: &Judged<'_>) -> Command {
+        let named = |program: &str| {
+            let mut command = Command::new(self.program(program));
+            command.args(["-u", USER, "-p", judged.password, "-r", judged.url]);
+            command
+        };
+        match tool.run {
+            Run::ProtocolValidator => {
+                let mut command = named("rf_protocol_validator");
+                // There is no plain HTTP that could redirect.
+                command
+                    .args(["--report-type", "both", "--avoid-http-redirect", "--ca-bundle"])
+                    .arg(judged.ca_file)
+                    .arg("--report-dir")
+                    .arg(judged.report);
+                command
+            }
+            Run::ServiceValidator => {
+                let mut command = named("rf_service_validator");
+                command
+                    .args([
+                        "--authtype",
+                        "Session",
+                        "--nooemcheck",
+                        "--skipschema",
+                        "--schema_directory",
+                    ])
+                    .arg(judged.schemas)
+                    .arg("--logdir")
+                    .arg(judged.report);
+                command
+            }
+            Run::UseCaseCheckers => {
+                let mut command = named("rf_use_case_checkers");
+                command.arg("--report-dir").arg(judged.report);
+                command
+            }
+            Run::Script(text) => {
+                let mut command = Command::new(self.python());
+                command.args(["-W", "ignore", "-c", text, judged.url, USER, judged.password]);
+                command
+            }
+        }
     }
 }
 

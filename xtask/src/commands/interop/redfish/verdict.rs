@@ -1,4 +1,4 @@
-//! What a validator has counted. The protocol validator ends with a line, the others with a table.
+//! What a validator has counted. Some end with a line, the others with a table.
 
 /// Numbers of checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
