@@ -20,6 +20,7 @@
 
 mod admin;
 mod bmc;
+mod certificate;
 mod edges;
 mod event;
 pub mod fault;

@@ -41,6 +41,7 @@ use self::secure_boot::SecureBoot;
 use self::sensors::Warmth;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
+use crate::certificate::Https;
 use crate::event::MachineEventKind;
 use crate::fault::{FaultId, Faults};
 use crate::firmware::BootJob;
@@ -104,6 +105,7 @@ pub(crate) struct Machine {
     pub bios: Bios,
     pub drives: Vec<Drive>,
     pub secure_boot: SecureBoot,
+    pub https: Https,
     pub media: Vec<MediaSlot>,
     pub firmware: InstalledFirmware,
     pub log: EventLog,
@@ -158,6 +160,7 @@ impl Machine {
             boot,
             drives,
             secure_boot: SecureBoot::default(),
+            https: Https::default(),
             log: EventLog::default(),
             firmware: InstalledFirmware::default(),
             media: personality.media.slots.iter().map(MediaSlot::new).collect(),

@@ -68,7 +68,7 @@ pub(crate) static AMI: Personality = Personality {
     system_settings: Some("SD"),
     sessions: SessionLimits {
         maximum: 18,
-        timeout_seconds: 30,
+        timeout_seconds: 300,
     },
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,

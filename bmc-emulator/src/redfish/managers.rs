@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{ethernet_interfaces, log_services, network_protocol, virtual_media};
+use super::{certificate_service, ethernet_interfaces, log_services, network_protocol, virtual_media};
 use crate::machine::installed_firmware::Component;
 use crate::personality::Place;
 use crate::quirk::Quirk;
@@ -36,6 +36,9 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         [manager, "LogServices", rest @ ..] if *manager == id && cx.personality().log.place == Place::Manager => {
             let manager = cx.manager_uri();
             log_services::route(cx, &manager, rest)
+        }
+        [manager, "NetworkProtocol", "HTTPS", "Certificates", rest @ ..] if *manager == id => {
+            certificate_service::https_route(cx, rest)
         }
         [manager, "NetworkProtocol"] if *manager == id => network_protocol::route(cx),
         [manager, "EthernetInterfaces", rest @ ..] if *manager == id => ethernet_interfaces::manager_route(cx, rest),

@@ -9,6 +9,7 @@ mod auth;
 mod bios;
 mod boot_options;
 mod call;
+mod certificate_service;
 mod chassis;
 mod context;
 pub(crate) mod delivery;
@@ -235,6 +236,7 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "EventService" => event_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),
             "Registries" => registries::route(cx, rest),
+            "CertificateService" => certificate_service::route(cx, rest),
             _ => cx.not_found(),
         },
         _ => cx.not_found(),

@@ -3,7 +3,8 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::context::{Answer, Context};
+use super::certificate_service;
+use super::context::{Answer, Context, link};
 use super::message::{self, Message};
 
 /// What can be changed.
@@ -46,7 +47,11 @@ fn document(cx: &mut Context<'_>) -> Value {
         "HostName": host_name(cx),
         "FQDN": host_name(cx),
         "HTTP": { "ProtocolEnabled": false, "Port": 80 },
-        "HTTPS": { "ProtocolEnabled": true, "Port": cx.machine.hardware.bmc_port },
+        "HTTPS": {
+            "ProtocolEnabled": true,
+            "Port": cx.machine.hardware.bmc_port,
+            "Certificates": link(certificate_service::collection_uri(cx)),
+        },
         "IPMI": { "ProtocolEnabled": false, "Port": 623 },
         "SSH": { "ProtocolEnabled": false, "Port": 22 },
         "SSDP": { "ProtocolEnabled": false, "Port": 1900 },

@@ -50,6 +50,7 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
             "EventService": link("/redfish/v1/EventService"),
             "UpdateService": link("/redfish/v1/UpdateService"),
             "Registries": link("/redfish/v1/Registries"),
+            "CertificateService": link("/redfish/v1/CertificateService"),
             "Links": { "Sessions": link("/redfish/v1/SessionService/Sessions") },
         });
         cx.add_oem(&mut document, |oem| oem.root);
@@ -59,7 +60,7 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
 
 /// The OData service document (DSP0266 §8.4.2).
 pub(super) fn odata(cx: &mut Context<'_>) -> Answer {
-    const SERVICES: [&str; 9] = [
+    const SERVICES: [&str; 10] = [
         "Systems",
         "Chassis",
         "Managers",
@@ -69,6 +70,7 @@ pub(super) fn odata(cx: &mut Context<'_>) -> Answer {
         "EventService",
         "UpdateService",
         "Registries",
+        "CertificateService",
     ];
     cx.read_only(|_| {
         let root = json!({ "name": "Service", "kind": "Singleton", "url": "/redfish/v1/" });

@@ -11,9 +11,12 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
 use super::ServeError;
+use crate::bmc::Bmc;
+use crate::certificate::{ServerCertificate, private_key};
 
 pub(super) struct Authority {
     pem: String,
@@ -38,9 +41,10 @@ impl Authority {
         self.pem.clone()
     }
 
-    /// TLS for the BMC at `address`. HTTP/1.1 only: no BMC speaks HTTP/2.
+    /// TLS for the BMC at `address`, with a certificate that Redfish can replace. HTTP/1.1 only: no BMC speaks HTTP/2.
     pub(super) fn server_config(
         &self,
+        bmc: &Bmc,
         address: IpAddr,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<ServerConfig>, ServeError> {
@@ -51,13 +55,30 @@ impl Authority {
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         parameters.use_authority_key_identifier_extension = true;
         let certificate = parameters.signed_by(&key, &self.issuer)?;
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let certificate = ServerCertificate::new(&certificate.pem(), private_key(&key), provider)?;
+        bmc.with(|machine, _| machine.https.certificate = Some(certificate));
         let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)?;
+            .with_cert_resolver(Arc::new(CertificateOf(bmc.clone())));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+}
+
+/// Whatever certificate a BMC has when somebody connects.
+struct CertificateOf(Bmc);
+
+impl std::fmt::Debug for CertificateOf {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("CertificateOf").field(&self.0.name()).finish()
+    }
+}
+
+impl ResolvesServerCert for CertificateOf {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let key = |machine: &mut crate::machine::Machine, _| Some(Arc::clone(&machine.https.certificate.as_ref()?.key));
+        self.0.with(key)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::certificates::Authority;
+pub use crate::certificate::CertificateError;
 use crate::fleet::Fleet;
 
 /// How a fleet is served.
@@ -53,6 +54,8 @@ pub enum ServeError {
     Certificates(#[from] rcgen::Error),
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
+    #[error("cannot use a certificate: {0}")]
+    Certificate(#[from] CertificateError),
 }
 
 /// Serves every BMC of the fleet over HTTPS until `stop`. All sockets listen when this returns; `progress` is
@@ -78,7 +81,8 @@ pub async fn serve_fleet(
         })?;
         let listener = bind(SocketAddr::new(ip, endpoint.port), options).await?;
         let address = local_address(&listener, ip, endpoint.port);
-        listeners.push((bmc, listener, address, authority.server_config(ip, &provider)?));
+        let config = authority.server_config(&bmc, ip, &provider)?;
+        listeners.push((bmc, listener, address, config));
         progress(listeners.len());
     }
     let mut bmcs = Vec::with_capacity(listeners.len());

@@ -130,3 +130,84 @@ fn links(value: &Value, found: &mut BTreeSet<String>) {
         _ => {}
     }
 }
+
+/// A BMC with its request and answer, over TLS that trusts `ca_pem` only.
+async fn call(url: &str, ca_pem: &str, body: Option<Value>) -> Option<(u16, Value)> {
+    let client = client(ca_pem);
+    let request = match body {
+        Some(body) => client.post(url).body(body.to_string()),
+        None => client.get(url),
+    };
+    let response = request.basic_auth("admin", Some("password")).send().await.ok()?;
+    let status = response.status().as_u16();
+    Some((
+        status,
+        serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or_default(),
+    ))
+}
+
+#[tokio::test]
+async fn a_certificate_is_replaced() {
+    let fleet = fleet("machines: [{ name: node, bmc: { port: 0, address: '127.9.7.31' } }]");
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ())
+        .await
+        .expect("free");
+    let base = format!("https://{}", served.bmcs[0].address);
+    let service = format!("{base}/redfish/v1/CertificateService/Actions/CertificateService.");
+    let collection = "/redfish/v1/Managers/BMC/NetworkProtocol/HTTPS/Certificates";
+    let certificate = format!("{base}{collection}/1");
+    let (_, document) = call(&certificate, &served.ca_pem, None).await.expect("an answer");
+    assert_eq!(document["Issuer"]["CommonName"], "bmc-emulator CA");
+    assert!(!document["CertificateString"].as_str().expect("PEM").contains("PRIVATE"));
+
+    let wanted = serde_json::json!({
+        "CommonName": "127.9.7.31", "Organization": "Contoso", "OrganizationalUnit": "Racks", "City": "Oslo",
+        "State": "Oslo", "Country": "NO", "AlternativeNames": ["127.9.7.31"],
+        "CertificateCollection": { "@odata.id": collection },
+    });
+    let (status, answer) = call(&format!("{service}GenerateCSR"), &served.ca_pem, Some(wanted))
+        .await
+        .expect("an answer");
+    assert_eq!(status, 200, "{answer}");
+    let request = answer["CSRString"].as_str().expect("PEM");
+
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let own_ca = authority.self_signed(&key).expect("a certificate").pem();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let replacement = |pem: String| {
+        serde_json::json!({
+            "CertificateString": pem, "CertificateType": "PEM", "CertificateUri": { "@odata.id": format!("{collection}/1") },
+        })
+    };
+    let replace = format!("{service}ReplaceCertificate");
+    let foreign = rcgen::KeyPair::generate().expect("a key");
+    let foreign = rcgen::CertificateParams::default()
+        .signed_by(&foreign, &issuer)
+        .expect("signed")
+        .pem();
+    for wrong in [foreign, "no certificate".to_owned()] {
+        let (status, _) = call(&replace, &served.ca_pem, Some(replacement(wrong)))
+            .await
+            .expect("an answer");
+        assert_eq!(status, 400);
+    }
+
+    let signed = rcgen::CertificateSigningRequestParams::from_pem(request).expect("a request");
+    let signed = signed.signed_by(&issuer).expect("signed").pem();
+    let (status, answer) = call(&replace, &served.ca_pem, Some(replacement(signed)))
+        .await
+        .expect("an answer");
+    assert_eq!(status, 204, "{answer}");
+    assert_eq!(
+        call(&certificate, &served.ca_pem, None).await,
+        None,
+        "the old authority has nothing to say any more"
+    );
+    let (_, document) = call(&certificate, &own_ca, None).await.expect("an answer");
+    assert_eq!(document["Subject"]["Organization"], "Contoso");
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+}
