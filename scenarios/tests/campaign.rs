@@ -73,7 +73,11 @@ fn incidents_are_survived() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/incidents");
     let text = passes(&["--scripts", directory]);
     let scripts = std::fs::read_dir(directory).expect("the folder of incidents").count();
-    assert_eq!(text.lines().filter(|line| line.starts_with("passed")).count(), scripts, "{text}");
+    assert_eq!(
+        text.lines().filter(|line| line.starts_with("passed")).count(),
+        scripts,
+        "{text}"
+    );
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub mod power;
 mod requests;
 pub mod state;
 
+use observed::Holder;
 pub use observed::Settings;
 pub use power::BMC_OPERATION;
 pub use requests::requested_reset;
@@ -133,6 +134,18 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
         server = with_finalizer;
     }
     let mut look = observe::look(context, &mut server).await?;
+    let unfound = |status: &ServerStatus| {
+        let condition = conditions::find(&status.conditions, state::HOLDER_FOUND);
+        condition.is_some_and(|condition| condition.status == "False")
+    };
+    if look.holder != Holder::Missing && server.status.as_ref().is_some_and(unfound) {
+        let wish = Wish::yes(
+            state::HOLDER_FOUND,
+            "Settled",
+            "The Server names no ServerClaim that is missing",
+        );
+        perform::note(context, &mut server, &wish).await?;
+    }
     requests::handle(context, &mut server, &mut look).await?;
     let saw_bmc = look.bmc.is_some();
     for _ in 0..STEPS_PER_PASS {

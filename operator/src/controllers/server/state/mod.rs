@@ -31,6 +31,7 @@ mod testing;
 mod unset;
 
 pub use cleanup::{Needs as CleanupNeeds, needs as cleanup_needs};
+pub(super) use reserved::HOLDER_FOUND;
 
 use crds::ServerState;
 

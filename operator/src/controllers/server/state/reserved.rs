@@ -21,7 +21,7 @@ use crate::sabotage::{self, Bug};
 pub(super) const WAITING_FOR_POWER_OFF: &str = "WaitingForPowerOff";
 
 /// Condition on a Server that was restored from a backup: whether the claim that it names is there.
-const HOLDER_FOUND: &str = "HolderFound";
+pub(in crate::controllers::server) const HOLDER_FOUND: &str = "HolderFound";
 
 pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     match (Tenancy::of(observed.server), &observed.holder) {
@@ -35,12 +35,12 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
             ReclaimPolicy::Recycle => Step::Enter(ServerState::Cleanup).into(),
         },
         (Tenancy::Unfenced, Holder::Adoptable { uid }) => Step::Change(Change::Adopt { uid: uid.clone() }).into(),
-        (Tenancy::Held, Holder::Adoptable { uid }) => readopt(observed, uid),
+        (Tenancy::Held, Holder::Adoptable { uid }) => readopt(uid),
         (_, Holder::Missing) => missing(observed),
         (Tenancy::Held, Holder::Claim { .. }) if origin::is_restored(observed.server) => {
             let reference = observed.server.spec.server_claim_ref.as_ref();
             let uid = reference.and_then(|reference| reference.uid.as_deref());
-            readopt(observed, uid.unwrap_or_default())
+            readopt(uid.unwrap_or_default())
         }
         (_, Holder::Claim { power }) => serve(observed, power),
         (_, Holder::Gone) => release(observed),
@@ -48,16 +48,8 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
     }
 }
 
-fn readopt(observed: &Observed<'_>, uid: &str) -> Decision {
-    let decision = Decision::from(Step::Change(Change::Readopt { uid: uid.to_owned() }));
-    if conditions::find(&observed.status().conditions, HOLDER_FOUND).is_none() {
-        return decision;
-    }
-    decision.because(Wish::yes(
-        HOLDER_FOUND,
-        "ClaimRestored",
-        "The ServerClaim is there again",
-    ))
+fn readopt(uid: &str) -> Decision {
+    Step::Change(Change::Readopt { uid: uid.to_owned() }).into()
 }
 
 /// Nobody can tell a tenant whose claim is not restored yet from one who is gone: the machine is left as it is (S6, S7).
