@@ -39,7 +39,7 @@ use serde_json::json;
         "message": "tenancyEpoch never decreases"
     },
     {
-        "rule": "!has(oldSelf.serverClaimRef) || !has(self.serverClaimRef) || !has(oldSelf.serverClaimRef.uid) || (has(self.serverClaimRef.uid) && (self.serverClaimRef.uid == oldSelf.serverClaimRef.uid || (self.serverClaimRef.namespace == oldSelf.serverClaimRef.namespace && self.serverClaimRef.name == oldSelf.serverClaimRef.name && has(self.tenancyEpoch) && has(oldSelf.tenancyEpoch) && self.tenancyEpoch == oldSelf.tenancyEpoch)))",
+        "rule": "!has(oldSelf.serverClaimRef) || !has(self.serverClaimRef) || !has(oldSelf.serverClaimRef.uid) || (has(self.serverClaimRef.uid) && (self.serverClaimRef.uid == oldSelf.serverClaimRef.uid || (self.serverClaimRef.__namespace__ == oldSelf.serverClaimRef.__namespace__ && self.serverClaimRef.name == oldSelf.serverClaimRef.name && has(self.tenancyEpoch) && has(oldSelf.tenancyEpoch) && self.tenancyEpoch == oldSelf.tenancyEpoch)))",
         "message": "one holder is never replaced by another; release the server first (a claim of the same name, restored from a backup, may continue its tenancyEpoch)"
     },
     {
