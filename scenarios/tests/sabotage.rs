@@ -105,7 +105,7 @@ fn every_bug_has_a_case_or_a_reason() {
 }
 
 #[test]
-#[ignore = "takes many minutes; run it with --profile sim --features sabotage --test sabotage -- --ignored"]
+#[ignore = "takes many minutes; run it with --profile sim --features sabotage --test sabotage -- --include-ignored"]
 fn every_known_bug_is_caught() {
     let mut missed = Vec::new();
     for Case(bug, worlds, by) in CASES {
@@ -124,7 +124,7 @@ fn every_known_bug_is_caught() {
 
 /// A broken operator is caught, its plan shrunk to few servers, and the plan replays the failure.
 #[test]
-#[ignore = "takes many minutes; run it with --profile sim --features sabotage --test sabotage -- --ignored"]
+#[ignore = "takes many minutes; run it with --profile sim --features sabotage --test sabotage -- --include-ignored"]
 fn three_bugs_are_caught_shrunk_and_replayed() {
     let directory = tempfile::tempdir().expect("a place");
     for Case(bug, _, by) in CASES.iter().take(3) {

@@ -272,6 +272,58 @@ mod tests {
     }
 
     #[test]
+    fn what_was_without_effect_and_shows_at_last_is_told() {
+        let explained = crate::controllers::server::BMC_OPERATION;
+        for (operation, before, expected) in [
+            ("ForceOff", Some("False"), Some("True")),
+            ("ForceOff", None, None),
+            ("On", Some("False"), Some("False")),
+        ] {
+            let server = Server::new("a", crds::ServerSpec::default());
+            let mut status = ServerStatus {
+                operation: Some(OperationIntent {
+                    id: "1".into(),
+                    operation: operation.into(),
+                    epoch: 0,
+                    state: OperationState::Issued,
+                    issued_at: Time(at(0)),
+                    attempts: 3,
+                    message: None,
+                }),
+                ..ServerStatus::default()
+            };
+            if before.is_some() {
+                conditions::set(&mut status.conditions, &Wish::no(explained, "NoEffect", ""), at(0));
+            }
+            settle(&server, &system(ReportedPower::Off), &mut status, at(1), PATIENCE);
+            let condition = conditions::find(&status.conditions, explained);
+            assert_eq!(condition.map(|condition| condition.status.as_str()), expected, "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_boot_order_is_settled_by_itself() {
+        let mut server = Server::new("a", crds::ServerSpec::default());
+        server.status.get_or_insert_default().boot_order = vec!["Boot0001".into()];
+        let mut system = system(ReportedPower::Off);
+        for (order, expected) in [("Boot0002", OperationState::Issued), ("Boot0001", OperationState::Observed)] {
+            system.boot.boot_order = Some(vec![order.into()]);
+            let mut status = server.status.clone().unwrap();
+            status.operation = Some(OperationIntent {
+                id: "1".into(),
+                operation: "BootOrder".into(),
+                epoch: 0,
+                state: OperationState::Issued,
+                issued_at: Time(at(0)),
+                attempts: 1,
+                message: None,
+            });
+            settle(&server, &system, &mut status, at(1), PATIENCE);
+            assert_eq!(status.operation.unwrap().state, expected, "{order}");
+        }
+    }
+
+    #[test]
     fn a_record_is_settled_once_its_request_is_gone() {
         use OperationState::{Issued, Observed};
         use ReportedPower::{Off, On};

@@ -646,10 +646,56 @@ mod tests {
         assert_eq!(world.decide().step, World::first(Operation::ResetBios));
         let accepted = world.clone().observed(&Operation::ResetBios, 1);
         assert_eq!(recorded(&accepted.decide()).bios_reset, Some(StepState::Pending));
+        let refused = world.clone().refused(&Operation::ResetBios, 1).later(600);
         assert_eq!(
-            failure(&world.refused(&Operation::ResetBios, 3).decide()).0,
+            refused.decide().step,
+            Step::Send {
+                operation: Operation::ResetBios,
+                attempt: 2
+            }
+        );
+        assert_eq!(
+            failure(&world.clone().refused(&Operation::ResetBios, 3).decide()).0,
             "BIOSResetFailed"
         );
+        let accepted_at_last = world.observed(&Operation::ResetBios, 3);
+        assert_eq!(recorded(&accepted_at_last.decide()).bios_reset, Some(StepState::Pending));
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_needed() {
+        let needs = |world: &World| super::needs(&world.observe());
+        let both = world().cleanup(|cleanup| cleanup.state = CleanupState::Pending);
+        let look_over = Needs {
+            drives: true,
+            bios: true,
+            tasks: false,
+        };
+        assert_eq!(needs(&both), look_over);
+        assert_eq!(needs(&both.power(ReportedPower::On)), Needs::default());
+        let waiting = in_band(StepState::Pending);
+        assert_eq!(needs(&waiting), Needs::default(), "the agent has not spoken");
+        let done = |world: World| reported(world, AgentState::Succeeded, &[("A", CleanupDriveState::Erased, "")]);
+        assert_eq!(needs(&done(in_band(StepState::Unsupported))), Needs::default());
+        let bios = Needs {
+            bios: true,
+            ..Needs::default()
+        };
+        assert_eq!(needs(&done(waiting)), bios);
+        for (state, task, tasks) in [
+            (DriveState::Erasing, Some("/tasks/1"), true),
+            (DriveState::Erasing, None, false),
+            (DriveState::Erased, Some("/tasks/1"), false),
+        ] {
+            let erasing = world().cleanup(|cleanup| {
+                cleanup.bios_reset = Some(StepState::Unsupported);
+                cleanup.drives = vec![DriveEvidence {
+                    task_uri: task.map(Into::into),
+                    ..evidence("A", EraseMethod::SecureErase, state)
+                }];
+            });
+            assert_eq!(needs(&erasing).tasks, tasks, "{state:?} {task:?}");
+        }
     }
 
     #[test]
@@ -729,8 +775,16 @@ mod tests {
         let order = vec!["Boot0001".into(), "Boot0002".into()];
         assert_eq!(altered.decide().step, World::first(Operation::BootOrder(order)));
         assert_eq!(recorded(&erased().decide()).boot_order, Some(StepState::Done));
-        let restored = erased().cleanup(|cleanup| cleanup.boot_order = Some(StepState::Done));
-        assert_eq!(recorded(&restored.decide()).state, CleanupState::Succeeded);
+        let restored = erased().cleanup(|cleanup| {
+            cleanup.boot_order = Some(StepState::Done);
+            cleanup.message = Some("what went wrong on the way".into());
+        });
+        let decision = restored.decide();
+        let succeeded = recorded(&decision);
+        assert_eq!(
+            (succeeded.state, succeeded.message.as_deref()),
+            (CleanupState::Succeeded, None)
+        );
     }
 
     #[test]

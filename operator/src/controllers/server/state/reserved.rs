@@ -304,6 +304,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_tried_often_is_explained() {
+        let running = world().gone().power(ReportedPower::On);
+        let explained = |world: World| {
+            let conditions = world.decide().conditions;
+            conditions.into_iter().find(|wish| wish.type_ == power::BMC_OPERATION)
+        };
+        assert_eq!(explained(running.clone().sent(&PULL, 2).later(600)), None);
+        assert_eq!(explained(running.clone().sent(&ON, 3).later(600)), None, "another operation");
+        let mut of_another_epoch = running.clone().sent(&PULL, 3).later(600);
+        of_another_epoch.status().operation.as_mut().unwrap().epoch -= 1;
+        assert_eq!(explained(of_another_epoch), None);
+        let wish = explained(running.sent(&PULL, 3).later(600)).unwrap();
+        assert_eq!(
+            wish.message,
+            "ForceOff was tried 3 times: the BMC accepted it, without effect"
+        );
+    }
+
+    #[test]
     fn release_needs_a_live_answer_and_proven_off() {
         let gone = world().gone();
         assert_eq!(gone.decide().step, Step::Change(Change::Release));

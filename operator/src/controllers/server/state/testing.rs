@@ -276,7 +276,11 @@ impl World {
     }
 
     pub(super) fn decide(&self) -> Decision {
-        super::decide(&Observed {
+        super::decide(&self.observe())
+    }
+
+    pub(super) fn observe(&self) -> Observed<'_> {
+        Observed {
             server: &self.server,
             now: self.now,
             settings: &self.settings,
@@ -285,7 +289,7 @@ impl World {
             boot: self.boot.clone(),
             registration: self.registration.clone(),
             cleanup: self.cleanup.clone(),
-        })
+        }
     }
 
     /// The first attempt of an operation.
