@@ -42,6 +42,11 @@ impl EndState {
             let line = format!("{} to {}", text("/status/phase"), text("/spec/serverRef/name"));
             lines.insert(format!("ServerClaim {}", text("/metadata/name")), line);
         }
+        for configuration in cluster.objects(crds::GROUP, "serverbootconfigurations") {
+            let text = |pointer| configuration.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
+            let line = format!("for {}", text("/spec/serverRef/name"));
+            lines.insert(format!("ServerBootConfiguration {}", text("/metadata/name")), line);
+        }
         Self(lines)
     }
 

@@ -15,7 +15,7 @@ enum Worlds {
         servers: &'static str,
         below: u64,
     },
-    /// A script as it is.
+    /// A script, with seven seeds.
     Scenario(&'static str),
     /// A script of `scenarios/incidents`.
     Incident(&'static str),
@@ -54,7 +54,8 @@ impl Worlds {
                 "--seeds",
                 &format!("0..{below}"),
             ],
-            Self::Scenario(name) | Self::Incident(name) => &[name],
+            Self::Scenario(name) => &[name, "--seeds", "1..8"],
+            Self::Incident(name) => &[name],
             Self::Sweep(what, name) => &["--sweep", what, name],
         };
         let mut arguments: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

@@ -297,7 +297,11 @@ mod tests {
             }
             settle(&server, &system(ReportedPower::Off), &mut status, at(1), PATIENCE);
             let condition = conditions::find(&status.conditions, explained);
-            assert_eq!(condition.map(|condition| condition.status.as_str()), expected, "{operation}");
+            assert_eq!(
+                condition.map(|condition| condition.status.as_str()),
+                expected,
+                "{operation}"
+            );
         }
     }
 
@@ -306,7 +310,10 @@ mod tests {
         let mut server = Server::new("a", crds::ServerSpec::default());
         server.status.get_or_insert_default().boot_order = vec!["Boot0001".into()];
         let mut system = system(ReportedPower::Off);
-        for (order, expected) in [("Boot0002", OperationState::Issued), ("Boot0001", OperationState::Observed)] {
+        for (order, expected) in [
+            ("Boot0002", OperationState::Issued),
+            ("Boot0001", OperationState::Observed),
+        ] {
             system.boot.boot_order = Some(vec![order.into()]);
             let mut status = server.status.clone().unwrap();
             status.operation = Some(OperationIntent {

@@ -86,6 +86,8 @@ pub(super) async fn handle(
     if requested
         && conditions::is_true(&old.conditions, RESET)
         && let Ok((_, manager)) = connected
+        // Incident 128.
+        && !sabotage::active(Bug::ManagerResetStorm)
     {
         if has_happened(&old, manager.last_reset_time) {
             // Also one that was asked for while it was under way: that one will do (bugs.md #128).

@@ -659,7 +659,10 @@ mod tests {
             "BIOSResetFailed"
         );
         let accepted_at_last = world.observed(&Operation::ResetBios, 3);
-        assert_eq!(recorded(&accepted_at_last.decide()).bios_reset, Some(StepState::Pending));
+        assert_eq!(
+            recorded(&accepted_at_last.decide()).bios_reset,
+            Some(StepState::Pending)
+        );
     }
 
     #[test]

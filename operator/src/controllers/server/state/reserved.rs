@@ -311,7 +311,11 @@ mod tests {
             conditions.into_iter().find(|wish| wish.type_ == power::BMC_OPERATION)
         };
         assert_eq!(explained(running.clone().sent(&PULL, 2).later(600)), None);
-        assert_eq!(explained(running.clone().sent(&ON, 3).later(600)), None, "another operation");
+        assert_eq!(
+            explained(running.clone().sent(&ON, 3).later(600)),
+            None,
+            "another operation"
+        );
         let mut of_another_epoch = running.clone().sent(&PULL, 3).later(600);
         of_another_epoch.status().operation.as_mut().unwrap().epoch -= 1;
         assert_eq!(explained(of_another_epoch), None);
