@@ -248,6 +248,18 @@ mod tests {
         }
     }
 
+    fn issued(operation: &str, attempts: i32) -> OperationIntent {
+        OperationIntent {
+            id: "1".into(),
+            operation: operation.into(),
+            epoch: 0,
+            state: OperationState::Issued,
+            issued_at: Time(at(0)),
+            attempts,
+            message: None,
+        }
+    }
+
     fn settled(operation: &str, request: Option<&str>, power: ReportedPower, second: i64) -> OperationState {
         let mut server = Server::new("a", crds::ServerSpec::default());
         if let Some(request) = request {
@@ -256,15 +268,7 @@ mod tests {
                 .insert(keys::OPERATION_ANNOTATION.into(), request.into());
         }
         let mut status = ServerStatus {
-            operation: Some(OperationIntent {
-                id: "1".into(),
-                operation: operation.into(),
-                epoch: 0,
-                state: OperationState::Issued,
-                issued_at: Time(at(0)),
-                attempts: 1,
-                message: None,
-            }),
+            operation: Some(issued(operation, 1)),
             ..ServerStatus::default()
         };
         settle(&server, &system(power), &mut status, at(second), PATIENCE);
@@ -281,15 +285,7 @@ mod tests {
         ] {
             let server = Server::new("a", crds::ServerSpec::default());
             let mut status = ServerStatus {
-                operation: Some(OperationIntent {
-                    id: "1".into(),
-                    operation: operation.into(),
-                    epoch: 0,
-                    state: OperationState::Issued,
-                    issued_at: Time(at(0)),
-                    attempts: 3,
-                    message: None,
-                }),
+                operation: Some(issued(operation, 3)),
                 ..ServerStatus::default()
             };
             if before.is_some() {
@@ -316,15 +312,7 @@ mod tests {
         ] {
             system.boot.boot_order = Some(vec![order.into()]);
             let mut status = server.status.clone().unwrap();
-            status.operation = Some(OperationIntent {
-                id: "1".into(),
-                operation: "BootOrder".into(),
-                epoch: 0,
-                state: OperationState::Issued,
-                issued_at: Time(at(0)),
-                attempts: 1,
-                message: None,
-            });
+            status.operation = Some(issued("BootOrder", 1));
             settle(&server, &system, &mut status, at(1), PATIENCE);
             assert_eq!(status.operation.unwrap().state, expected, "{order}");
         }

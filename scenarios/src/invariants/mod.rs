@@ -44,6 +44,9 @@ use kube_emulator::Commit;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// What the operator says about the provisioning of an epoch.
+const PROVISIONING: &str = "/metadata/annotations/metal.ironcore.dev~1provisioning";
+
 /// What an invariant may look at besides the event.
 pub struct Scene<'a> {
     /// By the clock of the world.

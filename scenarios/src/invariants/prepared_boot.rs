@@ -1,6 +1,6 @@
 //! S9: a machine is started for its tenant the first time when what it is going to boot is ready. Afterwards it boots from its drives.
 
-use super::{Breach, Invariant, Scene};
+use super::{Breach, Invariant, PROVISIONING, Scene};
 use crate::engine::world::{holder, number, state, text};
 use bmc_emulator::{MachineEvent, MachineEventKind};
 use kube_emulator::Commit;
@@ -12,8 +12,6 @@ pub struct PreparedBoot {
     ready: BTreeSet<(String, String)>,
 }
 
-/// What the operator says about the provisioning of an epoch.
-const PROVISIONING: &str = "/metadata/annotations/metal.ironcore.dev~1provisioning";
 const EPOCH: &str = "/metadata/annotations/metal.ironcore.dev~1tenancy-epoch";
 
 impl Invariant for PreparedBoot {

@@ -1,7 +1,7 @@
 //! S5, S7: from its provisioning boot on, the machine of a claim is switched off when its holder says so, or somebody asks for it, and
 //! else never.
 
-use super::{Breach, Invariant, Scene, claim_of};
+use super::{Breach, Invariant, PROVISIONING, Scene, claim_of};
 use crate::engine::world::{ObjectKey, number, text};
 use bmc_emulator::{MachineEvent, MachineEventKind};
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,6 @@ pub struct UndisturbedTenant(BTreeMap<ObjectKey, Timestamp>);
 
 const WANTED_POWER: &str = "/spec/power";
 const REQUEST: &str = "/metadata/annotations/metal.ironcore.dev~1operation";
-const PROVISIONING: &str = "/metadata/annotations/metal.ironcore.dev~1provisioning";
 
 impl Invariant for UndisturbedTenant {
     fn name(&self) -> &'static str {

@@ -59,10 +59,7 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<C
         remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
         return Ok(Course::Wait(resync));
     }
-    let holder = match &server.spec.server_claim_ref {
-        None => Holder::None,
-        Some(reference) => observe::live_holder(context, &server, reference).await?,
-    };
+    let holder = observe::live_holder(context, &server).await?;
     let held = matches!(
         holder,
         Holder::Claim { .. } | Holder::Adoptable { .. } | Holder::Missing

@@ -73,18 +73,17 @@ async fn holder(context: &Context, server: &Server) -> Result<Holder, Error> {
     if sabotage::active(Bug::CachedNotFoundIsGone) {
         return Ok(Holder::Gone);
     }
-    live_holder(context, server, reference).await
+    live_holder(context, server).await
 }
 
 /// As the API server has it now.
 ///
 /// # Errors
 /// The API server's: an error is not an absence (S6).
-pub(super) async fn live_holder(
-    context: &Context,
-    server: &Server,
-    reference: &ClaimReference,
-) -> Result<Holder, Error> {
+pub(super) async fn live_holder(context: &Context, server: &Server) -> Result<Holder, Error> {
+    let Some(reference) = &server.spec.server_claim_ref else {
+        return Ok(Holder::None);
+    };
     let claims = context.api_in::<ServerClaim>(&reference.namespace);
     // What a backup has brought back has other UIDs, in any order.
     let restored = origin::is_restored(server);

@@ -179,10 +179,9 @@ async fn send(
         return Ok(Next::Later(context.settings.resync));
     };
     // A cache may show a claim that is on its way out; its machine must not be started for it.
-    if let Some(reference) = &server.spec.server_claim_ref
-        && matches!(look.holder, Holder::Claim { .. })
+    if matches!(look.holder, Holder::Claim { .. })
         && matches!(operation, Operation::Reset(ResetType::On) | Operation::NetworkBoot)
-        && !matches!(live_holder(context, server, reference).await?, Holder::Claim { .. })
+        && !matches!(live_holder(context, server).await?, Holder::Claim { .. })
     {
         return Ok(Next::Later(Duration::ZERO));
     }

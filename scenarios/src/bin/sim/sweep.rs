@@ -15,8 +15,12 @@ pub(crate) fn run(arguments: &CommandLine, sweep: Sweep) -> miette::Result<(Vec<
     let mut all = Vec::new();
     let (mut points, mut bad) = (0, 0);
     for (script, path, parameters) in scripted::chosen(arguments)? {
-        let requires = script.bind(&parameters)?.requires;
-        if sweep == Sweep::Deposed && requires.contains(&Capability::OperatorControl) {
+        if sweep == Sweep::Deposed
+            && script
+                .bind(&parameters)?
+                .requires
+                .contains(&Capability::OperatorControl)
+        {
             // Of two operators nobody could say which one a script means.
             println!("left out {:36} it starts and stops the operator itself", script.name);
             continue;
