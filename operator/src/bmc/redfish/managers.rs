@@ -34,6 +34,16 @@ fn manager(raw: &Value) -> Result<Manager, BmcError> {
     })
 }
 
+/// The reset to send to a manager: nobody works on it, so that force harms nobody.
+fn offered_restart(wanted: ResetType, allowable: Option<&[String]>) -> Result<ResetType, BmcError> {
+    match (offered_reset(wanted, allowable), wanted) {
+        (Err(refusal), ResetType::GracefulRestart) => {
+            offered_reset(ResetType::ForceRestart, allowable).map_err(|_| refusal)
+        }
+        (offered, _) => offered,
+    }
+}
+
 impl BmcClient {
     /// All managers, sorted by URI.
     ///
@@ -58,7 +68,8 @@ impl BmcClient {
         .await
     }
 
-    /// Resets a manager, once. An HPE iLO that says nothing about its reset types gets none: contract section 9.3.
+    /// Resets a manager, once. An HPE iLO that says nothing about its reset types gets none: contract section 9.3. A BMC that knows
+    /// no graceful way to restart itself (AMI MegaRAC) takes `ForceRestart`.
     ///
     /// # Errors
     /// [`BmcError`]; `Unsupported` when the BMC lists its reset types and this is not among them.
@@ -67,7 +78,7 @@ impl BmcClient {
             let bmc = call.compat().await?;
             let raw = read(&bmc, uri.as_str()).await?;
             let allowable = allowable_resets(&raw, "#Manager.Reset");
-            let reset = offered_reset(reset, allowable.as_deref())?;
+            let reset = offered_restart(reset, allowable.as_deref())?;
             let says_what_it_takes =
                 allowable.is_some() || raw["Actions"]["#Manager.Reset"].get("@Redfish.ActionInfo").is_some();
             let manager: SchemaManager = typed(&raw)?;
@@ -81,5 +92,33 @@ impl BmcClient {
             response.map(drop).map_err(|error| compat_error(error, uri.as_str()))
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manager_is_restarted_as_gently_as_it_can_be() {
+        let restart = |values: &[&str]| {
+            let offer: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            offered_restart(ResetType::GracefulRestart, Some(&offer))
+        };
+        assert_eq!(
+            restart(&["ForceRestart", "GracefulRestart"]),
+            Ok(ResetType::GracefulRestart)
+        );
+        assert_eq!(restart(&["ForceRestart"]), Ok(ResetType::ForceRestart));
+        assert_eq!(
+            restart(&["ResetToDefaults"]),
+            Err(BmcError::Unsupported {
+                what: "reset type GracefulRestart".to_owned()
+            })
+        );
+        assert_eq!(
+            offered_restart(ResetType::GracefulRestart, None),
+            Ok(ResetType::GracefulRestart)
+        );
     }
 }

@@ -14,10 +14,14 @@ use crate::bmc::{BmcClient, BmcError, Manager, ResetType};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, parameters};
 use crate::controllers::Error;
+use crate::events::{Happening, Severity};
 use crate::sabotage::{self, Bug};
 
 /// Condition on a BMC that is being reset.
 const RESET: &str = "Reset";
+
+/// Reason of that condition while the BMC has said no.
+const REFUSED: &str = "ResetRefused";
 
 /// Value of the operation annotation.
 const GRACEFUL_RESTART: &str = "graceful-restart-bmc";
@@ -49,10 +53,23 @@ fn since(time: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(time)).unwrap_or_default()
 }
 
+/// How long to wait, from flags.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// What a BMC has to be failing for before it is reset unasked; zero means never.
+    failure: Duration,
+    /// Between a refusal and the next attempt. Each attempt is two writes to the status, which wake this controller again.
+    refusal: Duration,
+}
+
 /// Whether and why to reset now. Pure.
-fn decide(requested: bool, status: &BMCStatus, reachable: bool, delay: Duration, now: Timestamp) -> Option<Reason> {
+fn decide(requested: bool, status: &BMCStatus, reachable: bool, pace: Pace, now: Timestamp) -> Option<Reason> {
     // Incident 128.
     if conditions::is_true(&status.conditions, RESET) && !sabotage::active(Bug::ManagerResetStorm) {
+        return None;
+    }
+    let refused = conditions::find(&status.conditions, RESET).filter(|condition| condition.reason == REFUSED);
+    if refused.is_some_and(|condition| since(condition.last_transition_time.0, now) < pace.refusal) {
         return None;
     }
     if requested {
@@ -61,8 +78,8 @@ fn decide(requested: bool, status: &BMCStatus, reachable: bool, delay: Duration,
     let ready = conditions::find(&status.conditions, READY)?;
     let failing =
         ready.status == "False" && ["InternalServerError", "ConnectionFailed"].contains(&ready.reason.as_str());
-    let long = since(ready.last_transition_time.0, now) >= delay;
-    (!delay.is_zero() && !reachable && failing && long).then_some(Reason::Failure)
+    let long = since(ready.last_transition_time.0, now) >= pace.failure;
+    (!pace.failure.is_zero() && !reachable && failing && long).then_some(Reason::Failure)
 }
 
 /// Resets the BMC if it is time to. The reset is on record before it is sent, so that a crash does not send it twice; a request stays
@@ -82,7 +99,10 @@ pub(super) async fn handle(
         .get(annotation)
         .is_some_and(|value| value == GRACEFUL_RESTART);
     let mut old = bmc.status.clone().unwrap_or_default();
-    let delay = options.bmc_failure_reset_delay.get();
+    let pace = Pace {
+        failure: options.bmc_failure_reset_delay.get(),
+        refusal: options.bmc_reset_resync_interval.get(),
+    };
     if requested
         && conditions::is_true(&old.conditions, RESET)
         && let Ok((_, manager)) = connected
@@ -105,7 +125,7 @@ pub(super) async fn handle(
         write(context, bmc, &old, &new).await?;
         old = new;
     }
-    let Some(reason) = decide(requested, &old, connected.is_ok(), delay, context.now()) else {
+    let Some(reason) = decide(requested, &old, connected.is_ok(), pace, context.now()) else {
         return Ok(None);
     };
     // Incident 127.
@@ -140,7 +160,19 @@ pub(super) async fn handle(
         let old = bmc.status.clone().unwrap_or_default();
         let new = not_reset(&old, &error, context.now());
         write(context, bmc, &old, &new).await?;
-        return Err(error.into());
+        return match error {
+            // It will never be otherwise.
+            BmcError::Unsupported { what } if requested => {
+                give_up(
+                    context,
+                    bmc,
+                    format!("Operation {GRACEFUL_RESTART} was removed: this BMC does not offer {what}"),
+                )
+                .await?;
+                Ok(None)
+            }
+            error => Err(error.into()),
+        };
     }
     if requested {
         clear_request(context, bmc).await?;
@@ -167,10 +199,24 @@ fn not_reset(status: &BMCStatus, error: &BmcError, now: Timestamp) -> BMCStatus 
         BmcError::ServiceUnavailable { .. } | BmcError::Http { .. } | BmcError::Protocol { .. }
     );
     if answered || !error.may_have_been_executed() {
-        let wish = Wish::no(RESET, "ResetRefused", error.condition_message());
+        let wish = Wish::no(RESET, REFUSED, error.condition_message());
         conditions::set(&mut status.conditions, &wish, now);
     }
     status
+}
+
+/// Removes the request, and tells why.
+async fn give_up(context: &Context, bmc: &mut BMC, note: String) -> Result<(), Error> {
+    let happening = Happening {
+        severity: Severity::Warning,
+        reason: "UnsupportedOperation",
+        action: "ClearOperationAnnotation",
+        note,
+        occurrence: bmc.metadata.generation.unwrap_or_default(),
+    };
+    // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
+    context.events.record("bmc-controller", bmc, happening).await;
+    clear_request(context, bmc).await
 }
 
 async fn clear_request(context: &Context, bmc: &mut BMC) -> Result<(), Error> {
@@ -215,8 +261,9 @@ mod tests {
         let failing = Wish::no(READY, "ConnectionFailed", "");
         let denied = Wish::no(READY, "AuthenticationFailed", "");
         let resetting = Wish::yes(RESET, "UserRequested", "");
+        let refused = Wish::no(RESET, REFUSED, "");
         let minute = Duration::from_secs(60);
-        for (requested, wishes, reachable, delay, now, expected) in [
+        for (requested, wishes, reachable, failure, now, expected) in [
             (true, vec![], true, Duration::ZERO, 0, Some(Reason::User)),
             (true, vec![resetting.clone()], true, Duration::ZERO, 0, None),
             (false, vec![failing.clone()], false, minute, 59, None),
@@ -224,9 +271,24 @@ mod tests {
             (false, vec![failing.clone()], true, minute, 60, None),
             (false, vec![failing.clone()], false, Duration::ZERO, 60, None),
             (false, vec![denied], false, minute, 60, None),
-            (false, vec![failing, resetting], false, minute, 60, None),
+            (false, vec![failing.clone(), resetting], false, minute, 60, None),
+            (true, vec![refused.clone()], true, Duration::ZERO, 119, None),
+            (
+                true,
+                vec![refused.clone()],
+                true,
+                Duration::ZERO,
+                120,
+                Some(Reason::User),
+            ),
+            (false, vec![failing.clone(), refused.clone()], false, minute, 119, None),
+            (false, vec![failing, refused], false, minute, 120, Some(Reason::Failure)),
         ] {
-            let decided = decide(requested, &status(&wishes), reachable, delay, at(now));
+            let pace = Pace {
+                failure,
+                refusal: 2 * minute,
+            };
+            let decided = decide(requested, &status(&wishes), reachable, pace, at(now));
             assert_eq!(decided, expected, "{wishes:?} at {now}");
         }
     }
@@ -256,7 +318,11 @@ mod tests {
         for (error, waited_for) in [(broken(false), false), (broken(true), true), (unavailable, false)] {
             let status = not_reset(&resetting, &error, at(1));
             assert_eq!(conditions::is_true(&status.conditions, RESET), waited_for);
-            let again = decide(true, &status, true, Duration::ZERO, at(1));
+            let pace = Pace {
+                failure: Duration::ZERO,
+                refusal: Duration::from_secs(120),
+            };
+            let again = decide(true, &status, true, pace, at(121));
             assert_eq!(again, (!waited_for).then_some(Reason::User));
         }
     }
