@@ -57,6 +57,8 @@ pub struct Context {
     pub own_writes: OwnWrites,
     /// Of Servers.
     pub turns: Turns,
+    /// Of BMCs, whose systems are listed.
+    pub listings: Turns,
     pub board: std::sync::Arc<Board>,
 }
 

@@ -208,6 +208,7 @@ impl Operator {
             ),
             own_writes: OwnWrites::default(),
             turns: Turns::default(),
+            listings: Turns::default(),
             board: board.clone(),
         });
         self.connect_registry(&context);
@@ -450,6 +451,9 @@ impl World {
         self.bmcs.on_change(move |change| {
             references.bmc_changed(change);
             let name = change.object().name_any();
+            if matches!(change, crate::runtime::Change::Gone(_)) {
+                turned.listings.forget(&name);
+            }
             own.endpoints.wake(&name);
             own.bmcs.wake(&name);
             board
@@ -472,6 +476,7 @@ impl World {
             if let crate::runtime::Change::Gone(server) = change
                 && let Some(bmc) = &server.spec.bmc_ref
             {
+                turned.listings.stir(&bmc.name);
                 own.bmcs.wake(&bmc.name);
             }
         });

@@ -64,6 +64,7 @@ impl Options {
             ("bmc-read-timeout", self.bmc.bmc_read_timeout),
             ("server-resync-interval", self.controllers.server_resync_interval),
             ("bmc-resync-interval", self.controllers.bmc_resync_interval),
+            ("bmc-discovery-interval", self.controllers.bmc_discovery_interval),
             ("power-polling-interval", self.controllers.power_polling_interval),
             ("resource-polling-interval", self.controllers.resource_polling_interval),
         ] {

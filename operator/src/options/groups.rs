@@ -48,6 +48,10 @@ pub struct ControllerOptions {
     #[arg(long, default_value = "2m", value_name = "DURATION")]
     pub bmc_resync_interval: GoDuration,
 
+    /// Interval between two listings of the systems behind an unchanged BMC.
+    #[arg(long, default_value = "10m", value_name = "DURATION")]
+    pub bmc_discovery_interval: GoDuration,
+
     /// Servers reconciled at the same time.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
     pub server_max_concurrent_reconciles: u16,

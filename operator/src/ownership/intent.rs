@@ -21,7 +21,7 @@ use crate::sabotage::{self, Bug};
 /// Condition on a Server that was told to start (contract section 1.11; unlike upstream's it becomes False again, W4).
 pub const POWERING_ON: &str = "PoweringOn";
 
-/// Records the operation and sends it. The record is refused when anything about the server has changed since `server` was
+/// Records the operation in `status`, which is written, and sends it. The record is refused when anything about the server has changed since `server` was
 /// read: the epoch, the holder, the state, or another operation.
 ///
 /// # Errors
@@ -31,14 +31,13 @@ pub async fn issue(
     client: &BmcClient,
     system: &SystemUri,
     server: &Server,
-    wishes: &[Wish],
+    mut status: ServerStatus,
     operation: &Operation,
     attempt: i32,
 ) -> Result<Server, Error> {
     let now = context.now();
     let name = operation.to_string();
     let epoch = server.tenancy_epoch();
-    let mut status = server.status.clone().unwrap_or_default();
     status.operation = Some(OperationIntent {
         id: format!("{epoch}-{name}-{}", now.as_millisecond()),
         operation: name.clone(),
@@ -48,9 +47,6 @@ pub async fn issue(
         attempts: attempt,
         message: None,
     });
-    for wish in wishes {
-        conditions::set(&mut status.conditions, wish, now);
-    }
     match operation {
         Operation::Reset(ResetType::On) => {
             let wish = Wish::yes(POWERING_ON, "ServerPowerOn", "Server is powering on");

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 /// The operator's own intervals and time limits that follow the speed of the hardware, with their defaults. Limits of single
 /// requests are not among them: TLS and JSON take as long as they take.
-const HARDWARE_TIMES: [(&str, Duration); 15] = [
+const HARDWARE_TIMES: [(&str, Duration); 16] = [
     ("discovery-timeout", Duration::from_secs(30 * 60)),
     ("server-resync-interval", Duration::from_secs(120)),
     ("bmc-resync-interval", Duration::from_secs(120)),
+    ("bmc-discovery-interval", Duration::from_secs(600)),
     ("power-polling-interval", Duration::from_secs(5)),
     ("power-polling-timeout", Duration::from_secs(120)),
     ("power-off-confirmation-time", Duration::from_secs(15)),

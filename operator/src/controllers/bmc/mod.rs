@@ -104,8 +104,21 @@ async fn pass(context: &Context, mut bmc: BMC) -> Result<Duration, Error> {
         let api: Api<BMC> = context.api();
         bmc = api.patch(&bmc.name_any(), &parameters(), &Patch::Merge(patch)).await?;
     }
-    discovery::discover(context, &bmc, &client).await?;
+    list(context, &bmc, &client).await?;
     Ok(resync)
+}
+
+/// Discovers, unless it would most probably find what it found the last time: the BMC object is the same, no Server of it is gone, and
+/// the time for another listing has not come.
+async fn list(context: &Context, bmc: &BMC, client: &BmcClient) -> Result<(), Error> {
+    let (name, version) = (bmc.name_any(), bmc.resource_version());
+    if context.listings.begin(&name, version.as_deref()).is_some() {
+        return Ok(());
+    }
+    discovery::discover(context, bmc, client).await?;
+    let interval = context.options.controllers.bmc_discovery_interval.get();
+    context.listings.settle(&name, version.as_deref(), interval);
+    Ok(())
 }
 
 async fn write(context: &Context, bmc: &mut BMC, old: &BMCStatus, new: &BMCStatus) -> Result<(), Error> {

@@ -147,7 +147,8 @@ enum Off {
 }
 
 async fn turn_off(context: &Context, server: &mut Server) -> Result<Off, Error> {
-    let look = observe::look(context, server).await?;
+    let mut look = observe::look(context, server).await?;
+    look.record(context, server).await?;
     let pace = context.settings.power;
     let Some(bmc) = look.bmc else {
         return Ok(Off::NotYet {
@@ -167,7 +168,8 @@ async fn turn_off(context: &Context, server: &mut Server) -> Result<Off, Error> 
     let pause = match verdict {
         Verdict::Send { attempt } => {
             let uri = &bmc.system.uri;
-            *server = intent::issue(context, &bmc.client, uri, server, &[], &PULL, attempt).await?;
+            let status = server.status.clone().unwrap_or_default();
+            *server = intent::issue(context, &bmc.client, uri, server, status, &PULL, attempt).await?;
             pace.interval
         }
         Verdict::Wait(pause) => pause,

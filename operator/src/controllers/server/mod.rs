@@ -138,19 +138,19 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
         let condition = conditions::find(&status.conditions, state::HOLDER_FOUND);
         condition.is_some_and(|condition| condition.status == "False")
     };
-    if look.holder != Holder::Missing && server.status.as_ref().is_some_and(unfound) {
+    if look.holder != Holder::Missing && unfound(&look.status(&server)) {
         let wish = Wish::yes(
             state::HOLDER_FOUND,
             "Settled",
             "The Server names no ServerClaim that is missing",
         );
-        perform::note(context, &mut server, &wish).await?;
+        look.note(context, &server, &wish);
     }
     requests::handle(context, &mut server, &mut look).await?;
     let saw_bmc = look.bmc.is_some();
     for _ in 0..STEPS_PER_PASS {
         let decision = look.decide(context, &server).await;
-        match perform::step(context, &mut server, &look, decision).await? {
+        match perform::step(context, &mut server, &mut look, decision).await? {
             perform::Next::Continue => {}
             perform::Next::Later(pause) => return look.finish(pause),
             perform::Next::Settled(pause) => {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crds::kinds::server::ClaimReference;
-use crds::{Power, Server, ServerClaim, ServerState};
+use crds::{Power, Server, ServerClaim, ServerState, ServerStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
@@ -30,6 +30,8 @@ const BMC_REACHABLE: &str = "BMCReachable";
 pub(super) struct Look {
     pub holder: Holder,
     pub bmc: Option<Bmc>,
+    /// The status with what was seen, as long as it is not written: what is decided next is written together with it.
+    unwritten: Option<ServerStatus>,
     /// Why the BMC could not be read. The pass goes on with what does not need it, and ends with this error.
     failure: Option<Error>,
 }
@@ -40,7 +42,7 @@ pub(super) struct Bmc {
     pub system: System,
 }
 
-/// Looks at claim and BMC, and brings the status up to date with what is seen.
+/// Looks at claim and BMC.
 ///
 /// # Errors
 /// The API server's. That the BMC could not be read is part of the look.
@@ -54,8 +56,13 @@ pub(super) async fn look(context: &Context, server: &mut Server) -> Result<Look,
         Err(error @ (Error::Bmc(_) | Error::Access(_) | Error::SystemMissing { .. })) => (None, Some(error)),
         Err(error) => return Err(error),
     };
-    refresh(context, server, bmc.as_ref(), failure.as_ref()).await?;
-    Ok(Look { holder, bmc, failure })
+    let seen = seen(context, server, bmc.as_ref(), failure.as_ref());
+    Ok(Look {
+        holder,
+        bmc,
+        unwritten: (server.status.as_ref() != Some(&seen)).then_some(seen),
+        failure,
+    })
 }
 
 /// Who the reference names. The cache can show that a claim is there; that it is gone only the API server can.
@@ -158,13 +165,8 @@ async fn look_at_staged_order(bmc: &mut Bmc, server: &Server) {
     boot.staged_order = logged(&server.name_any(), "staged boot order", staged).flatten();
 }
 
-/// Power, LED, the recorded operation's outcome, and whether the BMC answers: to status, if anything changed.
-async fn refresh(
-    context: &Context,
-    server: &mut Server,
-    bmc: Option<&Bmc>,
-    failure: Option<&Error>,
-) -> Result<(), Error> {
+/// The status with power, LED, the recorded operation's outcome, and whether the BMC answers.
+fn seen(context: &Context, server: &Server, bmc: Option<&Bmc>, failure: Option<&Error>) -> ServerStatus {
     let now = context.now();
     let mut status = server.status.clone().unwrap_or_default();
     if let Some(Bmc { system, .. }) = bmc {
@@ -191,8 +193,7 @@ async fn refresh(
     if let Some(wish) = news {
         conditions::set(&mut status.conditions, &wish, now);
     }
-    *server = context.write_server_status(server, &status).await?;
-    Ok(())
+    status
 }
 
 fn reason(error: &Error) -> &'static str {
@@ -211,8 +212,47 @@ fn message(error: &Error) -> String {
 }
 
 impl Look {
+    /// The status of the server with what was seen.
+    pub(super) fn status(&self, server: &Server) -> ServerStatus {
+        self.unwritten
+            .clone()
+            .or_else(|| server.status.clone())
+            .unwrap_or_default()
+    }
+
+    /// Writes what was seen.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub(super) async fn record(&mut self, context: &Context, server: &mut Server) -> Result<(), Error> {
+        if let Some(status) = self.unwritten.take() {
+            *server = context.write_server_status(server, &status).await?;
+        }
+        Ok(())
+    }
+
+    /// What was seen is in the hands of a step, which writes it.
+    pub(super) fn hand_over(&mut self, server: &Server) -> ServerStatus {
+        self.unwritten
+            .take()
+            .or_else(|| server.status.clone())
+            .unwrap_or_default()
+    }
+
+    /// Adds a condition to what was seen.
+    pub(super) fn note(&mut self, context: &Context, server: &Server, wish: &Wish) {
+        let mut status = self.status(server);
+        conditions::set(&mut status.conditions, wish, context.now());
+        self.unwritten = Some(status);
+    }
+
     /// Decides for the server as it is now.
     pub(super) async fn decide(&self, context: &Context, server: &Server) -> Decision {
+        let seen = self.unwritten.as_ref().map(|status| Server {
+            status: Some(status.clone()),
+            ..server.clone()
+        });
+        let server = seen.as_ref().unwrap_or(server);
         let mut observed = Observed {
             server,
             now: context.now(),

@@ -43,11 +43,11 @@ pub(super) enum Next {
 pub(super) async fn step(
     context: &Context,
     server: &mut Server,
-    look: &Look,
+    look: &mut Look,
     decision: Decision,
 ) -> Result<Next, Error> {
     let Decision { step, conditions } = decision;
-    let mut status = server.status.clone().unwrap_or_default();
+    let mut status = look.hand_over(server);
     let now = context.now();
     for wish in &conditions {
         conditions::set(&mut status.conditions, wish, now);
@@ -85,6 +85,8 @@ pub(super) async fn step(
             enter(context, server, status, ServerState::Initial).await
         }
         Step::RecordInventory => {
+            // Whatever becomes of the inventory.
+            write(context, server, &status).await?;
             let Some(bmc) = &look.bmc else {
                 return Ok(Next::Later(context.settings.resync));
             };
@@ -101,7 +103,7 @@ pub(super) async fn step(
             tracing::info!(server = %server.name_any(), epoch = server.tenancy_epoch(), ?change, "server changed");
             Ok(Next::Continue)
         }
-        Step::Send { operation, attempt } => send(context, server, look, &conditions, &operation, attempt).await,
+        Step::Send { operation, attempt } => send(context, server, look, status, &operation, attempt).await,
         Step::PrepareBoot(purpose) => {
             write(context, server, &status).await?;
             *server = boot::prepare(context, server, purpose).await?;
@@ -171,11 +173,12 @@ async fn send(
     context: &Context,
     server: &mut Server,
     look: &Look,
-    conditions: &[Wish],
+    status: ServerStatus,
     operation: &Operation,
     attempt: i32,
 ) -> Result<Next, Error> {
     let Some(bmc) = &look.bmc else {
+        write(context, server, &status).await?;
         return Ok(Next::Later(context.settings.resync));
     };
     // A cache may show a claim that is on its way out; its machine must not be started for it.
@@ -183,6 +186,7 @@ async fn send(
         && matches!(operation, Operation::Reset(ResetType::On) | Operation::NetworkBoot)
         && !matches!(live_holder(context, server).await?, Holder::Claim { .. })
     {
+        write(context, server, &status).await?;
         return Ok(Next::Later(Duration::ZERO));
     }
     *server = intent::issue(
@@ -190,7 +194,7 @@ async fn send(
         &bmc.client,
         &bmc.system.uri,
         server,
-        conditions,
+        status,
         operation,
         attempt,
     )
@@ -236,11 +240,17 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
     let unlike = known.is_some_and(|known| known != order || sabotage::active(Bug::BootOrderRewritten));
     if !order.is_empty() && settled && unlike {
         let operation = Operation::BootOrder(order);
-        let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
+        let status = server.status.clone().unwrap_or_default();
         let name = operation.to_string();
         let pace = &context.settings.resource;
-        return match pacing::next(&name, record, server.tenancy_epoch(), context.now(), pace) {
-            pacing::Verdict::Send { attempt } => send(context, server, look, &[], &operation, attempt).await,
+        return match pacing::next(
+            &name,
+            status.operation.as_ref(),
+            server.tenancy_epoch(),
+            context.now(),
+            pace,
+        ) {
+            pacing::Verdict::Send { attempt } => send(context, server, look, status, &operation, attempt).await,
             pacing::Verdict::Wait(pause) => Ok(Next::Later(pause)),
         };
     }

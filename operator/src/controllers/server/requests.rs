@@ -42,6 +42,7 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     if request == keys::operation::RETRY || request == keys::operation::IGNORE {
         return Ok(());
     }
+    look.record(context, server).await?;
     let Some(reset) = reset(&request) else {
         let note = format!("Operation {request} is not supported on a Server and was removed");
         return give_up(context, server, "UnsupportedOperation", note).await;
@@ -79,7 +80,16 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
         else {
             return Ok(());
         };
-        *server = intent::issue(context, &bmc.client, &bmc.system.uri, server, &[], &operation, attempt).await?;
+        *server = intent::issue(
+            context,
+            &bmc.client,
+            &bmc.system.uri,
+            server,
+            status,
+            &operation,
+            attempt,
+        )
+        .await?;
         let record = server.status.as_ref().and_then(|status| status.operation.as_ref());
         if record.is_some_and(|record| record.state == OperationState::Failed) {
             return Ok(());
