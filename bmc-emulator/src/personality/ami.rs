@@ -45,6 +45,12 @@ pub(crate) static AMI: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["ForceRestart"],
+    action_info: &[
+        "ComputerSystem.Reset",
+        "Manager.Reset",
+        "Manager.ResetToDefaults",
+        "UpdateService.SimpleUpdate",
+    ],
     bios_defaults: &[
         BiosDefault {
             name: "FBO001",

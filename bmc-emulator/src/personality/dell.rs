@@ -50,6 +50,7 @@ pub(crate) static DELL: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &[],
     bios_defaults: &[
         BiosDefault {
             name: "BootMode",

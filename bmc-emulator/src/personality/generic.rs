@@ -48,6 +48,14 @@ pub(crate) static GENERIC: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["ForceRestart", "GracefulRestart"],
+    action_info: &[
+        "ComputerSystem.Reset",
+        "Drive.SecureErase",
+        "Manager.Reset",
+        "Manager.ResetToDefaults",
+        "SecureBoot.ResetKeys",
+        "UpdateService.SimpleUpdate",
+    ],
     bios_defaults: &[
         BiosDefault {
             name: "AdminPhone",

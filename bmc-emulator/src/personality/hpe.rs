@@ -51,6 +51,7 @@ pub(crate) static HPE: Personality = Personality {
         ResetType::GracefulRestart,
     ],
     manager_reset_types: &["ForceRestart", "GracefulRestart"],
+    action_info: &[],
     bios_defaults: &[
         BiosDefault {
             name: "AdminName",

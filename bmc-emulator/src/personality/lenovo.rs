@@ -51,6 +51,13 @@ pub(crate) static LENOVO: Personality = Personality {
         ResetType::ForceRestart,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &[
+        "ComputerSystem.Reset",
+        "Manager.Reset",
+        "Manager.ResetToDefaults",
+        "SecureBoot.ResetKeys",
+        "UpdateService.SimpleUpdate",
+    ],
     bios_defaults: &[
         BiosDefault {
             name: "BootModes_InfiniteBootRetry",

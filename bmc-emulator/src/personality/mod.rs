@@ -128,6 +128,8 @@ pub(crate) struct Personality {
     pub timing: DefaultTiming,
     pub reset_types: &'static [ResetType],
     pub manager_reset_types: &'static [&'static str],
+    /// Actions that have an `ActionInfo` besides their `AllowableValues`.
+    pub action_info: &'static [&'static str],
     pub bios_defaults: &'static [BiosDefault],
     pub bios_registry: &'static str,
     /// Last segment of the URI of the BIOS settings object.

@@ -52,6 +52,7 @@ pub(crate) static OPENBMC: Personality = Personality {
         ResetType::Nmi,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &["ComputerSystem.Reset", "Manager.Reset"],
     bios_defaults: &[
         BiosDefault {
             name: "HyperThreading",

@@ -51,6 +51,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &["ComputerSystem.Reset", "Manager.Reset", "UpdateService.SimpleUpdate"],
     bios_defaults: &[
         BiosDefault {
             name: "BootModeSelect",

@@ -5,6 +5,7 @@
 
 mod account_service;
 mod accounts;
+mod actions;
 mod auth;
 mod bios;
 mod boot_options;

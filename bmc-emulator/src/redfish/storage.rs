@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::actions::{self, Action, Kind, Parameter};
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
 use super::task_service;
@@ -37,7 +38,11 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             }
             match rest {
                 [] => cx.read_only(|cx| drive_document(cx, &uri, &name)),
-                ["Actions", "Drive.SecureErase"] => secure_erase(cx, &uri, &name),
+                ["Actions", SECURE_ERASE] => secure_erase(cx, &uri, &name),
+                [info] => {
+                    let offered = drive.and_then(|drive| drive.secure_erase.then(|| secure_erase_action(drive)));
+                    actions::info(cx, &format!("{uri}/Drives/{name}"), info, offered.as_slice())
+                }
                 _ => cx.not_found(),
             }
         }
@@ -107,6 +112,7 @@ fn document(cx: &Context<'_>, uri: &str, id: &str) -> Value {
 
 fn drive_document(cx: &mut Context<'_>, uri: &str, name: &DriveName) -> Value {
     let chassis = cx.chassis_uri();
+    let personality = cx.personality();
     let Some(drive) = cx.machine.drive(name) else {
         return Value::Null;
     };
@@ -133,8 +139,8 @@ fn drive_document(cx: &mut Context<'_>, uri: &str, name: &DriveName) -> Value {
         "Links": { "Chassis": link(chassis), "Volumes": [] },
     });
     if drive.secure_erase {
-        let target = format!("{uri}/Actions/Drive.SecureErase");
-        document["Actions"] = json!({ "#Drive.SecureErase": { "target": target } });
+        let action = secure_erase_action(drive).offer(personality, &uri);
+        document["Actions"] = json!({ format!("#{}", SECURE_ERASE): action });
     }
     if let Some(erasure) = &drive.erasure {
         let task = erasure.task.clone();
@@ -165,8 +171,26 @@ fn identifier(drive: &Drive) -> (String, &'static str) {
     (bytes.join("-"), "EUI")
 }
 
+const SECURE_ERASE: &str = "Drive.SecureErase";
+
+/// What can be told: how a drive of its kind is sanitized (NIST SP 800-88, schema `Drive`).
+fn secure_erase_action(drive: &Drive) -> Action {
+    let kinds: &[&str] = match drive.media_type {
+        MediaType::SSD => &["BlockErase", "CryptographicErase"],
+        MediaType::HDD => &["Overwrite"],
+    };
+    let mut parameters = vec![Parameter::one_of("SanitizationType", false, kinds.iter().copied())];
+    if drive.is_rotational() {
+        parameters.push(Parameter::optional("OverwritePasses", Kind::Number { minimum: 1 }));
+    }
+    Action {
+        name: SECURE_ERASE,
+        parameters,
+    }
+}
+
 fn secure_erase(cx: &mut Context<'_>, storage: &str, name: &DriveName) -> Answer {
-    const ACTION: &str = "Drive.SecureErase";
+    const ACTION: &str = SECURE_ERASE;
     cx.require_post()?;
     let body = cx.action_object()?;
     for parameter in body.keys() {

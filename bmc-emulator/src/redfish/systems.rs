@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::actions::{self, Action, Parameter};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
@@ -47,6 +48,10 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
             ["Storage", rest @ ..] if !cx.machine.has(Quirk::NoStorage) => storage::route(cx, rest),
+            [info] => {
+                let (system, action) = (cx.system_uri(), reset_action(cx.machine));
+                actions::info(cx, &system, info, &[action])
+            }
             _ => cx.not_found(),
         },
         _ => cx.not_found(),
@@ -117,10 +122,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             "ManagedBy": [link(cx.manager_uri())],
         },
         "Actions": {
-            "#ComputerSystem.Reset": {
-                "target": format!("{uri}/Actions/ComputerSystem.Reset"),
-                "ResetType@Redfish.AllowableValues": reset_types(machine),
-            },
+            "#ComputerSystem.Reset": reset_action(machine).offer(personality, &uri),
         },
     });
     if personality.media.place == Place::System {
@@ -156,11 +158,14 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     document
 }
 
-/// What `ResetType` may be, or is said to.
-fn reset_types(machine: &Machine) -> Vec<&'static str> {
+/// With what `ResetType` may be, or is said to.
+fn reset_action(machine: &Machine) -> Action {
     let known = machine.personality.reset_types.iter().map(|reset| reset.as_str());
     let listed = machine.has(Quirk::PushPowerButtonListed).then_some("PushPowerButton");
-    known.chain(listed).collect()
+    Action {
+        name: "ComputerSystem.Reset",
+        parameters: vec![Parameter::one_of("ResetType", true, known.chain(listed))],
+    }
 }
 
 /// `BootProgress.LastState` (BootProgressTypes).

@@ -1,6 +1,7 @@
 //! The emulator seen from outside. One binary, because linking is the slowest part of testing.
 
 mod accounts;
+mod actions;
 mod bad_hardware;
 mod conformance;
 mod faults;
