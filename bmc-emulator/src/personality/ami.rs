@@ -26,6 +26,7 @@ pub(crate) static AMI: Personality = Personality {
     annotates_counts: true,
     error_summary: None,
     storage_id: "StorageUnit_0",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(6),
         power_off: Duration::from_secs(5),
@@ -114,6 +115,8 @@ pub(crate) static AMI: Personality = Personality {
         place: Place::Manager,
         id: "SEL",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],
     power: PowerStyle {
         shows_guest_shutdown: false,

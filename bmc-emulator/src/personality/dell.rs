@@ -29,6 +29,10 @@ pub(crate) static DELL: Personality = Personality {
     annotates_counts: true,
     error_summary: None,
     storage_id: "PCIeSSD.Slot.1",
+    raid: RaidStyle {
+        apply_times: &[ApplyTime::Immediate, ApplyTime::OnReset],
+        as_tasks: true,
+    },
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
         power_off: Duration::from_secs(4),
@@ -131,6 +135,8 @@ pub(crate) static DELL: Personality = Personality {
         place: Place::Manager,
         id: "Sel",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
     quirks: &[
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,

@@ -26,6 +26,7 @@ pub(crate) static GENERIC: Personality = Personality {
     annotates_counts: false,
     error_summary: None,
     storage_id: "1",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(3),
         power_off: Duration::from_secs(2),
@@ -55,6 +56,7 @@ pub(crate) static GENERIC: Personality = Personality {
         "Manager.ResetToDefaults",
         "SecureBoot.ResetKeys",
         "UpdateService.SimpleUpdate",
+        "Volume.Initialize",
     ],
     bios_defaults: &[
         BiosDefault {
@@ -139,6 +141,8 @@ pub(crate) static GENERIC: Personality = Personality {
         place: Place::System,
         id: "SEL",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
     quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,

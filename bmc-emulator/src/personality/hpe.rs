@@ -31,6 +31,7 @@ pub(crate) static HPE: Personality = Personality {
         message: "See @Message.ExtendedInfo for more information.",
     }),
     storage_id: "DE00A000",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(6),
         power_off: Duration::from_secs(5),
@@ -131,6 +132,8 @@ pub(crate) static HPE: Personality = Personality {
         place: Place::System,
         id: "IML",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
     quirks: &[
         Quirk::ModifyRefusedDuringPost,
         Quirk::BootModeNotWritable,

@@ -30,6 +30,7 @@ pub(crate) static LENOVO: Personality = Personality {
     annotates_counts: false,
     error_summary: None,
     storage_id: "Direct_Attached_NVMe",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
         power_off: Duration::from_secs(4),
@@ -137,6 +138,8 @@ pub(crate) static LENOVO: Personality = Personality {
         place: Place::System,
         id: "PlatformLog",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
     quirks: &[Quirk::PendingFirmwareTwins, Quirk::PushPowerButtonListed],
     power: PowerStyle {
         shows_guest_shutdown: false,

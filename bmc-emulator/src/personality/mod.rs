@@ -20,9 +20,9 @@ use self::hpe::HPE;
 use self::lenovo::LENOVO;
 use self::openbmc::OPENBMC;
 pub(crate) use self::styles::{
-    AccountStyle, BiosDefault, BiosValue, BootOrderStyle, DefaultTiming, Environment, ErrorSummary, FirmwareIds,
-    LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, Place, PowerStyle, QuerySupport,
-    SessionLimits, SuccessStyle, TaskStyle,
+    AccountStyle, ApplyTime, BiosDefault, BiosValue, BootOrderStyle, DefaultTiming, Environment, ErrorSummary,
+    FirmwareIds, LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, PcieHolder, Place,
+    PowerStyle, QuerySupport, RaidStyle, SessionLimits, SuccessStyle, TaskStyle,
 };
 use self::supermicro::SUPERMICRO;
 use crate::machine::boot::{BootTarget, OverrideEnabled};
@@ -125,6 +125,7 @@ pub(crate) struct Personality {
     /// Summary of errors, where it says nothing about them.
     pub error_summary: Option<ErrorSummary>,
     pub storage_id: &'static str,
+    pub raid: RaidStyle,
     pub timing: DefaultTiming,
     pub reset_types: &'static [ResetType],
     pub manager_reset_types: &'static [&'static str],
@@ -149,6 +150,9 @@ pub(crate) struct Personality {
     pub environment: Environment,
     pub media: MediaStyle,
     pub log: LogStyle,
+    /// Whether the chassis has `NetworkAdapters`, and the system `NetworkInterfaces`.
+    pub network_adapters: bool,
+    pub pcie_devices: PcieHolder,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
     pub power: PowerStyle,

@@ -30,6 +30,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     annotates_counts: true,
     error_summary: None,
     storage_id: "1",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
         power_off: Duration::from_secs(5),
@@ -108,6 +109,8 @@ pub(crate) static OPENBMC: Personality = Personality {
         place: Place::System,
         id: "EventLog",
     },
+    network_adapters: false,
+    pcie_devices: PcieHolder::System,
     quirks: &[Quirk::NoBootOrder],
     power: PowerStyle {
         shows_guest_shutdown: true,

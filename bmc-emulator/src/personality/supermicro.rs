@@ -29,6 +29,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     annotates_counts: false,
     error_summary: None,
     storage_id: "NVMeSSD",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(6),
         power_off: Duration::from_secs(5),
@@ -119,6 +120,8 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         place: Place::System,
         id: "Log1",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
     quirks: &[
         Quirk::BootModeReverts,
         Quirk::NoPendingAttributes,

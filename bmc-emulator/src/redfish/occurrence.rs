@@ -22,6 +22,8 @@ impl Occurrence {
         let personality = machine.personality;
         let system = format!("/redfish/v1/Systems/{}", personality.system_id);
         let drive = |name: &str| storage::uri_of(machine, &DriveName(name.to_owned()));
+        // The volume itself may be gone when somebody reads about it.
+        let volumes = |controller: &str| format!("{system}/Storage/{controller}/Volumes");
         Some(match kind {
             MachineEventKind::Power { state } => Self::of_resource(
                 &resource_event::STATE_CHANGED,
@@ -65,6 +67,15 @@ impl Occurrence {
                     vec![uri.clone(), message.clone()],
                     uri,
                 )
+            }
+            MachineEventKind::VolumeCreated { controller, .. } => {
+                Self::of_resource(&resource_event::CREATED, Vec::new(), volumes(controller))
+            }
+            MachineEventKind::VolumeDeleted { controller, .. } => {
+                Self::of_resource(&resource_event::REMOVED, Vec::new(), volumes(controller))
+            }
+            MachineEventKind::VolumeInitialized { controller, .. } => {
+                Self::of_resource(&resource_event::CHANGED, Vec::new(), volumes(controller))
             }
             MachineEventKind::TaskFinished { task, state } => Self {
                 registry: task_event::ID,

@@ -8,14 +8,14 @@ use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{
-    bios, boot_options, ethernet_interfaces, log_services, memory, processors, secure_boot, storage, system_boot,
-    virtual_media,
+    bios, boot_options, ethernet_interfaces, log_services, memory, network_adapters, pcie_devices, processors,
+    secure_boot, storage, system_boot, virtual_media,
 };
 use crate::machine::Machine;
 use crate::machine::installed_firmware::Component;
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
-use crate::personality::Place;
+use crate::personality::{PcieHolder, Place};
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -47,6 +47,12 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
+            ["NetworkInterfaces", rest @ ..] if cx.personality().network_adapters => {
+                network_adapters::interfaces_route(cx, rest)
+            }
+            ["PCIeDevices", rest @ ..] if cx.personality().pcie_devices == PcieHolder::System => {
+                pcie_devices::route(cx, rest)
+            }
             ["Storage", rest @ ..] if !cx.machine.has(Quirk::NoStorage) => storage::route(cx, rest),
             [info] => {
                 let (system, action) = (cx.system_uri(), reset_action(cx.machine));
@@ -125,6 +131,10 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             "#ComputerSystem.Reset": reset_action(machine).offer(personality, &uri),
         },
     });
+    if personality.network_adapters {
+        document["NetworkInterfaces"] = link(format!("{uri}/NetworkInterfaces"));
+    }
+    document["PCIeDevices"] = pcie_devices::links(cx).into();
     if personality.media.place == Place::System {
         document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
     }
