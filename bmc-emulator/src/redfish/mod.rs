@@ -16,6 +16,7 @@ mod context;
 pub(crate) mod delivery;
 mod drives;
 mod ethernet_interfaces;
+mod event_filter;
 mod event_service;
 pub(crate) mod lockout;
 mod log_services;

@@ -108,6 +108,15 @@ impl Occurrence {
         self.template.fill(&self.arguments)
     }
 
+    /// `EventType`, which is deprecated and still filtered by.
+    pub(super) fn event_type(&self) -> &'static str {
+        match self.template.id {
+            "ResourceCreated" => "ResourceAdded",
+            "ResourceRemoved" => "ResourceRemoved",
+            _ => "ResourceUpdated",
+        }
+    }
+
     pub(super) fn severity(&self) -> &'static str {
         self.template.severity
     }

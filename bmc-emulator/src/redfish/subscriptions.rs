@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::delivery::{self, Delivery};
+use super::event_filter::EventFilter;
 use super::server_sent_events::EventStream;
 use crate::machine::{Machine, Out};
 
@@ -24,6 +25,7 @@ pub(super) struct Subscription {
     pub context: String,
     pub event_format_type: String,
     pub delivery_retry_policy: String,
+    pub filter: EventFilter,
     /// Sent along with every event; not shown, for it may hold a credential.
     pub http_headers: Vec<(String, String)>,
     /// Events go down this stream instead of to a destination.
@@ -37,6 +39,7 @@ impl Subscription {
             context: "Server-sent events".to_owned(),
             event_format_type: "Event".to_owned(),
             delivery_retry_policy: String::new(),
+            filter: EventFilter::default(),
             http_headers: Vec::new(),
             stream: Some(stream),
         }
@@ -117,7 +120,8 @@ impl Machine {
         let id = self.redfish.subscriptions.next_event_id();
         let mut gone = Vec::new();
         let mut deliveries = Vec::new();
-        for (number, receiver) in self.redfish.subscriptions.receivers() {
+        let receivers = self.redfish.subscriptions.receivers();
+        for (number, receiver) in receivers.filter(|(_, receiver)| receiver.filter.passes(&event)) {
             let body = delivery::event(id, receiver, event.clone());
             match &receiver.stream {
                 Some(stream) if stream.send(id, &body) => {}
