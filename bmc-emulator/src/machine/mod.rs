@@ -157,7 +157,7 @@ impl Machine {
             Power::Off
         };
         let mut machine = Self {
-            redfish: RedfishState::new(personality, spec, seed),
+            redfish: RedfishState::new(personality, spec, seed, moment.now),
             timing: Timing::new(&spec.timing, &personality.timing, time_scale),
             bios: Bios::new(&spec.bios_attributes),
             shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),
@@ -206,6 +206,7 @@ impl Machine {
         let timers = self.erasures_due().into_iter().chain(self.power.due());
         timers
             .chain(self.volume_jobs_due())
+            .chain(self.reports_due())
             .chain(self.absence.map(|absence| absence.ready_at))
             .chain(self.fault_expiries.iter().map(|(until, _)| *until))
             .min()
@@ -255,6 +256,7 @@ impl Machine {
             }
             self.finish_erasures(then);
             self.finish_volume_jobs(then);
+            self.send_reports(then);
         }
     }
 

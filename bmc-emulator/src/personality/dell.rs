@@ -137,6 +137,11 @@ pub(crate) static DELL: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalSensor",
+        power: "PowerMetrics",
+        enabled: false,
+    }),
     quirks: &[
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,

@@ -143,6 +143,11 @@ pub(crate) static GENERIC: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalMetrics",
+        power: "PowerMetrics",
+        enabled: true,
+    }),
     quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,

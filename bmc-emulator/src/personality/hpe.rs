@@ -134,6 +134,11 @@ pub(crate) static HPE: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalMetrics",
+        power: "PowerMetrics",
+        enabled: true,
+    }),
     quirks: &[
         Quirk::ModifyRefusedDuringPost,
         Quirk::BootModeNotWritable,

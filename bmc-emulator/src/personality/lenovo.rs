@@ -140,6 +140,11 @@ pub(crate) static LENOVO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    telemetry: Some(TelemetryStyle {
+        thermal: "InletAirTemp",
+        power: "PowerMetrics",
+        enabled: true,
+    }),
     quirks: &[Quirk::PendingFirmwareTwins, Quirk::PushPowerButtonListed],
     power: PowerStyle {
         shows_guest_shutdown: false,

@@ -111,6 +111,11 @@ pub(crate) static OPENBMC: Personality = Personality {
     },
     network_adapters: false,
     pcie_devices: PcieHolder::System,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalMetrics",
+        power: "PowerMetrics",
+        enabled: false,
+    }),
     quirks: &[Quirk::NoBootOrder],
     power: PowerStyle {
         shows_guest_shutdown: true,

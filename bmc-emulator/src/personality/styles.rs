@@ -140,6 +140,15 @@ impl ApplyTime {
     }
 }
 
+/// What the `TelemetryService` reports: a `MetricReportDefinition` for temperatures and fans, and one for power.
+#[derive(Debug)]
+pub(crate) struct TelemetryStyle {
+    pub thermal: &'static str,
+    pub power: &'static str,
+    /// Whether reports are made as delivered.
+    pub enabled: bool,
+}
+
 /// What PCIe devices are listed below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PcieHolder {

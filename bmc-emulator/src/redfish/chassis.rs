@@ -69,7 +69,6 @@ fn document(cx: &mut Context<'_>) -> Value {
             "ComputerSystems": [link(cx.system_uri())],
             "ManagedBy": [link(cx.manager_uri())],
             "Drives": drives,
-            "PCIeDevices": pcie_devices::links(cx),
         },
     });
     let environment = personality.environment;

@@ -25,6 +25,8 @@ pub(super) struct EventFilter {
     /// URIs.
     origin_resources: Vec<String>,
     subordinate_resources: bool,
+    /// URIs.
+    metric_report_definitions: Vec<String>,
 }
 
 impl EventFilter {
@@ -45,9 +47,10 @@ impl EventFilter {
             "ExcludeMessageIds" => &mut self.excluded_message_ids,
             "ResourceTypes" => &mut self.resource_types,
             "OriginResources" => &mut self.origin_resources,
+            "MetricReportDefinitions" => &mut self.metric_report_definitions,
             _ => return None,
         };
-        let is_link = name == "OriginResources";
+        let is_link = matches!(name, "OriginResources" | "MetricReportDefinitions");
         let text = |value: &Value| {
             let text = if is_link { &value["@odata.id"] } else { value };
             text.as_str().map(|text| text.trim_end_matches('/').to_owned())
@@ -101,6 +104,12 @@ impl EventFilter {
                 .any(|wanted| self.is_origin(wanted, origin))
     }
 
+    /// Whether a metric report of this definition passes.
+    pub(super) fn passes_report(&self, definition: &str) -> bool {
+        let wanted = &self.metric_report_definitions;
+        wanted.is_empty() || wanted.iter().any(|uri| uri == definition)
+    }
+
     fn is_origin(&self, wanted: &str, origin: &str) -> bool {
         match origin.strip_prefix(wanted) {
             Some("") => true,
@@ -123,6 +132,13 @@ impl EventFilter {
             if !list.is_empty() {
                 document[name] = json!(list);
             }
+        }
+        if !self.metric_report_definitions.is_empty() {
+            let links = self
+                .metric_report_definitions
+                .iter()
+                .map(|uri| json!({ "@odata.id": uri }));
+            document["MetricReportDefinitions"] = links.collect();
         }
         if !self.origin_resources.is_empty() {
             let links = self.origin_resources.iter().map(|uri| json!({ "@odata.id": uri }));

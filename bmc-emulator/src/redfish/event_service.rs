@@ -129,6 +129,7 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
             Message::new(&message::CREATE_LIMIT_REACHED, []),
         ));
     };
+    cx.machine.schedule_reports(cx.moment.now);
     let document = document(cx, id, &subscription);
     Ok(Reply::json(StatusCode::CREATED, document).with(header::LOCATION, format!("{SUBSCRIPTIONS}/{id}")))
 }

@@ -47,6 +47,8 @@ mod systems;
 mod task_event;
 mod task_service;
 mod tasks;
+mod telemetry;
+mod telemetry_service;
 mod thermal_and_power;
 mod thermal_subsystem;
 mod update_service;
@@ -242,6 +244,7 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "SessionService" => session_service::route(cx, rest),
             "AccountService" => account_service::route(cx, rest),
             "EventService" => event_service::route(cx, rest),
+            "TelemetryService" => telemetry_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),
             "Registries" => registries::route(cx, rest),
             "CertificateService" => certificate_service::route(cx, rest),

@@ -15,8 +15,8 @@ struct Device {
     model: String,
     /// `DeviceClass`, and the code that PCI has for it.
     class: (&'static str, &'static str),
-    /// One entry per function: what it links to, by the name of the link.
-    functions: Vec<(&'static str, String)>,
+    /// One entry per function: what it links to, if there is a link for it, by the name of the link.
+    functions: Vec<Option<(&'static str, String)>>,
 }
 
 pub(super) fn uri(cx: &Context<'_>) -> String {
@@ -82,12 +82,8 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
             model: model.unwrap_or_else(|| "EN25".to_owned()),
             class: ("NetworkController", "0x020000"),
             functions: functions
-                .map(|(_, nic)| {
-                    (
-                        "EthernetInterfaces",
-                        format!("{system}/EthernetInterfaces/{}", nic.name),
-                    )
-                })
+                .map(|(_, nic)| format!("{system}/EthernetInterfaces/{}", nic.name))
+                .map(|uri| Some(("EthernetInterfaces", uri)))
                 .collect(),
             id,
         }
@@ -105,7 +101,7 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
             manufacturer: drive.manufacturer.clone(),
             model: drive.model.clone(),
             class: ("MassStorageController", "0x010802"),
-            functions: vec![("Drives", storage::uri_of(cx.machine, &drive.name)?)],
+            functions: vec![Some(("Drives", storage::uri_of(cx.machine, &drive.name)?))],
         })
     });
     let controllers = hardware.storage_controllers.iter().map(|controller| Device {
@@ -114,10 +110,8 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
         manufacturer: controller.manufacturer.clone(),
         model: controller.model.clone(),
         class: ("MassStorageController", "0x010400"),
-        functions: vec![(
-            "StorageControllers",
-            format!("{system}/Storage/{}/Controllers/0", controller.id),
-        )],
+        // The link is to what controllers were before they became resources.
+        functions: vec![None],
     });
     adapters.chain(drives).chain(controllers).collect()
 }
@@ -139,7 +133,10 @@ fn document(cx: &Context<'_>, uri: &str, device: &Device) -> Value {
 
 fn function_document(uri: &str, device: &Device, number: usize) -> Value {
     let (class, code) = device.class;
-    let (kind, target) = &device.functions[number];
+    let mut links = json!({ "PCIeDevice": link(uri) });
+    if let Some((kind, target)) = &device.functions[number] {
+        links[*kind] = json!([link(target)]);
+    }
     json!({
         "@odata.type": "#PCIeFunction.v1_5_0.PCIeFunction",
         "@odata.id": format!("{uri}/PCIeFunctions/{number}"),
@@ -150,9 +147,6 @@ fn function_document(uri: &str, device: &Device, number: usize) -> Value {
         "DeviceClass": class,
         "ClassCode": code,
         "Status": { "State": "Enabled", "Health": "OK" },
-        "Links": {
-            "PCIeDevice": link(uri),
-            (*kind): [link(target)],
-        },
+        "Links": links,
     })
 }

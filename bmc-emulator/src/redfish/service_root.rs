@@ -53,6 +53,9 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
             "CertificateService": link("/redfish/v1/CertificateService"),
             "Links": { "Sessions": link("/redfish/v1/SessionService/Sessions") },
         });
+        if personality.telemetry.is_some() {
+            document["TelemetryService"] = link("/redfish/v1/TelemetryService");
+        }
         cx.add_oem(&mut document, |oem| oem.root);
         document
     })

@@ -33,6 +33,10 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
+    fn is_for_reports(&self) -> bool {
+        self.event_format_type == "MetricReport"
+    }
+
     pub(super) fn of_stream(stream: EventStream) -> Self {
         Self {
             destination: String::new(),
@@ -90,11 +94,16 @@ impl Subscriptions {
         self.all.remove(&id);
     }
 
+    /// Whether anybody gets metric reports.
+    pub(super) fn want_reports(&self) -> bool {
+        self.all.values().any(Subscription::is_for_reports)
+    }
+
     fn receivers(&self) -> impl Iterator<Item = (u64, &Subscription)> {
         let events = self
             .all
             .iter()
-            .filter(|(_, subscription)| subscription.event_format_type == "Event");
+            .filter(|(_, subscription)| !subscription.is_for_reports());
         events.map(|(id, subscription)| (*id, subscription))
     }
 }
@@ -137,6 +146,20 @@ impl Machine {
 }
 
 impl Machine {
+    /// Sends a metric report to whoever gets those of this definition.
+    pub(super) fn deliver_report(&mut self, definition: &str, report: &Value) {
+        let receivers = self.redfish.subscriptions.all.iter();
+        let deliveries: Vec<Out> = receivers
+            .filter(|(_, receiver)| receiver.is_for_reports() && receiver.filter.passes_report(definition))
+            .map(|(number, receiver)| {
+                let mut report = report.clone();
+                report["Context"] = receiver.context.clone().into();
+                Out::Deliver(Delivery::new(*number, receiver, report))
+            })
+            .collect();
+        self.queue(deliveries);
+    }
+
     /// Sends an event that nothing but a request has caused.
     pub(super) fn request_deliveries(&mut self, event: Value) {
         let deliveries = self.deliver(event);

@@ -16,6 +16,7 @@ mod redfish;
 mod sensors;
 mod server_sent_events;
 mod support;
+mod telemetry;
 mod tls;
 mod typed_client;
 mod update;
