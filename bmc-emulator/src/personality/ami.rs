@@ -117,6 +117,7 @@ pub(crate) static AMI: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
     telemetry: None,
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],
     power: PowerStyle {

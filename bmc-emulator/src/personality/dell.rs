@@ -137,6 +137,7 @@ pub(crate) static DELL: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::ServiceAndDellQueue,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalSensor",
         power: "PowerMetrics",

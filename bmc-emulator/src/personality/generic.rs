@@ -143,6 +143,7 @@ pub(crate) static GENERIC: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Service,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",
         power: "PowerMetrics",

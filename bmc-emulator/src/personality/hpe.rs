@@ -134,6 +134,7 @@ pub(crate) static HPE: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",
         power: "PowerMetrics",

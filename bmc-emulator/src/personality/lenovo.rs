@@ -140,6 +140,7 @@ pub(crate) static LENOVO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "InletAirTemp",
         power: "PowerMetrics",

@@ -21,8 +21,8 @@ use self::lenovo::LENOVO;
 use self::openbmc::OPENBMC;
 pub(crate) use self::styles::{
     AccountStyle, ApplyTime, BiosDefault, BiosValue, BootOrderStyle, DefaultTiming, Environment, ErrorSummary,
-    FirmwareIds, LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, PcieHolder, Place,
-    PowerStyle, QuerySupport, RaidStyle, SessionLimits, SuccessStyle, TaskStyle, TelemetryStyle,
+    FirmwareIds, JobStyle, LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, PcieHolder,
+    Place, PowerStyle, QuerySupport, RaidStyle, SessionLimits, SuccessStyle, TaskStyle, TelemetryStyle,
 };
 use self::supermicro::SUPERMICRO;
 use crate::machine::boot::{BootTarget, OverrideEnabled};
@@ -153,6 +153,7 @@ pub(crate) struct Personality {
     /// Whether the chassis has `NetworkAdapters`, and the system `NetworkInterfaces`.
     pub network_adapters: bool,
     pub pcie_devices: PcieHolder,
+    pub jobs: JobStyle,
     pub telemetry: Option<TelemetryStyle>,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],

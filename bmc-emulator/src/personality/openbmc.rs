@@ -111,6 +111,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     },
     network_adapters: false,
     pcie_devices: PcieHolder::System,
+    jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",
         power: "PowerMetrics",

@@ -140,6 +140,21 @@ impl ApplyTime {
     }
 }
 
+/// Where tasks are also shown as jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobStyle {
+    Nowhere,
+    Service,
+    /// In the `JobService`, and in the job queue that iDRACs have below their manager.
+    ServiceAndDellQueue,
+}
+
+impl JobStyle {
+    pub(crate) fn has_service(self) -> bool {
+        self != JobStyle::Nowhere
+    }
+}
+
 /// What the `TelemetryService` reports: a `MetricReportDefinition` for temperatures and fans, and one for power.
 #[derive(Debug)]
 pub(crate) struct TelemetryStyle {

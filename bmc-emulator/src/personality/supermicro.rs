@@ -122,6 +122,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
     telemetry: None,
     quirks: &[
         Quirk::BootModeReverts,

@@ -8,9 +8,9 @@ use super::actions::{self, Action, Parameter};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{certificate_service, ethernet_interfaces, log_services, network_protocol, virtual_media};
+use super::{certificate_service, dell_jobs, ethernet_interfaces, log_services, network_protocol, virtual_media};
 use crate::machine::installed_firmware::Component;
-use crate::personality::{Personality, Place};
+use crate::personality::{JobStyle, Personality, Place};
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -43,6 +43,11 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         }
         [manager, "NetworkProtocol"] if *manager == id => network_protocol::route(cx),
         [manager, "EthernetInterfaces", rest @ ..] if *manager == id => ethernet_interfaces::manager_route(cx, rest),
+        [manager, "Oem", "Dell", rest @ ..]
+            if *manager == id && cx.personality().jobs == JobStyle::ServiceAndDellQueue =>
+        {
+            dell_jobs::route(cx, rest)
+        }
         [manager, info] if *manager == id => {
             let (uri, offered) = (cx.manager_uri(), offered(cx.personality()));
             actions::info(cx, &uri, info, &offered)

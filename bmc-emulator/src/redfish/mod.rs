@@ -14,10 +14,12 @@ mod certificate_service;
 mod chassis;
 mod context;
 pub(crate) mod delivery;
+mod dell_jobs;
 mod drives;
 mod ethernet_interfaces;
 mod event_filter;
 mod event_service;
+mod job_service;
 pub(crate) mod lockout;
 mod log_services;
 mod managers;
@@ -244,6 +246,7 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "SessionService" => session_service::route(cx, rest),
             "AccountService" => account_service::route(cx, rest),
             "EventService" => event_service::route(cx, rest),
+            "JobService" => job_service::route(cx, rest),
             "TelemetryService" => telemetry_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),
             "Registries" => registries::route(cx, rest),

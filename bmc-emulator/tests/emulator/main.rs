@@ -7,6 +7,7 @@ mod conformance;
 mod faults;
 mod files;
 mod hostile;
+mod jobs;
 mod life_cycle;
 mod logs;
 mod network;
