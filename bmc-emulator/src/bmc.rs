@@ -98,7 +98,7 @@ impl Bmc {
     pub fn remove_fault(&self, id: FaultId) -> bool {
         self.with(|machine, moment| {
             let existed = machine.faults.remove(id);
-            machine.release_erasures(moment);
+            machine.release_tasks(moment);
             existed
         })
     }
@@ -106,7 +106,7 @@ impl Bmc {
     pub fn clear_faults(&self) {
         self.with(|machine, moment| {
             machine.faults.clear();
-            machine.release_erasures(moment);
+            machine.release_tasks(moment);
         });
     }
 

@@ -78,6 +78,20 @@ pub enum MachineEventKind {
         in_band: bool,
         message: String,
     },
+    VolumeCreated {
+        controller: String,
+        volume: String,
+    },
+    /// What a host has written to it is still on its drives.
+    VolumeDeleted {
+        controller: String,
+        volume: String,
+    },
+    VolumeInitialized {
+        controller: String,
+        volume: String,
+        is_fast: bool,
+    },
     SessionOpened {
         session: String,
         user: String,

@@ -179,13 +179,14 @@ impl InBand {
         })
     }
 
-    /// All drives that are plugged in.
+    /// All drives that are plugged in, and all volumes that work. A drive that is a member of a volume is not seen.
     pub fn drives(&self) -> Vec<InBandDrive> {
         self.bmc.with(|machine, _| {
+            let volumes = machine.volumes.iter().filter(|volume| machine.volume_works(volume));
             machine
                 .drives
                 .iter()
-                .filter(|drive| !drive.absent)
+                .filter(|drive| !drive.absent && machine.volume_of(&drive.name).is_none())
                 .map(|drive| InBandDrive {
                     path: format!("/dev/{}", drive.name),
                     name: drive.name.clone(),
@@ -197,17 +198,30 @@ impl InBand {
                     rotational: drive.is_rotational(),
                     protocol: drive.protocol.as_str(),
                 })
+                .chain(volumes.map(|volume| {
+                    InBandDrive {
+                        path: format!("/dev/{}", volume.device),
+                        name: volume.device.clone(),
+                        serial_number: volume.serial_number.clone(),
+                        wwid: volume.wwid.clone(),
+                        model: "RAID Volume".to_owned(),
+                        manufacturer: machine.hardware.manufacturer.clone(),
+                        size_bytes: volume.capacity_bytes,
+                        rotational: machine
+                            .drives
+                            .iter()
+                            .any(|drive| volume.members.contains(&drive.name) && drive.is_rotational()),
+                        protocol: "SAS",
+                    }
+                }))
                 .collect()
         })
     }
 
     pub fn read(&self, drive: &DriveName) -> Result<DriveContent, DriveError> {
         let generation = self.generation;
-        self.bmc.with(|machine, _| {
-            machine
-                .guest_drive(generation, drive)
-                .map(|drive| drive.content.clone())
-        })
+        self.bmc
+            .with(|machine, _| machine.guest_drive(generation, drive).cloned())
     }
 
     /// Replaces the whole content of a drive.
@@ -215,7 +229,7 @@ impl InBand {
         let generation = self.generation;
         self.bmc.with(|machine, moment| {
             let records = content.records.keys().cloned().collect();
-            machine.guest_drive(generation, drive)?.content = content;
+            *machine.guest_drive(generation, drive)? = content;
             machine.event(
                 moment.wall,
                 MachineEventKind::DriveWritten {

@@ -48,7 +48,8 @@ pub use self::machine::boot::{BootDevice, BootOverride, BootTarget, OverrideEnab
 pub use self::machine::drive::{DriveContent, DriveError, DriveName};
 pub use self::machine::guest::GuestIdentity;
 pub use self::machine::power::{PowerState, ResetType};
-pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth};
+pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth, VolumeTruth};
+pub use self::machine::volume::RaidType;
 pub use self::personality::PersonalityName;
 pub use self::quirk::Quirk;
 pub use self::secret::Secret;

@@ -43,6 +43,10 @@ macro_rules! quirks {
 quirks! {
     /// A PATCH of the BIOS settings with an apply time creates the job by itself: 202 with `Location`.
     BiosSettingsBecomeJob = "bios-settings-become-job", "quadsproject/quads#726";
+    /// A PATCH of the BIOS settings without an apply time waits until a job is made of it, through any number of POSTs.
+    BiosSettingsNeedJob = "bios-settings-need-job", "dell/iDRAC-Redfish-Scripting#84";
+    /// `Bios` shows pending attributes as if they were in force.
+    BiosShowsPending = "bios-shows-pending", "NVIDIA libredfish#25";
     /// `Bios.ResetBios` without a body answers 400.
     ResetBiosNeedsBody = "reset-bios-needs-body", "OpenStack release note fix-2008198";
     /// A reset command that asks for what already is answers 409.

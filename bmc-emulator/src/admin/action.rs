@@ -65,13 +65,10 @@ impl Machine {
             AdminAction::InsertDrive { drive } => self.known_drive(drive)?.absent = false,
             AdminAction::WriteDrive { drive, records } => {
                 let names = records.keys().cloned().collect();
-                let known = self.known_drive(drive.clone())?;
-                known.content = DriveContent {
-                    records: records
-                        .into_iter()
-                        .map(|(name, text)| (name, text.into_bytes()))
-                        .collect(),
-                };
+                self.content_mut(&drive)?.records = records
+                    .into_iter()
+                    .map(|(name, text)| (name, text.into_bytes()))
+                    .collect();
                 self.event(
                     moment.wall,
                     MachineEventKind::DriveWritten {
@@ -91,6 +88,15 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    /// What is on a drive, or on a volume under the name it has for the host.
+    fn content_mut(&mut self, name: &DriveName) -> Result<&mut DriveContent, ActionError> {
+        if self.volumes.iter().any(|volume| volume.device == *name) {
+            let missing = || ActionError::Drive(DriveError::NotFound(name.clone()));
+            return self.block_device(name).ok_or_else(missing);
+        }
+        Ok(&mut self.known_drive(name.clone())?.content)
     }
 
     fn known_drive(&mut self, name: DriveName) -> Result<&mut crate::machine::drive::Drive, ActionError> {

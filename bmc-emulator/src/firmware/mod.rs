@@ -75,11 +75,8 @@ async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSourc
         BootDevice::Network { nic } => network::load(bmc, nic, job.http_boot_uri.as_deref()).await,
         BootDevice::Media { slot, .. } => media::load(bmc, slot).await,
         BootDevice::Drive { drive } => bmc.with(|machine, _| {
-            let found = machine
-                .drive(drive)
-                .filter(|drive| !drive.absent)
-                .ok_or("the drive is missing")?;
-            let image = found.content.boot_image().ok_or("nothing to boot on it")?.to_vec();
+            let content = machine.block_device(drive).ok_or("the drive is missing")?;
+            let image = content.boot_image().ok_or("nothing to boot on it")?.to_vec();
             Ok(BootSource::Drive {
                 drive: drive.clone(),
                 image,

@@ -12,6 +12,7 @@ use tower::ServiceExt;
 use super::ipxe::{self, Script};
 use crate::bmc::Bmc;
 use crate::guest::BootSource;
+use crate::machine::nic::NicBootMode;
 use crate::secret::Secret;
 
 /// Attempts of a network card's boot ROM before it gives up and the firmware tries the next device.
@@ -25,12 +26,20 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) async fn load(bmc: &Bmc, nic: &str, http_boot_uri: Option<&str>) -> Result<BootSource, String> {
     let (card, server_url) = bmc.with(|machine, _| {
         let card = machine.hardware.nics.iter().find(|card| card.name == nic);
-        let card = card
-            .filter(|card| card.link_up)
-            .map(|card| (card.mac_address.clone(), card.ips.first().copied()));
+        let card = card.filter(|card| card.link_up).map(|card| {
+            let uri = card
+                .boot_media_uri
+                .clone()
+                .filter(|_| card.boot_mode == NicBootMode::Http);
+            let ip = card.ips.first().copied();
+            (card.mac_address.clone(), ip, card.boot_mode, uri)
+        });
         (card, machine.hardware.boot_server_url.clone())
     });
-    let (mac_address, ip) = card.ok_or("no link")?;
+    let (mac_address, ip, mode, boot_media_uri) = card.ok_or("no link")?;
+    if mode == NicBootMode::Disabled {
+        return Err("network boot is disabled for it".to_owned());
+    }
     let mut variables = ipxe::Variables::default();
     variables.set("uuid", bmc.system_uuid().to_string());
     variables.set("mac", &mac_address);
@@ -39,8 +48,9 @@ pub(super) async fn load(bmc: &Bmc, nic: &str, http_boot_uri: Option<&str>) -> R
         variables.set("ip", ip.to_string());
         variables.set("net0/ip", ip.to_string());
     }
-    let mut url = match (http_boot_uri, server_url) {
-        (Some(uri), _) => uri.to_owned(),
+    // What the system says is for this boot, what the NIC says for all.
+    let mut url = match (http_boot_uri.map(str::to_owned).or(boot_media_uri), server_url) {
+        (Some(uri), _) => uri,
         (None, Some(server)) => format!("{}/ipxe/{}", server.trim_end_matches('/'), bmc.system_uuid()),
         (None, None) => return Err("no DHCP offer".to_owned()),
     };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::duration::DurationText;
+use crate::machine::volume::RaidType;
 use crate::personality::PersonalityName;
 use crate::quirk::Quirk;
 use crate::secret::Secret;
@@ -55,6 +56,12 @@ pub struct MachineSpec {
     /// Default: one NVMe drive of 480 GB that supports SecureErase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drives: Option<Vec<DriveSpec>>,
+    /// Storage controllers about which there is more to say than their id, which a drive names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storage_controllers: Vec<StorageControllerSpec>,
+    /// RAID volumes that are there when the fleet starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeSpec>,
     /// Default: one NIC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nics: Option<Vec<NicSpec>>,
@@ -162,6 +169,46 @@ pub enum DriveProtocol {
     SAS,
 }
 
+/// A storage controller: the card or the port that drives hang on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct StorageControllerSpec {
+    /// Redfish `Id` of its `Storage`.
+    pub id: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub firmware_version: String,
+    /// The volumes it can make of its drives. Default: none, it passes its drives on.
+    #[serde(rename = "raidTypes", skip_serializing_if = "Vec::is_empty")]
+    pub raid_types: Vec<RaidType>,
+}
+
+impl Default for StorageControllerSpec {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            manufacturer: "Emulated Storage".to_owned(),
+            model: "ES Controller".to_owned(),
+            firmware_version: "1.0.0".to_owned(),
+            raid_types: Vec::new(),
+        }
+    }
+}
+
+/// A RAID volume. The host sees it as a drive of its own, and none of its members.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VolumeSpec {
+    /// `Id` of the storage controller.
+    pub controller: String,
+    pub raid_type: RaidType,
+    /// Names of its members.
+    pub drives: Vec<String>,
+    /// Default: made of its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NicSpec {
@@ -175,6 +222,13 @@ pub struct NicSpec {
     pub ips: Vec<IpAddr>,
     #[serde(default = "default_nic_speed")]
     pub speed_mbps: u32,
+    /// The card it is a port of (Redfish `Id` of its `NetworkAdapter`). Default: a card of its own, with its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manufacturer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What LLDP would tell about the other end of the cable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neighbor: Option<NeighborSpec>,

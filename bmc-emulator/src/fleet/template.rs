@@ -56,6 +56,7 @@ impl MachineSpec {
                 return Err(format!("two drives or NICs are called {name:?}"));
             }
         }
+        self.check_volumes()?;
         if let Some(device) = self.boot_order.iter().flatten().find(|device| {
             let defaults =
                 (self.drives.is_none() && *device == "nvme0n1") || (self.nics.is_none() && *device == "eno1");
@@ -64,6 +65,39 @@ impl MachineSpec {
             return Err(format!(
                 "bootOrder names {device:?}, which is neither a drive nor a NIC of this machine"
             ));
+        }
+        Ok(())
+    }
+
+    fn check_volumes(&self) -> Result<(), String> {
+        let mut members = BTreeSet::new();
+        for volume in &self.volumes {
+            let id = &volume.controller;
+            let controller = self.storage_controllers.iter().find(|known| known.id == *id);
+            if controller.is_none_or(|controller| !controller.raid_types.contains(&volume.raid_type)) {
+                return Err(format!(
+                    "a volume wants {:?} of the storage controller {id:?}, which storageControllers does not say it can do",
+                    volume.raid_type
+                ));
+            }
+            if !volume.raid_type.takes(volume.drives.len()) {
+                return Err(format!(
+                    "{:?} cannot be made of {} drives",
+                    volume.raid_type,
+                    volume.drives.len()
+                ));
+            }
+            for name in &volume.drives {
+                let mut drives = self.drives.iter().flatten();
+                if !drives.any(|drive| drive.name == *name && drive.controller.as_ref() == Some(id)) {
+                    return Err(format!(
+                        "a volume names the drive {name:?}, which the controller {id:?} does not have"
+                    ));
+                }
+                if !members.insert(name) {
+                    return Err(format!("two volumes name the drive {name:?}"));
+                }
+            }
         }
         Ok(())
     }

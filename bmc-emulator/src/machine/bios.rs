@@ -21,6 +21,8 @@ pub(crate) struct Bios {
     changed: Attributes,
     pending: Attributes,
     reset_pending: bool,
+    /// Pending attributes that no POST sets before somebody has made a job of them.
+    uncommitted: bool,
 }
 
 impl Bios {
@@ -63,6 +65,22 @@ impl Bios {
 
     pub(crate) fn stage(&mut self, attributes: Attributes) {
         self.pending.extend(attributes);
+        self.uncommitted = false;
+    }
+
+    /// As [`Self::stage`], but POST leaves them alone until [`Self::commit`].
+    pub(crate) fn stage_uncommitted(&mut self, attributes: Attributes) {
+        self.pending.extend(attributes);
+        self.uncommitted = true;
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.uncommitted = false;
+    }
+
+    pub(crate) fn discard_pending(&mut self) {
+        self.pending.clear();
+        self.reset_pending = false;
     }
 
     /// `Bios.ResetBios`: everything staged before is void, the defaults come at the next POST.
@@ -77,7 +95,9 @@ impl Bios {
         if reset {
             self.changed.clear();
         }
-        self.changed.append(&mut self.pending);
+        if !self.uncommitted {
+            self.changed.append(&mut self.pending);
+        }
         let defaults = defaults(personality);
         self.changed.retain(|name, value| defaults.get(name) != Some(value));
         reset

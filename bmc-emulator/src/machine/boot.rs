@@ -201,6 +201,34 @@ impl Boot {
         }
     }
 
+    /// A new drive is tried last.
+    pub(crate) fn add_drive(&mut self, drive: DriveName) {
+        let is_free = |reference: &String| self.options.iter().all(|option| option.reference != *reference);
+        let numbers = (1..=self.options.len() + 1).map(|number| format!("Boot{number:04X}"));
+        let Some(reference) = numbers.into_iter().find(is_free) else {
+            return;
+        };
+        self.order.push(reference.clone());
+        self.factory_order.push(reference.clone());
+        self.options.push(BootOption {
+            reference,
+            device: BootDevice::Drive { drive },
+        });
+    }
+
+    pub(crate) fn remove_drive(&mut self, drive: &DriveName) {
+        let is_gone =
+            |option: &mut BootOption| matches!(&option.device, BootDevice::Drive { drive: known } if known == drive);
+        for option in self.options.extract_if(.., is_gone).collect::<Vec<_>>() {
+            let orders = [&mut self.order, &mut self.factory_order]
+                .into_iter()
+                .chain(&mut self.staged_order);
+            for order in orders {
+                order.retain(|reference| *reference != option.reference);
+            }
+        }
+    }
+
     pub(crate) fn device(&self, reference: &str) -> Option<&BootDevice> {
         self.options
             .iter()

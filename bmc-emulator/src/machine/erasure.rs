@@ -12,13 +12,12 @@ impl Machine {
         self.drives.iter_mut().find(|drive| drive.name == *name)
     }
 
-    /// A drive as the guest of `generation` can reach it.
-    pub(crate) fn guest_drive(&mut self, generation: u64, name: &DriveName) -> Result<&mut Drive, DriveError> {
+    /// What is on a drive or volume as the guest of `generation` can reach it.
+    pub(crate) fn guest_drive(&mut self, generation: u64, name: &DriveName) -> Result<&mut DriveContent, DriveError> {
         if self.generation != generation {
             return Err(DriveError::PowerLost);
         }
-        self.drive(name)
-            .filter(|drive| !drive.absent)
+        self.block_device(name)
             .ok_or_else(|| DriveError::NotFound(name.clone()))
     }
 
@@ -51,11 +50,8 @@ impl Machine {
         erasures.map(|erasure| erasure.until).min()
     }
 
-    /// A fault is gone that may have held erasures back. They end now, not in the past.
-    pub(crate) fn release_erasures(&mut self, moment: Moment) {
-        if self.faults.hold_tasks() {
-            return;
-        }
+    /// They end now, not in the past.
+    pub(super) fn release_erasures(&mut self, moment: Moment) {
         for erasure in self.drives.iter_mut().filter_map(|drive| drive.erasure.as_mut()) {
             erasure.until = erasure.until.max(moment.now);
         }
@@ -80,10 +76,13 @@ impl Machine {
     pub(crate) fn finish_erase(&mut self, name: &DriveName, in_band: bool, wall: Timestamp) -> Result<(), DriveError> {
         let failure = self.faults.erase_failure(name);
         let lies = failure.is_none() && self.faults.erase_lies(name);
-        let drive = self
-            .drive(name)
-            .filter(|drive| !drive.absent)
+        let is_volume = failure.is_none() && !lies && self.overwrite_volume(name)?;
+        let content = self
+            .block_device(name)
             .ok_or_else(|| DriveError::NotFound(name.clone()))?;
+        if failure.is_none() && !lies && !is_volume {
+            *content = DriveContent::default();
+        }
         match failure {
             None if lies => {
                 self.event(
@@ -96,7 +95,6 @@ impl Machine {
                 Ok(())
             }
             None => {
-                drive.content = DriveContent::default();
                 self.event(
                     wall,
                     MachineEventKind::DriveErased {

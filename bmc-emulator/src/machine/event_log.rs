@@ -57,6 +57,9 @@ fn is_noted(kind: &MachineEventKind) -> bool {
         Kind::Power { .. }
         | Kind::BootFailed { .. }
         | Kind::LoginFailed { .. }
+        | Kind::VolumeCreated { .. }
+        | Kind::VolumeDeleted { .. }
+        | Kind::VolumeInitialized { .. }
         | Kind::BmcReady
         | Kind::TaskFinished { .. } => true,
         Kind::DriveErased { in_band, .. }

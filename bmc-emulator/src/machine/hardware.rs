@@ -1,11 +1,10 @@
-//! What a machine is built of. Nothing here changes while it runs, except whether a cable is plugged in.
-
-use std::net::IpAddr;
+//! What a machine is built of. Nothing here changes while it runs, except cables and the settings of NICs.
 
 use uuid::Uuid;
 
 use super::drive::{Drive, DriveContent, DriveName};
-use crate::fleet::spec::{DriveProtocol, DriveSpec, MachineSpec, NeighborSpec, NicSpec, ProcessorSpec};
+use super::nic::Nic;
+use crate::fleet::spec::{DriveProtocol, DriveSpec, MachineSpec, NicSpec, ProcessorSpec, StorageControllerSpec};
 use crate::identity::{self, MacAddresses};
 use crate::personality::Personality;
 
@@ -22,20 +21,12 @@ pub(crate) struct Hardware {
     pub processors: Vec<ProcessorSpec>,
     pub memory_gib: u32,
     pub nics: Vec<Nic>,
+    /// Those that the fleet file describes; a drive may hang on another one.
+    pub storage_controllers: Vec<StorageControllerSpec>,
     pub bmc_mac_address: String,
     pub bmc_address: String,
     pub bmc_port: u16,
     pub boot_server_url: Option<String>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Nic {
-    pub name: String,
-    pub mac_address: String,
-    pub ips: Vec<IpAddr>,
-    pub speed_mbps: u32,
-    pub neighbor: Option<NeighborSpec>,
-    pub link_up: bool,
 }
 
 impl DriveProtocol {
@@ -93,23 +84,11 @@ impl Hardware {
                 .unwrap_or_else(|| vec![ProcessorSpec::default()]),
             memory_gib: spec.memory_gib.unwrap_or(64),
             nics,
+            storage_controllers: spec.storage_controllers.clone(),
             bmc_mac_address,
             bmc_address,
             bmc_port: spec.bmc.port,
             boot_server_url: spec.boot.server_url.clone(),
-        }
-    }
-}
-
-impl Nic {
-    fn new(spec: &NicSpec, mac_address: impl FnOnce(&NicSpec) -> String) -> Self {
-        Self {
-            name: spec.name.clone(),
-            mac_address: spec.mac_address.clone().unwrap_or_else(|| mac_address(spec)),
-            ips: spec.ips.clone(),
-            speed_mbps: spec.speed_mbps,
-            neighbor: spec.neighbor.clone(),
-            link_up: true,
         }
     }
 }

@@ -13,12 +13,15 @@ pub(crate) mod guest;
 pub(crate) mod hardware;
 pub(crate) mod installed_firmware;
 pub(crate) mod media;
+pub(crate) mod nic;
 pub(crate) mod power;
 mod power_history;
+pub(crate) mod raid;
 pub(crate) mod secure_boot;
 pub(crate) mod sensors;
 pub(crate) mod timing;
 pub(crate) mod truth;
+pub(crate) mod volume;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,10 +40,12 @@ use self::installed_firmware::{Component, InstalledFirmware};
 use self::media::MediaSlot;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
+use self::raid::VolumeJob;
 use self::secure_boot::SecureBoot;
 use self::sensors::Warmth;
 use self::timing::Timing;
 use self::truth::{Counters, Execution};
+use self::volume::Volume;
 use crate::certificate::Https;
 use crate::event::MachineEventKind;
 use crate::fault::{FaultId, Faults};
@@ -104,6 +109,11 @@ pub(crate) struct Machine {
     pub boot: Boot,
     pub bios: Bios,
     pub drives: Vec<Drive>,
+    pub volumes: Vec<Volume>,
+    /// What is going to be done to them.
+    pub volume_jobs: Vec<VolumeJob>,
+    /// Counts them, for their ids.
+    volumes_created: u32,
     pub secure_boot: SecureBoot,
     pub https: Https,
     pub media: Vec<MediaSlot>,
@@ -116,6 +126,8 @@ pub(crate) struct Machine {
     pub absence: Option<Absence>,
     pub counters: Counters,
     pub time_scale: f64,
+    /// What derived identities follow from.
+    seed: u64,
     warmth: Warmth,
     /// When the BMC was last restarted.
     pub bmc_started: Timestamp,
@@ -144,8 +156,8 @@ impl Machine {
         } else {
             Power::Off
         };
-        Ok(Self {
-            redfish: RedfishState::new(personality, spec, seed),
+        let mut machine = Self {
+            redfish: RedfishState::new(personality, spec, seed, moment.now),
             timing: Timing::new(&spec.timing, &personality.timing, time_scale),
             bios: Bios::new(&spec.bios_attributes),
             shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),
@@ -159,6 +171,9 @@ impl Machine {
             kernel_loaded: false,
             boot,
             drives,
+            volumes: Vec::new(),
+            volume_jobs: Vec::new(),
+            volumes_created: 0,
             secure_boot: SecureBoot::default(),
             https: Https::default(),
             log: EventLog::default(),
@@ -170,6 +185,7 @@ impl Machine {
             absence: None,
             counters: Counters::default(),
             time_scale,
+            seed,
             warmth: Warmth::new(moment.now),
             bmc_started: moment.wall,
             clock_offset: SignedDuration::ZERO,
@@ -177,16 +193,31 @@ impl Machine {
             alarm: None,
             stop: CancellationToken::new(),
             outbox: Vec::new(),
-        })
+        };
+        for volume in &spec.volumes {
+            let new = machine.delivered_volume(volume);
+            machine.create_volume(new);
+        }
+        Ok(machine)
     }
 
     /// When [`Machine::settle`] has something to do next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let timers = self.erasures_due().into_iter().chain(self.power.due());
         timers
+            .chain(self.volume_jobs_due())
+            .chain(self.reports_due())
             .chain(self.absence.map(|absence| absence.ready_at))
             .chain(self.fault_expiries.iter().map(|(until, _)| *until))
             .min()
+    }
+
+    /// A fault is gone that may have held tasks back.
+    pub(crate) fn release_tasks(&mut self, moment: Moment) {
+        if !self.faults.hold_tasks() {
+            self.release_erasures(moment);
+            self.release_volume_jobs(moment);
+        }
     }
 
     /// The next deadline, if it is another one than at the last call.
@@ -221,9 +252,11 @@ impl Machine {
                 .collect::<Vec<_>>();
             for (_, id) in expired {
                 self.faults.remove(id);
-                self.release_erasures(then);
+                self.release_tasks(then);
             }
             self.finish_erasures(then);
+            self.finish_volume_jobs(then);
+            self.send_reports(then);
         }
     }
 
@@ -366,6 +399,7 @@ impl Machine {
         self.boot.enter_post(factory_defaults);
         self.firmware.enter_post();
         self.secure_boot.enter_post();
+        self.apply_staged_volumes(moment);
         let bmc_moment = self.bmc_moment(moment);
         for task in self.redfish.tasks.finish_staged(bmc_moment) {
             self.event(

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Machine;
 use super::boot::BootOverride;
+use super::drive::DriveContent;
 use super::guest::GuestIdentity;
 use super::power::PowerState;
 
@@ -62,6 +63,8 @@ pub struct MachineTruth {
     pub bmc_available: bool,
     pub indicator_lit: bool,
     pub drives: Vec<DriveTruth>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeTruth>,
     pub boot_override: BootOverride,
     /// Boot option references as they are tried, and what they stand for.
     pub boot_order: Vec<String>,
@@ -91,6 +94,28 @@ pub struct DriveTruth {
     pub records: BTreeMap<String, String>,
 }
 
+/// A RAID volume, with what a host reads on it. What is on its drives beside that is shown there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeTruth {
+    pub id: String,
+    /// Under which name the host finds it.
+    pub device: String,
+    pub members: Vec<String>,
+    pub records: BTreeMap<String, String>,
+}
+
+/// Record name → content as text; what is not UTF-8 is shown as its length.
+fn texts(content: &DriveContent) -> BTreeMap<String, String> {
+    let text =
+        |data: &Vec<u8>| std::str::from_utf8(data).map_or_else(|_| format!("{} bytes", data.len()), str::to_owned);
+    content
+        .records
+        .iter()
+        .map(|(name, data)| (name.clone(), text(data)))
+        .collect()
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InjectedFault {
     pub id: u64,
@@ -117,16 +142,17 @@ impl Machine {
                     serial_number: drive.serial_number.clone(),
                     present: !drive.absent,
                     erasing: drive.erasure.is_some(),
-                    records: drive
-                        .content
-                        .records
-                        .iter()
-                        .map(|(name, data)| {
-                            let text = std::str::from_utf8(data)
-                                .map_or_else(|_| format!("{} bytes", data.len()), str::to_owned);
-                            (name.clone(), text)
-                        })
-                        .collect(),
+                    records: texts(&drive.content),
+                })
+                .collect(),
+            volumes: self
+                .volumes
+                .iter()
+                .map(|volume| VolumeTruth {
+                    id: volume.id.clone(),
+                    device: volume.device.0.clone(),
+                    members: volume.members.iter().map(|member| member.0.clone()).collect(),
+                    records: texts(&volume.content),
                 })
                 .collect(),
             boot_override: self.boot.override_.clone(),

@@ -26,6 +26,7 @@ pub(crate) static AMI: Personality = Personality {
     annotates_counts: true,
     error_summary: None,
     storage_id: "StorageUnit_0",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(6),
         power_off: Duration::from_secs(5),
@@ -45,6 +46,12 @@ pub(crate) static AMI: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["ForceRestart"],
+    action_info: &[
+        "ComputerSystem.Reset",
+        "Manager.Reset",
+        "Manager.ResetToDefaults",
+        "UpdateService.SimpleUpdate",
+    ],
     bios_defaults: &[
         BiosDefault {
             name: "FBO001",
@@ -108,6 +115,10 @@ pub(crate) static AMI: Personality = Personality {
         place: Place::Manager,
         id: "SEL",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
+    telemetry: None,
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],
     power: PowerStyle {
         shows_guest_shutdown: false,

@@ -29,6 +29,10 @@ pub(crate) static DELL: Personality = Personality {
     annotates_counts: true,
     error_summary: None,
     storage_id: "PCIeSSD.Slot.1",
+    raid: RaidStyle {
+        apply_times: &[ApplyTime::Immediate, ApplyTime::OnReset],
+        as_tasks: true,
+    },
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
         power_off: Duration::from_secs(4),
@@ -50,6 +54,7 @@ pub(crate) static DELL: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &[],
     bios_defaults: &[
         BiosDefault {
             name: "BootMode",
@@ -130,6 +135,14 @@ pub(crate) static DELL: Personality = Personality {
         place: Place::Manager,
         id: "Sel",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::ServiceAndDellQueue,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalSensor",
+        power: "PowerMetrics",
+        enabled: false,
+    }),
     quirks: &[
         Quirk::BiosSettingsBecomeJob,
         Quirk::ResetBiosNeedsBody,

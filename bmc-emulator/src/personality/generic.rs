@@ -26,6 +26,7 @@ pub(crate) static GENERIC: Personality = Personality {
     annotates_counts: false,
     error_summary: None,
     storage_id: "1",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(3),
         power_off: Duration::from_secs(2),
@@ -48,6 +49,15 @@ pub(crate) static GENERIC: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["ForceRestart", "GracefulRestart"],
+    action_info: &[
+        "ComputerSystem.Reset",
+        "Drive.SecureErase",
+        "Manager.Reset",
+        "Manager.ResetToDefaults",
+        "SecureBoot.ResetKeys",
+        "UpdateService.SimpleUpdate",
+        "Volume.Initialize",
+    ],
     bios_defaults: &[
         BiosDefault {
             name: "AdminPhone",
@@ -131,6 +141,14 @@ pub(crate) static GENERIC: Personality = Personality {
         place: Place::System,
         id: "SEL",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Service,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalMetrics",
+        power: "PowerMetrics",
+        enabled: true,
+    }),
     quirks: &[],
     power: PowerStyle {
         shows_guest_shutdown: true,

@@ -31,6 +31,7 @@ pub(crate) static HPE: Personality = Personality {
         message: "See @Message.ExtendedInfo for more information.",
     }),
     storage_id: "DE00A000",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(6),
         power_off: Duration::from_secs(5),
@@ -51,6 +52,7 @@ pub(crate) static HPE: Personality = Personality {
         ResetType::GracefulRestart,
     ],
     manager_reset_types: &["ForceRestart", "GracefulRestart"],
+    action_info: &[],
     bios_defaults: &[
         BiosDefault {
             name: "AdminName",
@@ -130,6 +132,14 @@ pub(crate) static HPE: Personality = Personality {
         place: Place::System,
         id: "IML",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalMetrics",
+        power: "PowerMetrics",
+        enabled: true,
+    }),
     quirks: &[
         Quirk::ModifyRefusedDuringPost,
         Quirk::BootModeNotWritable,

@@ -30,6 +30,7 @@ pub(crate) static LENOVO: Personality = Personality {
     annotates_counts: false,
     error_summary: None,
     storage_id: "Direct_Attached_NVMe",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
         power_off: Duration::from_secs(4),
@@ -51,6 +52,13 @@ pub(crate) static LENOVO: Personality = Personality {
         ResetType::ForceRestart,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &[
+        "ComputerSystem.Reset",
+        "Manager.Reset",
+        "Manager.ResetToDefaults",
+        "SecureBoot.ResetKeys",
+        "UpdateService.SimpleUpdate",
+    ],
     bios_defaults: &[
         BiosDefault {
             name: "BootModes_InfiniteBootRetry",
@@ -130,6 +138,14 @@ pub(crate) static LENOVO: Personality = Personality {
         place: Place::System,
         id: "PlatformLog",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
+    telemetry: Some(TelemetryStyle {
+        thermal: "InletAirTemp",
+        power: "PowerMetrics",
+        enabled: true,
+    }),
     quirks: &[Quirk::PendingFirmwareTwins, Quirk::PushPowerButtonListed],
     power: PowerStyle {
         shows_guest_shutdown: false,

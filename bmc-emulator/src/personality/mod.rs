@@ -20,9 +20,9 @@ use self::hpe::HPE;
 use self::lenovo::LENOVO;
 use self::openbmc::OPENBMC;
 pub(crate) use self::styles::{
-    AccountStyle, BiosDefault, BiosValue, BootOrderStyle, DefaultTiming, Environment, ErrorSummary, FirmwareIds,
-    LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, Place, PowerStyle, QuerySupport,
-    SessionLimits, SuccessStyle, TaskStyle,
+    AccountStyle, ApplyTime, BiosDefault, BiosValue, BootOrderStyle, DefaultTiming, Environment, ErrorSummary,
+    FirmwareIds, JobStyle, LOCALLY_ADMINISTERED, LogStyle, MediaSlotStyle, MediaStyle, Oem, OemObject, PcieHolder,
+    Place, PowerStyle, QuerySupport, RaidStyle, SessionLimits, SuccessStyle, TaskStyle, TelemetryStyle,
 };
 use self::supermicro::SUPERMICRO;
 use crate::machine::boot::{BootTarget, OverrideEnabled};
@@ -125,9 +125,12 @@ pub(crate) struct Personality {
     /// Summary of errors, where it says nothing about them.
     pub error_summary: Option<ErrorSummary>,
     pub storage_id: &'static str,
+    pub raid: RaidStyle,
     pub timing: DefaultTiming,
     pub reset_types: &'static [ResetType],
     pub manager_reset_types: &'static [&'static str],
+    /// Actions that have an `ActionInfo` besides their `AllowableValues`.
+    pub action_info: &'static [&'static str],
     pub bios_defaults: &'static [BiosDefault],
     pub bios_registry: &'static str,
     /// Last segment of the URI of the BIOS settings object.
@@ -147,6 +150,11 @@ pub(crate) struct Personality {
     pub environment: Environment,
     pub media: MediaStyle,
     pub log: LogStyle,
+    /// Whether the chassis has `NetworkAdapters`, and the system `NetworkInterfaces`.
+    pub network_adapters: bool,
+    pub pcie_devices: PcieHolder,
+    pub jobs: JobStyle,
+    pub telemetry: Option<TelemetryStyle>,
     /// What its BMCs do beside the specification.
     pub quirks: &'static [Quirk],
     pub power: PowerStyle,

@@ -30,6 +30,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     annotates_counts: true,
     error_summary: None,
     storage_id: "1",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(5),
         power_off: Duration::from_secs(5),
@@ -52,6 +53,7 @@ pub(crate) static OPENBMC: Personality = Personality {
         ResetType::Nmi,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &["ComputerSystem.Reset", "Manager.Reset"],
     bios_defaults: &[
         BiosDefault {
             name: "HyperThreading",
@@ -107,6 +109,14 @@ pub(crate) static OPENBMC: Personality = Personality {
         place: Place::System,
         id: "EventLog",
     },
+    network_adapters: false,
+    pcie_devices: PcieHolder::System,
+    jobs: JobStyle::Nowhere,
+    telemetry: Some(TelemetryStyle {
+        thermal: "ThermalMetrics",
+        power: "PowerMetrics",
+        enabled: false,
+    }),
     quirks: &[Quirk::NoBootOrder],
     power: PowerStyle {
         shows_guest_shutdown: true,

@@ -124,6 +124,70 @@ pub(crate) struct TaskStyle {
     pub kept_for: Duration,
 }
 
+/// When a change of volumes takes effect (`@Redfish.OperationApplyTime`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ApplyTime {
+    Immediate,
+    OnReset,
+}
+
+impl ApplyTime {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            ApplyTime::Immediate => "Immediate",
+            ApplyTime::OnReset => "OnReset",
+        }
+    }
+}
+
+/// Where tasks are also shown as jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobStyle {
+    Nowhere,
+    Service,
+    /// In the `JobService`, and in the job queue that iDRACs have below their manager.
+    ServiceAndDellQueue,
+}
+
+impl JobStyle {
+    pub(crate) fn has_service(self) -> bool {
+        self != JobStyle::Nowhere
+    }
+}
+
+/// What the `TelemetryService` reports: a `MetricReportDefinition` for temperatures and fans, and one for power.
+#[derive(Debug)]
+pub(crate) struct TelemetryStyle {
+    pub thermal: &'static str,
+    pub power: &'static str,
+    /// Whether reports are made as delivered.
+    pub enabled: bool,
+}
+
+/// What PCIe devices are listed below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PcieHolder {
+    Chassis,
+    System,
+}
+
+/// How RAID volumes are configured.
+#[derive(Debug)]
+pub(crate) struct RaidStyle {
+    /// What a request may ask for; the first one is the default.
+    pub apply_times: &'static [ApplyTime],
+    /// Whether also what is done at once is a task.
+    pub as_tasks: bool,
+}
+
+impl RaidStyle {
+    /// At once, while the client waits.
+    pub(crate) const SYNCHRONOUS: RaidStyle = RaidStyle {
+        apply_times: &[ApplyTime::Immediate],
+        as_tasks: false,
+    };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BootOrderStyle {
     /// A PATCH of `Boot.BootOrder` takes effect at once.

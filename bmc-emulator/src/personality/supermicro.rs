@@ -29,6 +29,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     annotates_counts: false,
     error_summary: None,
     storage_id: "NVMeSSD",
+    raid: RaidStyle::SYNCHRONOUS,
     timing: DefaultTiming {
         power_on: Duration::from_secs(6),
         power_off: Duration::from_secs(5),
@@ -51,6 +52,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         ResetType::PowerCycle,
     ],
     manager_reset_types: &["GracefulRestart", "ForceRestart"],
+    action_info: &["ComputerSystem.Reset", "Manager.Reset", "UpdateService.SimpleUpdate"],
     bios_defaults: &[
         BiosDefault {
             name: "BootModeSelect",
@@ -118,6 +120,10 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         place: Place::System,
         id: "Log1",
     },
+    network_adapters: true,
+    pcie_devices: PcieHolder::Chassis,
+    jobs: JobStyle::Nowhere,
+    telemetry: None,
     quirks: &[
         Quirk::BootModeReverts,
         Quirk::NoPendingAttributes,

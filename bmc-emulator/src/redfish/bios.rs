@@ -27,6 +27,10 @@ fn uri(cx: &Context<'_>) -> String {
 
 fn document(cx: &mut Context<'_>) -> Value {
     let uri = uri(cx);
+    let mut attributes = cx.machine.bios.current(cx.personality());
+    if cx.machine.has(Quirk::BiosShowsPending) {
+        attributes.extend(cx.machine.bios.pending().clone());
+    }
     json!({
         "@odata.type": "#Bios.v1_2_3.Bios",
         "@odata.id": uri,
@@ -34,7 +38,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         "Name": "BIOS Configuration Current Settings",
         "Description": "Attributes in force since the last POST",
         "AttributeRegistry": cx.personality().bios_registry,
-        "Attributes": cx.machine.bios.current(cx.personality()),
+        "Attributes": attributes,
         "ResetBiosToDefaultsPending": cx.machine.bios.reset_pending(),
         "@Redfish.Settings": {
             "@odata.type": "#Settings.v1_3_5.Settings",
@@ -68,7 +72,7 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
     let before = settings_document(cx);
     cx.check_if_match(&before)?;
     cx.refuse_during_post()?;
-    let mut staged = Attributes::new();
+    let (mut staged, mut has_apply_time) = (Attributes::new(), false);
     let mut wrong = Vec::new();
     for (name, value) in cx.patch_object()? {
         match (name.as_str(), value) {
@@ -92,6 +96,7 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
                 }
             }
             ("@Redfish.SettingsApplyTime", Value::Object(apply)) => {
+                has_apply_time = true;
                 let time = apply.get("ApplyTime").and_then(Value::as_str).unwrap_or("OnReset");
                 if time != "OnReset" {
                     let message = Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [time, "ApplyTime"]);
@@ -105,6 +110,10 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
         }
     }
     cx.refuse_if_any(&wrong)?;
+    if !has_apply_time && cx.machine.has(Quirk::BiosSettingsNeedJob) {
+        cx.machine.bios.stage_uncommitted(staged);
+        return Ok(cx.success());
+    }
     cx.machine.bios.stage(staged);
     if cx.machine.has(Quirk::BiosSettingsBecomeJob) {
         let target = uri(cx);

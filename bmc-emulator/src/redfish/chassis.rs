@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
-use super::{power_subsystem, sensors, storage, thermal_and_power, thermal_subsystem};
+use super::{network_adapters, pcie_devices, power_subsystem, sensors, storage, thermal_and_power, thermal_subsystem};
+use crate::personality::PcieHolder;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
@@ -35,6 +36,10 @@ fn part(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         ["PowerSubsystem", rest @ ..] if environment.has_subsystems() => power_subsystem::route(cx, rest),
         ["EnvironmentMetrics"] if environment.has_subsystems() => thermal_subsystem::environment_metrics(cx),
         ["Thermal"] if environment.has_legacy() => thermal_and_power::thermal(cx),
+        ["NetworkAdapters", rest @ ..] if cx.personality().network_adapters => network_adapters::route(cx, rest),
+        ["PCIeDevices", rest @ ..] if cx.personality().pcie_devices == PcieHolder::Chassis => {
+            pcie_devices::route(cx, rest)
+        }
         ["Power"] if environment.has_legacy() => thermal_and_power::power(cx),
         _ => cx.not_found(),
     }
@@ -70,6 +75,8 @@ fn document(cx: &mut Context<'_>) -> Value {
     let subsystems = ["ThermalSubsystem", "PowerSubsystem", "EnvironmentMetrics"];
     let all = [
         ("Sensors", true),
+        ("NetworkAdapters", personality.network_adapters),
+        ("PCIeDevices", personality.pcie_devices == PcieHolder::Chassis),
         ("Thermal", environment.has_legacy()),
         ("Power", environment.has_legacy()),
     ];

@@ -106,7 +106,7 @@ pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEvent
         &occurrence.text(),
         &occurrence.arguments,
         occurrence.severity(),
-        Some(occurrence.origin),
+        Some((occurrence.event_type(), occurrence.origin)),
     ))
 }
 
@@ -128,10 +128,17 @@ fn time_stamp(machine: &Machine, at: Timestamp) -> String {
     format!("{}-0600", local.trim_end_matches('Z'))
 }
 
-fn record(at: &str, id: &str, text: &str, arguments: &[String], severity: &str, origin: Option<String>) -> Value {
+fn record(
+    at: &str,
+    id: &str,
+    text: &str,
+    arguments: &[String],
+    severity: &str,
+    origin: Option<(&str, String)>,
+) -> Value {
     let mut record = json!({
         "MemberId": "0",
-        "EventType": if origin.is_some() { "ResourceUpdated" } else { "Alert" },
+        "EventType": origin.as_ref().map_or("Alert", |(event_type, _)| event_type),
         "EventTimestamp": at,
         "MessageId": id,
         "Message": text,
@@ -139,7 +146,7 @@ fn record(at: &str, id: &str, text: &str, arguments: &[String], severity: &str, 
         "Severity": severity,
         "MessageSeverity": severity,
     });
-    if let Some(origin) = origin {
+    if let Some((_, origin)) = origin {
         record["OriginOfCondition"] = json!({ "@odata.id": origin });
     }
     record

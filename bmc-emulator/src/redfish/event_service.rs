@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::delivery;
+use super::event_filter::{EVENT_TYPES, EventFilter};
 use super::message::{self, Message};
 use super::server_sent_events;
 use super::subscriptions::Subscription;
@@ -54,7 +55,11 @@ fn service(_: &mut Context<'_>) -> Value {
         "DeliveryRetryIntervalSeconds": delivery::RETRY_INTERVAL.as_secs(),
         "EventFormatTypes": ["Event", "MetricReport"],
         "RegistryPrefixes": ["ResourceEvent", "TaskEvent"],
-        "ResourceTypes": ["ComputerSystem", "Task", "Manager", "Drive"],
+        "ResourceTypes": ["ComputerSystem", "Task", "Manager", "Drive", "VolumeCollection", "SessionService"],
+        "EventTypesForSubscription": EVENT_TYPES,
+        "ExcludeMessageId": true,
+        "ExcludeRegistryPrefix": true,
+        "SubordinateResourcesSupported": true,
         "IncludeOriginOfConditionSupported": false,
         "ServerSentEventUri": server_sent_events::URI,
         "Subscriptions": link(SUBSCRIPTIONS),
@@ -85,6 +90,7 @@ fn document(cx: &Context<'_>, id: u64, subscription: &Subscription) -> Value {
         "HttpHeaders": [],
         "Status": { "State": "Enabled", "Health": "OK" },
     });
+    subscription.filter.show(&mut document);
     if cx.machine.has(Quirk::NoSubscriptionContext) {
         leave_out(&mut document, "Context");
     }
@@ -123,6 +129,7 @@ fn subscribe(cx: &mut Context<'_>) -> Answer {
             Message::new(&message::CREATE_LIMIT_REACHED, []),
         ));
     };
+    cx.machine.schedule_reports(cx.moment.now);
     let document = document(cx, id, &subscription);
     Ok(Reply::json(StatusCode::CREATED, document).with(header::LOCATION, format!("{SUBSCRIPTIONS}/{id}")))
 }
@@ -133,12 +140,17 @@ fn read(cx: &Context<'_>, body: &Map<String, Value>, wrong: &mut Vec<Message>) -
         context: String::new(),
         event_format_type: "Event".to_owned(),
         delivery_retry_policy: "TerminateAfterRetries".to_owned(),
+        filter: EventFilter::default(),
         http_headers: Vec::new(),
         stream: None,
     };
     for (name, value) in body {
         let pointer = format!("#/{name}");
         let text = value.as_str();
+        if let Some(read) = subscription.filter.read(name, value) {
+            wrong.extend(read.err());
+            continue;
+        }
         let not_in_list = |text: &str| Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [text, name]).about(&pointer);
         match (name.as_str(), text) {
             ("Destination", Some(url)) if url.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some()) => {
@@ -172,8 +184,6 @@ fn read(cx: &Context<'_>, body: &Map<String, Value>, wrong: &mut Vec<Message>) -
                     .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
                     .collect();
             }
-            // Filters narrow down what is sent; this service sends so little that it sends everything.
-            ("EventTypes" | "RegistryPrefixes" | "ResourceTypes" | "MessageIds" | "OriginResources", None) => {}
             (
                 "Destination" | "Context" | "Protocol" | "SubscriptionType" | "EventFormatType" | "DeliveryRetryPolicy",
                 _,

@@ -4,12 +4,13 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::actions::{self, Action, Parameter};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
-use super::{certificate_service, ethernet_interfaces, log_services, network_protocol, virtual_media};
+use super::{certificate_service, dell_jobs, ethernet_interfaces, log_services, network_protocol, virtual_media};
 use crate::machine::installed_firmware::Component;
-use crate::personality::Place;
+use crate::personality::{JobStyle, Personality, Place};
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -42,6 +43,15 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         }
         [manager, "NetworkProtocol"] if *manager == id => network_protocol::route(cx),
         [manager, "EthernetInterfaces", rest @ ..] if *manager == id => ethernet_interfaces::manager_route(cx, rest),
+        [manager, "Oem", "Dell", rest @ ..]
+            if *manager == id && cx.personality().jobs == JobStyle::ServiceAndDellQueue =>
+        {
+            dell_jobs::route(cx, rest)
+        }
+        [manager, info] if *manager == id => {
+            let (uri, offered) = (cx.manager_uri(), offered(cx.personality()));
+            actions::info(cx, &uri, info, &offered)
+        }
         _ => cx.not_found(),
     }
 }
@@ -50,6 +60,7 @@ fn document(cx: &mut Context<'_>) -> Value {
     let uri = cx.manager_uri();
     let personality = cx.personality();
     let hardware = &cx.machine.hardware;
+    let [reset, reset_to_defaults] = offered(personality);
     let mut document = json!({
         "@odata.type": "#Manager.v1_19_2.Manager",
         "@odata.id": uri,
@@ -80,14 +91,8 @@ fn document(cx: &mut Context<'_>) -> Value {
             "ManagerInChassis": link(cx.chassis_uri()),
         },
         "Actions": {
-            "#Manager.Reset": {
-                "target": format!("{uri}/Actions/Manager.Reset"),
-                "ResetType@Redfish.AllowableValues": personality.manager_reset_types,
-            },
-            "#Manager.ResetToDefaults": {
-                "target": format!("{uri}/Actions/Manager.ResetToDefaults"),
-                "ResetType@Redfish.AllowableValues": ["ResetAll"],
-            },
+            "#Manager.Reset": reset.offer(personality, &uri),
+            "#Manager.ResetToDefaults": reset_to_defaults.offer(personality, &uri),
         },
     });
     if personality.media.place == Place::Manager {
@@ -104,6 +109,20 @@ fn document(cx: &mut Context<'_>) -> Value {
     }
     cx.add_oem(&mut document, |oem| oem.manager);
     document
+}
+
+fn offered(personality: &Personality) -> [Action; 2] {
+    let reset_types = personality.manager_reset_types.iter().copied();
+    [
+        Action {
+            name: "Manager.Reset",
+            parameters: vec![Parameter::one_of("ResetType", false, reset_types)],
+        },
+        Action {
+            name: "Manager.ResetToDefaults",
+            parameters: vec![Parameter::one_of("ResetType", true, ["ResetAll"])],
+        },
+    ]
 }
 
 /// Sets the clock.

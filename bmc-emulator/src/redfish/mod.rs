@@ -5,6 +5,7 @@
 
 mod account_service;
 mod accounts;
+mod actions;
 mod auth;
 mod bios;
 mod boot_options;
@@ -13,15 +14,22 @@ mod certificate_service;
 mod chassis;
 mod context;
 pub(crate) mod delivery;
+mod dell_jobs;
+mod drives;
 mod ethernet_interfaces;
+mod event_filter;
 mod event_service;
+mod job_service;
 pub(crate) mod lockout;
 mod log_services;
 mod managers;
 mod memory;
 mod message;
+mod network_adapters;
+mod network_device_functions;
 mod network_protocol;
 mod occurrence;
+mod pcie_devices;
 mod power_subsystem;
 mod processors;
 mod query;
@@ -34,17 +42,21 @@ mod service_root;
 mod session_service;
 pub(crate) mod state;
 mod storage;
+mod storage_controllers;
 mod subscriptions;
 mod system_boot;
 mod systems;
 mod task_event;
 mod task_service;
 mod tasks;
+mod telemetry;
+mod telemetry_service;
 mod thermal_and_power;
 mod thermal_subsystem;
 mod update_service;
 mod vendor;
 mod virtual_media;
+mod volumes;
 
 use axum::Router;
 use axum::body::Body;
@@ -234,6 +246,8 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "SessionService" => session_service::route(cx, rest),
             "AccountService" => account_service::route(cx, rest),
             "EventService" => event_service::route(cx, rest),
+            "JobService" => job_service::route(cx, rest),
+            "TelemetryService" => telemetry_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),
             "Registries" => registries::route(cx, rest),
             "CertificateService" => certificate_service::route(cx, rest),

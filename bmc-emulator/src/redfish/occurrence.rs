@@ -22,6 +22,8 @@ impl Occurrence {
         let personality = machine.personality;
         let system = format!("/redfish/v1/Systems/{}", personality.system_id);
         let drive = |name: &str| storage::uri_of(machine, &DriveName(name.to_owned()));
+        // The volume itself may be gone when somebody reads about it.
+        let volumes = |controller: &str| format!("{system}/Storage/{controller}/Volumes");
         Some(match kind {
             MachineEventKind::Power { state } => Self::of_resource(
                 &resource_event::STATE_CHANGED,
@@ -66,6 +68,15 @@ impl Occurrence {
                     uri,
                 )
             }
+            MachineEventKind::VolumeCreated { controller, .. } => {
+                Self::of_resource(&resource_event::CREATED, Vec::new(), volumes(controller))
+            }
+            MachineEventKind::VolumeDeleted { controller, .. } => {
+                Self::of_resource(&resource_event::REMOVED, Vec::new(), volumes(controller))
+            }
+            MachineEventKind::VolumeInitialized { controller, .. } => {
+                Self::of_resource(&resource_event::CHANGED, Vec::new(), volumes(controller))
+            }
             MachineEventKind::TaskFinished { task, state } => Self {
                 registry: task_event::ID,
                 template: if state == "Completed" {
@@ -95,6 +106,15 @@ impl Occurrence {
 
     pub(super) fn text(&self) -> String {
         self.template.fill(&self.arguments)
+    }
+
+    /// `EventType`, which is deprecated and still filtered by.
+    pub(super) fn event_type(&self) -> &'static str {
+        match self.template.id {
+            "ResourceCreated" => "ResourceAdded",
+            "ResourceRemoved" => "ResourceRemoved",
+            _ => "ResourceUpdated",
+        }
     }
 
     pub(super) fn severity(&self) -> &'static str {

@@ -5,6 +5,8 @@ use super::message::{Template, templates};
 pub(super) const ID: &str = "ResourceEvent.1.3";
 
 templates! {
+    CREATED: "ResourceCreated", 0, "OK", "The resource was created successfully.", "None.";
+    REMOVED: "ResourceRemoved", 0, "OK", "The resource was removed successfully.", "None.";
     CHANGED: "ResourceChanged", 0, "OK", "One or more resource properties have changed.", "None.";
     STATE_CHANGED: "ResourceStateChanged", 2, "OK", "The state of resource '%1' has changed to %2.", "None.";
     ERRORS_DETECTED: "ResourceErrorsDetected", 2, "Warning",

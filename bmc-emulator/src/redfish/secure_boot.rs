@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::actions::{self, Action, Parameter};
 use super::context::{Answer, Context};
 use super::message::{self, Message};
 use crate::machine::secure_boot::KeysReset;
@@ -14,12 +15,28 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             _ => cx.read("GET, HEAD, PATCH", document),
         },
         ["Actions", "SecureBoot.ResetKeys"] => reset_keys(cx),
+        [info] => {
+            let uri = uri(cx);
+            actions::info(cx, &uri, info, &[reset_keys_action()])
+        }
         _ => cx.not_found(),
     }
 }
 
+fn uri(cx: &Context<'_>) -> String {
+    format!("{}/SecureBoot", cx.system_uri())
+}
+
+fn reset_keys_action() -> Action {
+    let values = KeysReset::ALL.map(KeysReset::as_str);
+    Action {
+        name: "SecureBoot.ResetKeys",
+        parameters: vec![Parameter::one_of("ResetKeysType", true, values)],
+    }
+}
+
 fn document(cx: &mut Context<'_>) -> Value {
-    let uri = format!("{}/SecureBoot", cx.system_uri());
+    let uri = uri(cx);
     let secure_boot = &cx.machine.secure_boot;
     let on_off = |on: bool| if on { "Enabled" } else { "Disabled" };
     json!({
@@ -31,10 +48,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         "SecureBootCurrentBoot": on_off(secure_boot.in_force),
         "SecureBootMode": if secure_boot.has_platform_key { "UserMode" } else { "SetupMode" },
         "Actions": {
-            "#SecureBoot.ResetKeys": {
-                "target": format!("{uri}/Actions/SecureBoot.ResetKeys"),
-                "ResetKeysType@Redfish.AllowableValues": KeysReset::ALL.map(KeysReset::as_str),
-            },
+            "#SecureBoot.ResetKeys": reset_keys_action().offer(cx.personality(), &uri),
         },
     })
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{Content, Reply};
 use super::context::{Answer, Context, link};
+use crate::personality::Personality;
 
 /// `/redfish`: exactly this body (DSP0266 §6.2).
 pub(super) fn versions(cx: &mut Context<'_>) -> Answer {
@@ -41,41 +42,47 @@ pub(super) fn root(cx: &mut Context<'_>) -> Answer {
                 "ExcerptQuery": query.excerpt,
                 "DeepOperations": { "DeepPATCH": false, "DeepPOST": false },
             },
-            "Systems": link("/redfish/v1/Systems"),
-            "Chassis": link("/redfish/v1/Chassis"),
-            "Managers": link("/redfish/v1/Managers"),
-            "Tasks": link("/redfish/v1/TaskService"),
-            "SessionService": link("/redfish/v1/SessionService"),
-            "AccountService": link("/redfish/v1/AccountService"),
-            "EventService": link("/redfish/v1/EventService"),
-            "UpdateService": link("/redfish/v1/UpdateService"),
-            "Registries": link("/redfish/v1/Registries"),
-            "CertificateService": link("/redfish/v1/CertificateService"),
             "Links": { "Sessions": link("/redfish/v1/SessionService/Sessions") },
         });
+        for (property, name) in services(personality) {
+            document[property] = link(format!("/redfish/v1/{name}"));
+        }
         cx.add_oem(&mut document, |oem| oem.root);
         document
     })
 }
 
+/// Property of the root, and last segment of the URI, of everything this BMC has.
+fn services(personality: &Personality) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let common = [
+        ("Systems", "Systems"),
+        ("Chassis", "Chassis"),
+        ("Managers", "Managers"),
+        ("Tasks", "TaskService"),
+        ("SessionService", "SessionService"),
+        ("AccountService", "AccountService"),
+        ("EventService", "EventService"),
+        ("UpdateService", "UpdateService"),
+        ("Registries", "Registries"),
+        ("CertificateService", "CertificateService"),
+    ];
+    let optional = [
+        (personality.jobs.has_service(), "JobService"),
+        (personality.telemetry.is_some(), "TelemetryService"),
+    ];
+    let optional = optional
+        .into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, name)| (name, name));
+    common.into_iter().chain(optional)
+}
+
 /// The OData service document (DSP0266 §8.4.2).
 pub(super) fn odata(cx: &mut Context<'_>) -> Answer {
-    const SERVICES: [&str; 10] = [
-        "Systems",
-        "Chassis",
-        "Managers",
-        "TaskService",
-        "SessionService",
-        "AccountService",
-        "EventService",
-        "UpdateService",
-        "Registries",
-        "CertificateService",
-    ];
-    cx.read_only(|_| {
+    cx.read_only(|cx| {
         let root = json!({ "name": "Service", "kind": "Singleton", "url": "/redfish/v1/" });
-        let rest =
-            SERVICES.map(|name| json!({ "name": name, "kind": "Singleton", "url": format!("/redfish/v1/{name}") }));
+        let rest = services(cx.personality())
+            .map(|(_, name)| json!({ "name": name, "kind": "Singleton", "url": format!("/redfish/v1/{name}") }));
         let all: Vec<Value> = std::iter::once(root).chain(rest).collect();
         json!({ "@odata.context": "/redfish/v1/$metadata", "value": all })
     })

@@ -1,10 +1,13 @@
 //! What the Redfish service of one BMC remembers.
 
+use tokio::time::Instant;
+
 use super::accounts::Accounts;
 use super::network_protocol::NetworkProtocol;
 use super::session_service::Sessions;
 use super::subscriptions::Subscriptions;
 use super::tasks::Tasks;
+use super::telemetry::Telemetry;
 use crate::fleet::spec::MachineSpec;
 use crate::personality::Personality;
 
@@ -14,6 +17,7 @@ pub(crate) struct RedfishState {
     pub sessions: Sessions,
     pub subscriptions: Subscriptions,
     pub tasks: Tasks,
+    pub telemetry: Telemetry,
     pub network: NetworkProtocol,
 }
 
@@ -25,12 +29,13 @@ impl RedfishState {
         self.network = NetworkProtocol::default();
     }
 
-    pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64) -> Self {
+    pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64, now: Instant) -> Self {
         Self {
             accounts: Accounts::new(personality, &spec.bmc),
             sessions: Sessions::new(&personality.sessions, &spec.name, seed),
             subscriptions: Subscriptions::default(),
             network: NetworkProtocol::default(),
+            telemetry: Telemetry::new(personality.telemetry.as_ref(), now),
             tasks: Tasks::new(&personality.tasks, &spec.name, seed),
         }
     }

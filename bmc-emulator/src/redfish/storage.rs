@@ -1,12 +1,9 @@
-//! `Storage`: controllers with their drives, and secure erasure.
+//! `Storage`: storage subsystems, each a controller with its drives and volumes.
 
-use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
-use super::message::{self, Message};
-use super::task_service;
-use crate::fleet::spec::{DriveProtocol, MediaType};
+use super::{drives, storage_controllers, volumes};
 use crate::machine::Machine;
 use crate::machine::drive::{Drive, DriveName};
 use crate::quirk::Quirk;
@@ -26,33 +23,30 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = format!("{collection_uri}/{storage}");
     match rest {
         [] => cx.read_only(|cx| document(cx, &uri, storage)),
-        ["Volumes"] => {
-            cx.read_only(|_| collection(&format!("{uri}/Volumes"), "VolumeCollection", "Volume Collection", []))
-        }
+        ["Controllers", rest @ ..] => storage_controllers::route(cx, &uri, storage, rest),
+        ["Volumes", rest @ ..] => volumes::route(cx, &uri, storage, rest),
         ["Drives", drive, rest @ ..] => {
             let name = DriveName((*drive).to_owned());
             let drive = cx.machine.drives.iter().find(|drive| drive.name == name);
             if drive.is_none_or(|drive| drive.absent || controller(cx, drive) != *storage) {
                 return cx.not_found();
             }
-            match rest {
-                [] => cx.read_only(|cx| drive_document(cx, &uri, &name)),
-                ["Actions", "Drive.SecureErase"] => secure_erase(cx, &uri, &name),
-                _ => cx.not_found(),
-            }
+            drives::route(cx, &uri, &name, rest)
         }
         _ => cx.not_found(),
     }
 }
 
 /// The id of the controller a drive is attached to.
-fn controller<'a>(cx: &Context<'_>, drive: &'a Drive) -> &'a str {
+pub(super) fn controller<'a>(cx: &Context<'_>, drive: &'a Drive) -> &'a str {
     drive.controller.as_deref().unwrap_or(cx.personality().storage_id)
 }
 
-/// Ids of all controllers. A machine without drives has its personality's all the same.
+/// Ids of all controllers: what the fleet file describes, then what its drives name. A machine without either has its
+/// personality's.
 fn controllers(cx: &Context<'_>) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
+    let described = cx.machine.hardware.storage_controllers.iter();
+    let mut ids: Vec<String> = described.map(|controller| controller.id.clone()).collect();
     for drive in &cx.machine.drives {
         let id = controller(cx, drive);
         if !ids.iter().any(|known| known == id) {
@@ -100,98 +94,8 @@ fn document(cx: &Context<'_>, uri: &str, id: &str) -> Value {
         "Status": { "State": "Enabled", "Health": "OK", "HealthRollup": "OK" },
         "Drives@odata.count": drives.len(),
         "Drives": drives,
+        "Controllers": link(format!("{uri}/Controllers")),
         "Volumes": link(format!("{uri}/Volumes")),
         "Links": { "Enclosures": [link(cx.chassis_uri())] },
     })
-}
-
-fn drive_document(cx: &mut Context<'_>, uri: &str, name: &DriveName) -> Value {
-    let chassis = cx.chassis_uri();
-    let Some(drive) = cx.machine.drive(name) else {
-        return Value::Null;
-    };
-    let uri = format!("{uri}/Drives/{name}");
-    let (identifier, format) = identifier(drive);
-    let mut document = json!({
-        "@odata.type": "#Drive.v1_20_1.Drive",
-        "@odata.id": uri,
-        "Id": name.0,
-        "Name": format!("Drive {name}"),
-        "Manufacturer": drive.manufacturer,
-        "Model": drive.model,
-        "SerialNumber": drive.serial_number,
-        "CapacityBytes": drive.size_bytes,
-        "BlockSizeBytes": 512,
-        "MediaType": match drive.media_type { MediaType::SSD => "SSD", MediaType::HDD => "HDD" },
-        "Protocol": drive.protocol.as_str(),
-        "DriveFormFactor": if drive.protocol == DriveProtocol::NVMe { "U2" } else { "Drive2_5" },
-        "Identifiers": [{ "DurableName": identifier, "DurableNameFormat": format }],
-        "RotationSpeedRPM": if drive.is_rotational() { json!(7200) } else { json!(0) },
-        "FailurePredicted": false,
-        "Status": { "State": "Enabled", "Health": "OK" },
-        "Operations": [],
-        "Links": { "Chassis": link(chassis), "Volumes": [] },
-    });
-    if drive.secure_erase {
-        let target = format!("{uri}/Actions/Drive.SecureErase");
-        document["Actions"] = json!({ "#Drive.SecureErase": { "target": target } });
-    }
-    if let Some(erasure) = &drive.erasure {
-        let task = erasure.task.clone();
-        let percent = cx
-            .machine
-            .redfish
-            .tasks
-            .get(&task)
-            .map(|task| task.percent_complete(cx.moment.now));
-        document["Operations"] = json!([{
-            "Operation": "Sanitize",
-            "OperationName": "Secure Erase",
-            "PercentageComplete": percent,
-            "AssociatedTask": link(format!("/redfish/v1/TaskService/Tasks/{task}")),
-        }]);
-    }
-    document
-}
-
-/// `DurableName` and its format: an EUI is eight bytes with separators, an NAA has none (schema `Resource`, `Identifier`).
-fn identifier(drive: &Drive) -> (String, &'static str) {
-    let (kind, hex) = drive.wwid.split_once('.').unwrap_or(("naa", &drive.wwid));
-    if kind != "eui" {
-        return (hex.to_uppercase(), "NAA");
-    }
-    let digits: Vec<char> = hex.to_uppercase().chars().collect();
-    let bytes: Vec<String> = digits.chunks(2).map(|byte| byte.iter().collect()).collect();
-    (bytes.join("-"), "EUI")
-}
-
-fn secure_erase(cx: &mut Context<'_>, storage: &str, name: &DriveName) -> Answer {
-    const ACTION: &str = "Drive.SecureErase";
-    cx.require_post()?;
-    let body = cx.action_object()?;
-    for parameter in body.keys() {
-        if !matches!(parameter.as_str(), "SanitizationType" | "OverwritePasses") {
-            let message = Message::new(&message::ACTION_PARAMETER_UNKNOWN, [ACTION, parameter]);
-            return Err(cx.error(StatusCode::BAD_REQUEST, message.about(format!("#/{parameter}"))));
-        }
-    }
-    let duration = cx.machine.timing.secure_erase;
-    let Some(drive) = cx.machine.drive(name) else {
-        return cx.not_found();
-    };
-    if !drive.secure_erase {
-        return Err(cx.error(
-            StatusCode::BAD_REQUEST,
-            Message::new(&message::ACTION_NOT_SUPPORTED, [ACTION]),
-        ));
-    }
-    if drive.erasure.is_some() {
-        return Err(cx.error(StatusCode::CONFLICT, Message::new(&message::RESOURCE_IN_USE, [])));
-    }
-    let target = format!("{storage}/Drives/{name}");
-    let started = cx.machine.bmc_moment(cx.moment);
-    let tasks = &mut cx.machine.redfish.tasks;
-    let task = tasks.start(&format!("Secure Erase {name}"), target, Some(duration), started);
-    cx.machine.start_erase(name, task.clone(), cx.moment);
-    Ok(task_service::accepted(cx, &task))
 }

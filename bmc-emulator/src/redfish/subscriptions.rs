@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::delivery::{self, Delivery};
+use super::event_filter::EventFilter;
 use super::server_sent_events::EventStream;
 use crate::machine::{Machine, Out};
 
@@ -24,6 +25,7 @@ pub(super) struct Subscription {
     pub context: String,
     pub event_format_type: String,
     pub delivery_retry_policy: String,
+    pub filter: EventFilter,
     /// Sent along with every event; not shown, for it may hold a credential.
     pub http_headers: Vec<(String, String)>,
     /// Events go down this stream instead of to a destination.
@@ -31,12 +33,17 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
+    fn is_for_reports(&self) -> bool {
+        self.event_format_type == "MetricReport"
+    }
+
     pub(super) fn of_stream(stream: EventStream) -> Self {
         Self {
             destination: String::new(),
             context: "Server-sent events".to_owned(),
             event_format_type: "Event".to_owned(),
             delivery_retry_policy: String::new(),
+            filter: EventFilter::default(),
             http_headers: Vec::new(),
             stream: Some(stream),
         }
@@ -87,11 +94,16 @@ impl Subscriptions {
         self.all.remove(&id);
     }
 
+    /// Whether anybody gets metric reports.
+    pub(super) fn want_reports(&self) -> bool {
+        self.all.values().any(Subscription::is_for_reports)
+    }
+
     fn receivers(&self) -> impl Iterator<Item = (u64, &Subscription)> {
         let events = self
             .all
             .iter()
-            .filter(|(_, subscription)| subscription.event_format_type == "Event");
+            .filter(|(_, subscription)| !subscription.is_for_reports());
         events.map(|(id, subscription)| (*id, subscription))
     }
 }
@@ -117,7 +129,8 @@ impl Machine {
         let id = self.redfish.subscriptions.next_event_id();
         let mut gone = Vec::new();
         let mut deliveries = Vec::new();
-        for (number, receiver) in self.redfish.subscriptions.receivers() {
+        let receivers = self.redfish.subscriptions.receivers();
+        for (number, receiver) in receivers.filter(|(_, receiver)| receiver.filter.passes(&event)) {
             let body = delivery::event(id, receiver, event.clone());
             match &receiver.stream {
                 Some(stream) if stream.send(id, &body) => {}
@@ -133,6 +146,20 @@ impl Machine {
 }
 
 impl Machine {
+    /// Sends a metric report to whoever gets those of this definition.
+    pub(super) fn deliver_report(&mut self, definition: &str, report: &Value) {
+        let receivers = self.redfish.subscriptions.all.iter();
+        let deliveries: Vec<Out> = receivers
+            .filter(|(_, receiver)| receiver.is_for_reports() && receiver.filter.passes_report(definition))
+            .map(|(number, receiver)| {
+                let mut report = report.clone();
+                report["Context"] = receiver.context.clone().into();
+                Out::Deliver(Delivery::new(*number, receiver, report))
+            })
+            .collect();
+        self.queue(deliveries);
+    }
+
     /// Sends an event that nothing but a request has caused.
     pub(super) fn request_deliveries(&mut self, event: Value) {
         let deliveries = self.deliver(event);

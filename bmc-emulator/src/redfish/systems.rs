@@ -3,18 +3,19 @@
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::actions::{self, Action, Parameter};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{
-    bios, boot_options, ethernet_interfaces, log_services, memory, processors, secure_boot, storage, system_boot,
-    virtual_media,
+    bios, boot_options, ethernet_interfaces, log_services, memory, network_adapters, pcie_devices, processors,
+    secure_boot, storage, system_boot, virtual_media,
 };
 use crate::machine::Machine;
 use crate::machine::installed_firmware::Component;
 use crate::machine::power::{PowerState, Refusal, ResetType};
 use crate::machine::truth::Execution;
-use crate::personality::Place;
+use crate::personality::{PcieHolder, Place};
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -46,7 +47,17 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
             ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
+            ["NetworkInterfaces", rest @ ..] if cx.personality().network_adapters => {
+                network_adapters::interfaces_route(cx, rest)
+            }
+            ["PCIeDevices", rest @ ..] if cx.personality().pcie_devices == PcieHolder::System => {
+                pcie_devices::route(cx, rest)
+            }
             ["Storage", rest @ ..] if !cx.machine.has(Quirk::NoStorage) => storage::route(cx, rest),
+            [info] => {
+                let (system, action) = (cx.system_uri(), reset_action(cx.machine));
+                actions::info(cx, &system, info, &[action])
+            }
             _ => cx.not_found(),
         },
         _ => cx.not_found(),
@@ -117,12 +128,13 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
             "ManagedBy": [link(cx.manager_uri())],
         },
         "Actions": {
-            "#ComputerSystem.Reset": {
-                "target": format!("{uri}/Actions/ComputerSystem.Reset"),
-                "ResetType@Redfish.AllowableValues": reset_types(machine),
-            },
+            "#ComputerSystem.Reset": reset_action(machine).offer(personality, &uri),
         },
     });
+    if personality.network_adapters {
+        document["NetworkInterfaces"] = link(format!("{uri}/NetworkInterfaces"));
+    }
+    document["PCIeDevices"] = pcie_devices::links(cx).into();
     if personality.media.place == Place::System {
         document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
     }
@@ -156,11 +168,14 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     document
 }
 
-/// What `ResetType` may be, or is said to.
-fn reset_types(machine: &Machine) -> Vec<&'static str> {
+/// With what `ResetType` may be, or is said to.
+fn reset_action(machine: &Machine) -> Action {
     let known = machine.personality.reset_types.iter().map(|reset| reset.as_str());
     let listed = machine.has(Quirk::PushPowerButtonListed).then_some("PushPowerButton");
-    known.chain(listed).collect()
+    Action {
+        name: "ComputerSystem.Reset",
+        parameters: vec![Parameter::one_of("ResetType", true, known.chain(listed))],
+    }
 }
 
 /// `BootProgress.LastState` (BootProgressTypes).

@@ -134,6 +134,16 @@ impl Tasks {
         });
     }
 
+    /// Whether something is going to be done to `target` at the next POST.
+    pub(super) fn is_waiting_for(&self, target: &str) -> bool {
+        let mut tasks = self.tasks.values();
+        tasks.any(|task| task.ended.is_none() && task.expected.is_none() && task.target == target)
+    }
+
+    pub(super) fn remove(&mut self, id: &str) {
+        self.tasks.remove(id);
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.tasks.clear();

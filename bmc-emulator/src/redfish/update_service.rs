@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::actions::{self, Action, Kind, Parameter};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
@@ -15,13 +16,12 @@ use crate::update::{UpdateJob, UpdateOrder};
 
 const URI: &str = "/redfish/v1/UpdateService";
 const INVENTORY: &str = "/redfish/v1/UpdateService/FirmwareInventory";
-const SIMPLE_UPDATE: &str = "/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate";
 /// `TransferProtocol`, each with the scheme of its URIs.
 const PROTOCOLS: [(&str, &str); 2] = [("HTTP", "http"), ("HTTPS", "https")];
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
-        [] => cx.read_only(|_| {
+        [] => cx.read_only(|cx| {
             json!({
                 "@odata.type": "#UpdateService.v1_14_1.UpdateService",
                 "@odata.id": URI,
@@ -31,14 +31,12 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 "ServiceEnabled": true,
                 "FirmwareInventory": link(INVENTORY),
                 "Actions": {
-                    "#UpdateService.SimpleUpdate": {
-                        "target": SIMPLE_UPDATE,
-                        "TransferProtocol@Redfish.AllowableValues": PROTOCOLS.map(|(name, _)| name),
-                    },
+                    "#UpdateService.SimpleUpdate": simple_update_action().offer(cx.personality(), URI),
                 },
             })
         }),
         ["Actions", "UpdateService.SimpleUpdate"] => simple_update(cx),
+        [info] if info.ends_with("ActionInfo") => actions::info(cx, URI, info, &[simple_update_action()]),
         ["FirmwareInventory"] => cx.read_only(|cx| {
             let members = inventory(cx)
                 .into_iter()
@@ -50,6 +48,24 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             None => cx.not_found(),
         },
         _ => cx.not_found(),
+    }
+}
+
+fn simple_update_action() -> Action {
+    Action {
+        name: "UpdateService.SimpleUpdate",
+        parameters: vec![
+            Parameter {
+                name: "ImageURI",
+                required: true,
+                kind: Kind::Text,
+            },
+            Parameter::one_of("TransferProtocol", false, PROTOCOLS.map(|(name, _)| name)),
+            Parameter::optional("Targets", Kind::Texts),
+            Parameter::optional("Username", Kind::Text),
+            Parameter::optional("Password", Kind::Text),
+            Parameter::optional("ForceUpdate", Kind::Boolean),
+        ],
     }
 }
 

@@ -53,7 +53,10 @@ fn collect_links(value: &Value, found: &mut BTreeSet<String>) {
             for (name, value) in object {
                 match value.as_str() {
                     // A part of a document is in the document.
-                    Some(uri) if (name == "@odata.id" || name == "Uri") && !uri.contains('#') => {
+                    Some(uri)
+                        if ["@odata.id", "Uri", "@Redfish.ActionInfo"].contains(&name.as_str())
+                            && !uri.contains('#') =>
+                    {
                         found.insert(uri.trim_end_matches('/').to_owned());
                     }
                     _ => collect_links(value, found),

@@ -112,3 +112,37 @@ async fn a_stream_is_text() {
         .await;
     assert_eq!((refused.status, refused.messages()), (406, vec!["HeaderInvalid"]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn subscribers_get_what_they_ask_for() {
+    let run = Run::new("machines: [{ name: node }]");
+    let client = run.client("node");
+    let subscribe = |path: &str, filter: Value| {
+        let mut body = json!({ "Destination": format!("http://listener.example/{path}"), "Protocol": "Redfish" });
+        for (name, value) in filter.as_object().expect("an object") {
+            body[name.as_str()] = value.clone();
+        }
+        client.post(SUBSCRIPTIONS, body)
+    };
+    let system = json!({ "OriginResources": [{ "@odata.id": "/redfish/v1/Systems/1" }] });
+    for (path, filter) in [
+        ("all", json!({})),
+        ("tasks", json!({ "RegistryPrefixes": ["TaskEvent"] })),
+        ("system", system.clone()),
+        ("alerts", json!({ "EventTypes": ["Alert"] })),
+    ] {
+        assert_eq!(subscribe(path, filter).await.status, 201, "{path}");
+        run.world.serve(&format!("http://listener.example/{path}"), "");
+    }
+    let shown = client.get(&format!("{SUBSCRIPTIONS}/3")).await.body;
+    assert_eq!(shown["OriginResources"], system["OriginResources"]);
+    let unknown = subscribe("sunrise", json!({ "EventTypes": ["Sunrise"] })).await;
+    assert_eq!(unknown.messages(), ["PropertyValueNotInList"]);
+
+    let reset = "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset";
+    client.post(reset, json!({ "ResetType": "On" })).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let urls: std::collections::BTreeSet<String> = run.world.urls().into_iter().collect();
+    let told: Vec<&str> = urls.iter().filter_map(|url| url.rsplit('/').next()).collect();
+    assert_eq!(told, ["all", "system"]);
+}

@@ -82,6 +82,9 @@ impl MachineLane {
                 MarkerKind::Erase,
                 format!("{drive} not erased {}: {message}", band(*in_band)),
             ),
+            Kind::VolumeCreated { volume, .. } => (MarkerKind::Write, format!("volume {volume} created")),
+            Kind::VolumeDeleted { volume, .. } => (MarkerKind::Erase, format!("volume {volume} deleted")),
+            Kind::VolumeInitialized { volume, .. } => (MarkerKind::Erase, format!("volume {volume} initialized")),
             Kind::FaultFired { method, path, .. } => (MarkerKind::Fault, format!("fault at {method} {path}")),
             Kind::BasicAuthenticated { user } => (MarkerKind::Fault, format!("password of {user} sent")),
             Kind::LoginFailed { user } => (MarkerKind::Fault, format!("login of {user} refused")),
@@ -146,6 +149,9 @@ pub(super) fn count(event: &MachineEventKind, statistics: &mut Statistics) {
         | Kind::DriveWritten { .. }
         | Kind::DriveEraseStarted { .. }
         | Kind::DriveEraseLied { .. }
+        | Kind::VolumeCreated { .. }
+        | Kind::VolumeDeleted { .. }
+        | Kind::VolumeInitialized { .. }
         | Kind::PowerButtonPressed
         | Kind::SessionClosed { .. }
         | Kind::BasicAuthenticated { .. }

@@ -88,6 +88,17 @@ impl Emulator {
     }
 }
 
+/// Beside what every machine has: a controller that does RAID, and a volume.
+const DISKS: &str = "
+  drives:
+  - { name: nvme0n1 }
+  - { name: sda, protocol: SATA, mediaType: HDD, secureErase: false }
+  - { name: sdb, protocol: SAS, controller: RAID.1 }
+  - { name: sdc, protocol: SAS, controller: RAID.1 }
+  storageControllers: [{ id: RAID.1, raidTypes: [RAID0, RAID1] }]
+  volumes: [{ controller: RAID.1, raidType: RAID1, drives: [sdb, sdc] }]
+";
+
 /// Every BMC on a free port. Powered on, as the tools expect of a system they are allowed to reset.
 fn fleet_file(personalities: &[PersonalityName]) -> String {
     let mut text = String::from("machines:\n");
@@ -101,8 +112,7 @@ fn fleet_file(personalities: &[PersonalityName]) -> String {
         writeln!(
             text,
             "- name: {personality}\n  personality: {personality}\n  poweredOn: true\n  withoutQuirks: [{}]\n  \
-             bmc: {{ address: 127.0.0.{}, port: 0, password: {PASSWORD} }}\n  \
-             drives: [{{ name: nvme0n1 }}, {{ name: sda, protocol: SATA, mediaType: HDD, secureErase: false }}]",
+             bmc: {{ address: 127.0.0.{}, port: 0, password: {PASSWORD} }}{DISKS}",
             without.join(", "),
             index + 1,
         )
