@@ -9,6 +9,7 @@
 //! | `update` | firmware updates |
 //! | `redfish` | the Redfish face, one file per service |
 //! | `personality` | how vendors differ, as data |
+//! | `mockup` | recorded machines that are brought to life |
 //! | [`Quirk`] | what real BMCs do beside the specification, as switches |
 //! | [`fault`] | what can be made to go wrong |
 //! | `admin` | the API for tests: inspect, inject, act |
@@ -29,6 +30,7 @@ pub mod fleet;
 pub mod guest;
 mod identity;
 mod machine;
+mod mockup;
 mod personality;
 mod quirk;
 mod redfish;
@@ -42,13 +44,14 @@ pub use self::edges::{BoxError, Clock, Edges, HttpService};
 pub use self::event::{MachineEvent, MachineEventKind, Observer};
 pub use self::fault::{ConnectionDropped, Fault, FaultError, FaultId, HttpAction};
 pub use self::fleet::spec::FleetSpec;
-pub use self::fleet::{Fleet, FleetError};
+pub use self::fleet::{Fleet, FleetError, Mockups};
 pub use self::guest::{Boot, BootSource, GuestExit, GuestOs, InBand, InBandDrive, InBandNic};
 pub use self::machine::boot::{BootDevice, BootOverride, BootTarget, OverrideEnabled, OverrideMode};
 pub use self::machine::drive::{DriveContent, DriveError, DriveName};
 pub use self::machine::guest::GuestIdentity;
 pub use self::machine::power::{PowerState, ResetType};
 pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth};
+pub use self::mockup::{Mockup, MockupError};
 pub use self::personality::PersonalityName;
 pub use self::quirk::Quirk;
 pub use self::secret::Secret;

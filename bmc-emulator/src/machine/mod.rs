@@ -46,6 +46,7 @@ use crate::event::MachineEventKind;
 use crate::fault::{FaultId, Faults};
 use crate::firmware::BootJob;
 use crate::fleet::spec::MachineSpec;
+use crate::mockup::Replay;
 use crate::personality::Personality;
 use crate::quirk::{self, Quirk};
 use crate::redfish::delivery::Delivery;
@@ -112,6 +113,8 @@ pub(crate) struct Machine {
     pub indicator_lit: bool,
     pub asset_tag: String,
     pub redfish: RedfishState,
+    /// The recording it is one of, if any.
+    pub replay: Option<Replay>,
     pub faults: Faults,
     pub absence: Option<Absence>,
     pub counters: Counters,
@@ -131,12 +134,12 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(
         spec: &MachineSpec,
+        personality: &'static Personality,
         hardware: Hardware,
         seed: u64,
         time_scale: f64,
         moment: Moment,
     ) -> Result<Self, UnknownBootDevice> {
-        let personality = spec.personality.personality();
         let drives = hardware::drives(spec, seed);
         let boot = boot_manager(spec, &drives, &hardware)?;
         let power = if spec.powered_on {
@@ -146,6 +149,7 @@ impl Machine {
         };
         Ok(Self {
             redfish: RedfishState::new(personality, spec, seed),
+            replay: None,
             timing: Timing::new(&spec.timing, &personality.timing, time_scale),
             bios: Bios::new(&spec.bios_attributes),
             shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),
