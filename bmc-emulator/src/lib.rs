@@ -6,6 +6,7 @@
 //! | `machine` | one machine in time: power, boot settings, BIOS, drives |
 //! | `firmware` | what happens between POST and an operating system |
 //! | [`guest`] | the operating system, provided by whoever runs the fleet, and how it sees the machine |
+//! | `record` | real BMCs, recorded |
 //! | `update` | firmware updates |
 //! | `redfish` | the Redfish face, one file per service |
 //! | `personality` | how vendors differ, as data |
@@ -33,6 +34,7 @@ mod machine;
 mod mockup;
 mod personality;
 mod quirk;
+mod record;
 mod redfish;
 mod secret;
 pub mod serve;
@@ -54,4 +56,5 @@ pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, M
 pub use self::mockup::{Mockup, MockupError};
 pub use self::personality::PersonalityName;
 pub use self::quirk::Quirk;
+pub use self::record::{RecordError, RecordOptions, RecordProgress, Recording, record};
 pub use self::secret::Secret;

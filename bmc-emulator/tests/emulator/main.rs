@@ -10,6 +10,7 @@ mod life_cycle;
 mod logs;
 mod query;
 mod redfish;
+mod replay;
 mod sensors;
 mod server_sent_events;
 mod support;
