@@ -6,9 +6,11 @@
 //! | `machine` | one machine in time: power, boot settings, BIOS, drives |
 //! | `firmware` | what happens between POST and an operating system |
 //! | [`guest`] | the operating system, provided by whoever runs the fleet, and how it sees the machine |
+//! | `record` | real BMCs, recorded |
 //! | `update` | firmware updates |
 //! | `redfish` | the Redfish face, one file per service |
 //! | `personality` | how vendors differ, as data |
+//! | `mockup` | recorded machines that are brought to life |
 //! | [`Quirk`] | what real BMCs do beside the specification, as switches |
 //! | [`fault`] | what can be made to go wrong |
 //! | `admin` | the API for tests: inspect, inject, act |
@@ -29,8 +31,10 @@ pub mod fleet;
 pub mod guest;
 mod identity;
 mod machine;
+mod mockup;
 mod personality;
 mod quirk;
+mod record;
 mod redfish;
 mod secret;
 pub mod serve;
@@ -42,7 +46,7 @@ pub use self::edges::{BoxError, Clock, Edges, HttpService};
 pub use self::event::{MachineEvent, MachineEventKind, Observer};
 pub use self::fault::{ConnectionDropped, Fault, FaultError, FaultId, HttpAction};
 pub use self::fleet::spec::FleetSpec;
-pub use self::fleet::{Fleet, FleetError};
+pub use self::fleet::{Fleet, FleetError, Mockups};
 pub use self::guest::{Boot, BootSource, GuestExit, GuestOs, InBand, InBandDrive, InBandNic};
 pub use self::machine::boot::{BootDevice, BootOverride, BootTarget, OverrideEnabled, OverrideMode};
 pub use self::machine::drive::{DriveContent, DriveError, DriveName};
@@ -50,6 +54,8 @@ pub use self::machine::guest::GuestIdentity;
 pub use self::machine::power::{PowerState, ResetType};
 pub use self::machine::truth::{Counters, DriveTruth, Execution, InjectedFault, MachineTruth, VolumeTruth};
 pub use self::machine::volume::RaidType;
+pub use self::mockup::{Mockup, MockupError};
 pub use self::personality::PersonalityName;
 pub use self::quirk::Quirk;
+pub use self::record::{RecordError, RecordOptions, RecordProgress, Recording, record};
 pub use self::secret::Secret;

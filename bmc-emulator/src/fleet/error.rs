@@ -22,6 +22,8 @@ pub enum FleetError {
     UnknownBootDevice { machine: String, device: String },
     #[error("machine {machine}: {message}")]
     Invalid { machine: String, message: String },
+    #[error("machine {machine} replays {mockup}, which has not been loaded")]
+    MockupNotLoaded { machine: String, mockup: String },
     #[error("a time scale of {0} is not a positive number")]
     BadTimeScale(f64),
 }

@@ -25,11 +25,16 @@ use crate::firmware::{self, BootJob};
 use crate::identity::MacAddresses;
 use crate::machine::hardware::Hardware;
 use crate::machine::{Machine, Moment, Out};
+use crate::mockup::Mockup;
+use crate::personality::Personality;
 use crate::redfish::delivery::{self, Delivery};
 use crate::update::{self, UpdateJob};
 
 /// Where addresses are counted from if a fleet does not say.
 const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 8, 0, 1);
+
+/// Recordings by the names that a fleet file has for them.
+pub type Mockups = BTreeMap<String, Mockup>;
 
 /// All machines of a run. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +68,14 @@ impl Fleet {
     /// # Errors
     /// If the specification contradicts itself: names or addresses that are not unique, an unknown boot device.
     pub fn new(spec: &FleetSpec, edges: Edges) -> Result<Fleet, FleetError> {
+        Self::with_mockups(spec, edges, &Mockups::new())
+    }
+
+    /// A fleet some of whose machines replay recordings, which whoever runs it has loaded.
+    ///
+    /// # Errors
+    /// As [`Fleet::new`], and if a recording is not among `mockups`.
+    pub fn with_mockups(spec: &FleetSpec, edges: Edges, mockups: &Mockups) -> Result<Fleet, FleetError> {
         if !(edges.time_scale.is_finite() && edges.time_scale > 0.0) {
             return Err(FleetError::BadTimeScale(edges.time_scale));
         }
@@ -78,10 +91,13 @@ impl Fleet {
         let mut by_name = BTreeMap::new();
         let mut endpoints = BTreeMap::new();
         let mut mac_addresses = MacAddresses::default();
-        for machine in template::expand(spec)? {
+        for machine in template::expand(spec, mockups)? {
+            let mockup = machine.mockup.as_ref().and_then(|name| mockups.get(name));
+            let personality = personality(&machine, mockup);
             let index = bmcs.len();
             let endpoint = endpoint(
                 &machine,
+                personality,
                 spec.first_address,
                 index,
                 shared.edges.seed,
@@ -98,7 +114,8 @@ impl Fleet {
                     second: machine.name,
                 });
             }
-            bmcs.push(new_bmc(&machine, index, endpoint, &shared, &mut mac_addresses, moment)?);
+            let machine = new_machine(&machine, mockup, &endpoint, &shared, &mut mac_addresses, moment)?;
+            bmcs.push(Bmc::new(index, endpoint, Arc::clone(&shared), machine));
         }
         let fleet = Fleet(Arc::new(Inner { shared, bmcs, by_name }));
         for bmc in &fleet.0.bmcs {
@@ -240,16 +257,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn new_bmc(
+fn personality(spec: &MachineSpec, mockup: Option<&Mockup>) -> &'static Personality {
+    mockup.map_or_else(|| spec.personality.personality(), Mockup::personality)
+}
+
+fn new_machine(
     spec: &MachineSpec,
-    index: usize,
-    endpoint: BmcEndpoint,
-    shared: &Arc<Shared>,
+    mockup: Option<&Mockup>,
+    endpoint: &BmcEndpoint,
+    shared: &Shared,
     mac_addresses: &mut MacAddresses,
     moment: Moment,
-) -> Result<Bmc, FleetError> {
+) -> Result<Machine, FleetError> {
     let seed = shared.edges.seed;
-    let personality = spec.personality.personality();
+    let personality = personality(spec, mockup);
     let hardware = Hardware::new(
         spec,
         personality,
@@ -258,17 +279,22 @@ fn new_bmc(
         endpoint.mac_address.clone(),
         mac_addresses,
     );
-    let machine = Machine::new(spec, hardware, seed, shared.edges.time_scale, moment).map_err(|unknown| {
+    let time_scale = shared.edges.time_scale;
+    let mut machine = Machine::new(spec, personality, hardware, seed, time_scale, moment).map_err(|unknown| {
         FleetError::UnknownBootDevice {
             machine: spec.name.clone(),
             device: unknown.0,
         }
     })?;
-    Ok(Bmc::new(index, endpoint, Arc::clone(shared), machine))
+    if let Some(mockup) = mockup {
+        machine.replay(mockup);
+    }
+    Ok(machine)
 }
 
 fn endpoint(
     spec: &MachineSpec,
+    personality: &Personality,
     first_address: Option<Ipv4Addr>,
     index: usize,
     seed: u64,
@@ -281,9 +307,10 @@ fn endpoint(
             .clone()
             .unwrap_or_else(|| default_address(first_address, index).to_string()),
         port: bmc.port,
-        mac_address: bmc.mac_address.clone().unwrap_or_else(|| {
-            mac_addresses.derive(spec.personality.personality().mac_prefix, seed, &[&spec.name, "bmc"])
-        }),
+        mac_address: bmc
+            .mac_address
+            .clone()
+            .unwrap_or_else(|| mac_addresses.derive(personality.mac_prefix, seed, &[&spec.name, "bmc"])),
         username: bmc.username.clone(),
         password: bmc.password.clone(),
     }

@@ -34,6 +34,11 @@ pub struct MachineSpec {
     pub count: Option<u32>,
     #[serde(default)]
     pub personality: PersonalityName,
+    /// A recorded tree that the machine replays: a folder or archive in the layout of the DMTF's mockups, seen from the
+    /// fleet file. It brings its personality along, and whatever of the hardware is not said here. With `count`, every
+    /// machine has serial numbers and addresses of its own; without, the recorded ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mockup: Option<String>,
     /// Default: derived from the seed and the name.
     #[serde(default, rename = "systemUUID", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

@@ -2,15 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use super::Mockups;
 use super::error::FleetError;
 use super::spec::{FleetSpec, MachineSpec};
+use crate::mockup::Mockup;
+use crate::personality::PersonalityName;
 
 const PLACEHOLDER: &str = "{index}";
 
 /// One specification per machine, each checked.
-pub(super) fn expand(spec: &FleetSpec) -> Result<Vec<MachineSpec>, FleetError> {
+pub(super) fn expand(spec: &FleetSpec, mockups: &Mockups) -> Result<Vec<MachineSpec>, FleetError> {
     let mut machines = Vec::new();
     for template in &spec.machines {
+        let template = match &template.mockup {
+            Some(name) => &mockup(template, name, mockups)?.complete(template),
+            None => template,
+        };
         template.check().map_err(|message| FleetError::Invalid {
             machine: template.name.clone(),
             message,
@@ -23,11 +30,21 @@ pub(super) fn expand(spec: &FleetSpec) -> Result<Vec<MachineSpec>, FleetError> {
     Ok(machines)
 }
 
+fn mockup<'a>(template: &MachineSpec, name: &str, mockups: &'a Mockups) -> Result<&'a Mockup, FleetError> {
+    mockups.get(name).ok_or_else(|| FleetError::MockupNotLoaded {
+        machine: template.name.clone(),
+        mockup: name.to_owned(),
+    })
+}
+
 impl MachineSpec {
     /// What is wrong with this entry, if anything.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.name.is_empty() {
             return Err("a machine needs a name".to_owned());
+        }
+        if self.mockup.is_some() && self.personality != PersonalityName::default() {
+            return Err("a recorded machine brings its personality along; leave personality or mockup out".to_owned());
         }
         if self.count.is_some() && self.system_uuid.is_some() {
             return Err(

@@ -192,6 +192,11 @@ impl Boot {
             .iter()
             .map(|index| options[*index].reference.clone())
             .collect();
+        Self::with_options(options, factory_order)
+    }
+
+    /// Options as some firmware has numbered them.
+    pub(crate) fn with_options(options: Vec<BootOption>, factory_order: Vec<String>) -> Self {
         Self {
             options,
             order: factory_order.clone(),

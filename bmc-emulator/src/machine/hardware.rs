@@ -94,24 +94,26 @@ impl Hardware {
 }
 
 pub(crate) fn drives(spec: &MachineSpec, seed: u64) -> Vec<Drive> {
-    let default = || {
-        vec![DriveSpec {
-            name: "nvme0n1".to_owned(),
-            serial_number: None,
-            size_bytes: 480_000_000_000,
-            media_type: Default::default(),
-            protocol: Default::default(),
-            manufacturer: None,
-            model: None,
-            controller: None,
-            secure_erase: true,
-        }]
-    };
-    let specs = spec.drives.clone().unwrap_or_else(default);
+    let specs = spec.drives.clone().unwrap_or_else(|| vec![default_drive()]);
     specs
         .into_iter()
         .map(|drive| new_drive(drive, &spec.name, seed))
         .collect()
+}
+
+/// The drive of a machine whose specification is silent about drives.
+pub(crate) fn default_drive() -> DriveSpec {
+    DriveSpec {
+        name: "nvme0n1".to_owned(),
+        serial_number: None,
+        size_bytes: 480_000_000_000,
+        media_type: Default::default(),
+        protocol: Default::default(),
+        manufacturer: None,
+        model: None,
+        controller: None,
+        secure_erase: true,
+    }
 }
 
 fn new_drive(spec: DriveSpec, machine: &str, seed: u64) -> Drive {

@@ -51,6 +51,7 @@ use crate::event::MachineEventKind;
 use crate::fault::{FaultId, Faults};
 use crate::firmware::BootJob;
 use crate::fleet::spec::MachineSpec;
+use crate::mockup::Replay;
 use crate::personality::Personality;
 use crate::quirk::{self, Quirk};
 use crate::redfish::delivery::Delivery;
@@ -122,6 +123,8 @@ pub(crate) struct Machine {
     pub indicator_lit: bool,
     pub asset_tag: String,
     pub redfish: RedfishState,
+    /// The recording it is one of, if any.
+    pub replay: Option<Replay>,
     pub faults: Faults,
     pub absence: Option<Absence>,
     pub counters: Counters,
@@ -143,12 +146,12 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(
         spec: &MachineSpec,
+        personality: &'static Personality,
         hardware: Hardware,
         seed: u64,
         time_scale: f64,
         moment: Moment,
     ) -> Result<Self, UnknownBootDevice> {
-        let personality = spec.personality.personality();
         let drives = hardware::drives(spec, seed);
         let boot = boot_manager(spec, &drives, &hardware)?;
         let power = if spec.powered_on {
@@ -158,6 +161,7 @@ impl Machine {
         };
         let mut machine = Self {
             redfish: RedfishState::new(personality, spec, seed, moment.now),
+            replay: None,
             timing: Timing::new(&spec.timing, &personality.timing, time_scale),
             bios: Bios::new(&spec.bios_attributes),
             shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),

@@ -97,7 +97,7 @@ impl std::fmt::Display for PersonalityName {
 }
 
 /// The data by which one vendor's BMC differs from another's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Personality {
     /// Identifiers of the members of the three main collections.
     pub system_id: &'static str,

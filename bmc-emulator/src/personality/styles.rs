@@ -10,14 +10,14 @@ use crate::machine::Machine;
 pub(crate) const LOCALLY_ADMINISTERED: [u8; 3] = [0x02, 0, 0];
 
 /// Members of `UpdateService/FirmwareInventory`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FirmwareIds {
     pub bios: &'static str,
     pub bmc: &'static str,
 }
 
 /// `error.code` and `error.message` of every error.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ErrorSummary {
     pub code: &'static str,
     pub message: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct Oem {
 pub(crate) type OemObject = fn(&Machine) -> Value;
 
 /// Delays of real hardware of this kind; a fleet file overrides them one by one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct DefaultTiming {
     pub power_on: Duration,
     pub power_off: Duration,
@@ -86,7 +86,7 @@ impl BiosValue {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SessionLimits {
     pub maximum: usize,
     /// `SessionService.SessionTimeout` in seconds.
@@ -116,7 +116,7 @@ impl AccountStyle {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TaskStyle {
     /// Whether ids look like `JID_123456789012` instead of counting from 1.
     pub job_ids: bool,
@@ -156,7 +156,7 @@ impl JobStyle {
 }
 
 /// What the `TelemetryService` reports: a `MetricReportDefinition` for temperatures and fans, and one for power.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TelemetryStyle {
     pub thermal: &'static str,
     pub power: &'static str,
@@ -172,7 +172,7 @@ pub(crate) enum PcieHolder {
 }
 
 /// How RAID volumes are configured.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RaidStyle {
     /// What a request may ask for; the first one is the default.
     pub apply_times: &'static [ApplyTime],
@@ -219,14 +219,14 @@ impl Environment {
 }
 
 /// Where the event log is, and its `Id`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LogStyle {
     pub place: Place,
     pub id: &'static str,
 }
 
 /// Where virtual media are, and which there are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MediaStyle {
     pub place: Place,
     pub slots: &'static [MediaSlotStyle],
@@ -254,7 +254,7 @@ impl MediaSlotStyle {
 }
 
 /// Query parameters the service understands (`ServiceRoot.ProtocolFeaturesSupported`); it refuses the others.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct QuerySupport {
     /// How deep `$expand` goes; 0: not at all.
     pub expand_levels: u32,
@@ -268,7 +268,7 @@ pub(crate) struct QuerySupport {
     pub paging: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PowerStyle {
     /// Whether `PowerState` shows `PoweringOff` while the guest shuts down; others show `On` until the power is off.
     pub shows_guest_shutdown: bool,

@@ -36,7 +36,7 @@ pub(super) struct Reply {
 #[derive(Debug)]
 pub(super) enum Content {
     Json(Value),
-    Xml(&'static str),
+    Xml(Bytes),
     /// Server-sent events, as they come.
     Events(mpsc::Receiver<Bytes>),
 }

@@ -35,6 +35,16 @@ impl Context<'_> {
         self.machine.personality
     }
 
+    /// The same caller with another request.
+    pub(super) fn with_call<'a>(&'a mut self, call: &'a Call) -> Context<'a> {
+        Context {
+            call,
+            machine: &mut *self.machine,
+            moment: self.moment,
+            caller: self.caller.clone(),
+        }
+    }
+
     pub(super) fn system_uri(&self) -> String {
         format!("/redfish/v1/Systems/{}", self.personality().system_id)
     }

@@ -33,6 +33,7 @@ mod pcie_devices;
 mod power_subsystem;
 mod processors;
 mod query;
+mod recorded;
 mod registries;
 mod resource_event;
 mod secure_boot;
@@ -232,7 +233,15 @@ fn answer(cx: &mut Context<'_>) -> Answer {
     Query::parse(cx)?.answer(cx, &segments)
 }
 
+/// A resource, as whoever has it answers: the machine itself, or the recording it replays.
 fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    match cx.machine.replay.as_ref().map(|replay| replay.mockup.clone()) {
+        Some(mockup) => recorded::dispatch(cx, &mockup),
+        None => live(cx, segments),
+    }
+}
+
+fn live(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
     match segments {
         ["redfish"] => service_root::versions(cx),
         ["redfish", "v1"] => service_root::root(cx),

@@ -93,7 +93,7 @@ pub(super) fn metadata(cx: &mut Context<'_>) -> Answer {
         return cx.not_allowed("GET, HEAD");
     }
     let mut reply = Reply::new(http::StatusCode::OK);
-    reply.body = Some(Content::Xml(METADATA));
+    reply.body = Some(Content::Xml(bytes::Bytes::from_static(METADATA.as_bytes())));
     Ok(reply)
 }
 

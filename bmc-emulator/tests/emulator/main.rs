@@ -14,6 +14,7 @@ mod network;
 mod query;
 mod raid;
 mod redfish;
+mod replay;
 mod sensors;
 mod server_sent_events;
 mod support;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use base64::Engine;
 use bmc_emulator::{
     Bmc, Boot, BootSource, Clock, ConnectionDropped, DriveContent, Edges, Fleet, FleetSpec, GuestExit, GuestOs,
-    HttpService,
+    HttpService, Mockups,
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -97,6 +97,22 @@ async fn install(boot: &Boot, ignition: Option<&Value>) -> GuestExit {
     std::future::pending().await
 }
 
+pub(crate) fn edges(world: &World) -> Edges {
+    let start = tokio::time::Instant::now();
+    let epoch: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("a timestamp");
+    let clock: Clock = Arc::new(move || {
+        let elapsed = jiff::SignedDuration::try_from(start.elapsed()).expect("short");
+        epoch.checked_add(elapsed).expect("in range")
+    });
+    Edges {
+        clock,
+        http: world.service(),
+        guest: Arc::new(TestGuest),
+        seed: 1,
+        time_scale: 1.0,
+    }
+}
+
 pub(crate) struct Run {
     pub(crate) fleet: Fleet,
     pub(crate) world: World,
@@ -113,22 +129,13 @@ impl Drop for Run {
 impl Run {
     /// Starts a fleet whose wall clock begins at 2026-01-01 and follows tokio's.
     pub(crate) fn new(yaml: &str) -> Self {
+        Self::with_mockups(yaml, &Mockups::new())
+    }
+
+    pub(crate) fn with_mockups(yaml: &str, mockups: &Mockups) -> Self {
         let world = World::default();
-        let start = tokio::time::Instant::now();
-        let epoch: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("a timestamp");
-        let clock: Clock = Arc::new(move || {
-            let elapsed = jiff::SignedDuration::try_from(start.elapsed()).expect("short");
-            epoch.checked_add(elapsed).expect("in range")
-        });
-        let edges = Edges {
-            clock,
-            http: world.service(),
-            guest: Arc::new(TestGuest),
-            seed: 1,
-            time_scale: 1.0,
-        };
         let spec = FleetSpec::from_yaml(yaml, "fleet.yaml").expect("a valid fleet");
-        let fleet = Fleet::new(&spec, edges).expect("a consistent fleet");
+        let fleet = Fleet::with_mockups(&spec, edges(&world), mockups).expect("a consistent fleet");
         let stop = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         let (running, token) = (fleet.clone(), stop.clone());

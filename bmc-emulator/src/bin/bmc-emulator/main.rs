@@ -3,6 +3,7 @@
 mod edges;
 mod guest;
 mod quirks;
+mod record;
 mod serve;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ struct CommandLine {
 enum Command {
     /// Serve the machines of a fleet file until interrupted.
     Serve(serve::ServeArguments),
+    /// Record the Redfish tree of a real BMC, without secrets, so that it can be served.
+    Record(record::RecordArguments),
     /// Print the JSON Schema of fleet files.
     Schema,
     /// List what BMCs can be made to do beside the specification.
@@ -38,6 +41,7 @@ async fn main() -> ExitCode {
         .init();
     let outcome = match CommandLine::parse().command {
         Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Record(arguments) => record::run(arguments).await,
         Command::Schema => print_schema(),
         Command::Quirks => quirks::print(),
     };

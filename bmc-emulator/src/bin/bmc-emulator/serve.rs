@@ -1,12 +1,13 @@
 //! `bmc-emulator serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use bmc_emulator::fleet::spec::MachineSpec;
 use bmc_emulator::serve::{ServeOptions, Served, serve_admin, serve_fleet};
-use bmc_emulator::{Edges, Fleet, FleetSpec};
+use bmc_emulator::{Edges, Fleet, FleetSpec, Mockup, Mockups};
 use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +19,8 @@ const TABLE_ROWS: usize = 40;
 
 #[derive(Args)]
 pub(crate) struct ServeArguments {
-    /// The fleet file; `bmc-emulator schema` says what may be in it.
-    #[arg(long, value_name = "FILE")]
-    fleet: PathBuf,
+    #[command(flatten)]
+    what: What,
     /// Where the certificate of the BMCs' authority is written.
     #[arg(long, value_name = "FILE", default_value = "bmc-emulator-ca.pem")]
     ca_file: PathBuf,
@@ -41,19 +41,74 @@ pub(crate) struct ServeArguments {
     allow_remote: bool,
 }
 
+/// The machines.
+#[derive(Args, Debug)]
+#[group(required = true)]
+struct What {
+    /// The fleet file; `bmc-emulator schema` says what may be in it.
+    #[arg(long, value_name = "FILE")]
+    fleet: Option<PathBuf>,
+    /// Bring a recorded tree to life: a folder or archive in the layout of the DMTF's mockups. Can be repeated.
+    #[arg(long = "mockup", value_name = "DIR|ARCHIVE")]
+    mockups: Vec<PathBuf>,
+}
+
+impl What {
+    /// All machines, and the recordings some of them replay.
+    fn load(&self) -> anyhow::Result<(FleetSpec, Mockups)> {
+        let (mut spec, folder) = match &self.fleet {
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read the fleet file {}", file.display()))?;
+                let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+                (FleetSpec::from_yaml(&text, &file.to_string_lossy())?, folder)
+            }
+            None => (FleetSpec::default(), PathBuf::new()),
+        };
+        let mut mockups = Mockups::new();
+        for name in spec.machines.iter().filter_map(|machine| machine.mockup.as_ref()) {
+            if !mockups.contains_key(name) {
+                mockups.insert(name.clone(), Mockup::load(&folder.join(name))?);
+            }
+        }
+        for path in &self.mockups {
+            let mockup = path.to_string_lossy().into_owned();
+            mockups.insert(mockup.clone(), Mockup::load(path)?);
+            spec.machines.push(MachineSpec {
+                name: stem(path),
+                mockup: Some(mockup),
+                ..MachineSpec::default()
+            });
+        }
+        Ok((spec, mockups))
+    }
+}
+
+/// A name for a machine: the file's, without what says how it is packed.
+fn stem(path: &Path) -> String {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let stem = name.split_once(".t").map_or(name.as_str(), |(stem, _)| stem);
+    if stem.is_empty() {
+        "recorded".to_owned()
+    } else {
+        stem.to_owned()
+    }
+}
+
 impl std::fmt::Debug for ServeArguments {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ServeArguments")
-            .field("fleet", &self.fleet)
+            .field("what", &self.what)
             .field("admin", &self.admin)
             .finish_non_exhaustive()
     }
 }
 
 pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(&arguments.fleet)
-        .with_context(|| format!("cannot read the fleet file {}", arguments.fleet.display()))?;
-    let spec = FleetSpec::from_yaml(&text, &arguments.fleet.to_string_lossy())?;
+    let (spec, mockups) = arguments.what.load()?;
     let edges = Edges {
         clock: edges::clock(),
         http: edges::http()?,
@@ -61,7 +116,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         time_scale: arguments.time_scale,
     };
-    let fleet = Fleet::new(&spec, edges)?;
+    let fleet = Fleet::with_mockups(&spec, edges, &mockups)?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let options = ServeOptions {

@@ -193,7 +193,7 @@ fn read(cx: &mut Context<'_>, path: String) -> Option<Value> {
         body: bytes::Bytes::new(),
     };
     let segments: Vec<&str> = call.path.split('/').skip(1).collect();
-    match dispatch(&mut within(cx, &call), &segments).ok()?.body? {
+    match dispatch(&mut cx.with_call(&call), &segments).ok()?.body? {
         Content::Json(document) => Some(document),
         Content::Xml(_) | Content::Events(_) => None,
     }
@@ -210,14 +210,5 @@ fn unconditionally(cx: &mut Context<'_>, f: impl FnOnce(&mut Context<'_>) -> Ans
         headers,
         body: bytes::Bytes::new(),
     };
-    f(&mut within(cx, &call))
-}
-
-fn within<'a>(cx: &'a mut Context<'_>, call: &'a Call) -> Context<'a> {
-    Context {
-        call,
-        machine: &mut *cx.machine,
-        moment: cx.moment,
-        caller: cx.caller.clone(),
-    }
+    f(&mut cx.with_call(&call))
 }
