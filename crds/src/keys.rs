@@ -11,12 +11,19 @@ pub const DEFAULT_OS_IMAGE_ANNOTATION: &str = "metal.ironcore.dev/is-default-os-
 /// Annotation on objects of one tenancy: the epoch they were made for (our addition; ignored by other clients).
 pub const EPOCH_ANNOTATION: &str = "metal.ironcore.dev/tenancy-epoch";
 
+/// Annotation on a Server that is parked: others work on the machine, and the operator leaves it alone; value `"true"`.
+pub const PARKED_ANNOTATION: &str = "metal.ironcore.dev/parked";
+
 /// Values of [`OPERATION_ANNOTATION`].
 pub mod operation {
     /// The reconciler leaves the object alone (deletion still runs). Stays until a user removes it.
     pub const IGNORE: &str = "ignore";
     /// On a Server in state `Error`: try again what failed.
     pub const RETRY: &str = "retry";
+    /// On a Server: switch it off and leave it to others.
+    pub const PARK: &str = "park";
+    /// On a parked Server: take it back.
+    pub const UNPARK: &str = "unpark";
 }
 
 /// Finalizers.

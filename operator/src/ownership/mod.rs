@@ -6,6 +6,7 @@
 //! | [`pacing`] | when a recorded operation may be sent, waited for, or sent again |
 //! | [`intent`] | record, send once, note the outcome |
 //! | [`reservation`] | every change of holder, as one patch with a precondition |
+//! | [`parking`] | whether the machine was handed to others |
 //! | [`origin`] | whether a Server came back from a backup |
 //! | [`provisioning`] | whether the holder's operating system was already booted once |
 //!
@@ -17,5 +18,6 @@ pub mod intent;
 pub mod operation;
 pub mod origin;
 pub mod pacing;
+pub mod parking;
 pub mod provisioning;
 pub mod reservation;

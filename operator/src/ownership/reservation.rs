@@ -55,6 +55,10 @@ pub enum Change {
     SystemUri(String),
     /// A request in the operation annotation was consumed.
     ClearRequest,
+    /// The machine is off, and others may work on it.
+    Park,
+    /// Others are done.
+    Unpark,
 }
 
 impl Change {
@@ -100,6 +104,11 @@ impl Change {
             }
             Self::ClearRequest => {
                 metadata["annotations"] = json!({ keys::OPERATION_ANNOTATION: null });
+                return json!({ "metadata": metadata });
+            }
+            Self::Park | Self::Unpark => {
+                let parked = matches!(self, Self::Park).then_some("true");
+                metadata["annotations"] = json!({ keys::PARKED_ANNOTATION: parked, keys::OPERATION_ANNOTATION: null });
                 return json!({ "metadata": metadata });
             }
         };

@@ -34,7 +34,7 @@ const PATIENCE: u32 = 2;
 const PATIENCE_WITH_ANSWERS: u32 = 30;
 
 /// Condition on a Server whose deletion waits.
-const DELETION_BLOCKED: &str = "DeletionBlocked";
+pub(super) const DELETION_BLOCKED: &str = "DeletionBlocked";
 
 /// What is to be done about a Server that is being deleted.
 pub(super) enum Course {
@@ -44,13 +44,17 @@ pub(super) enum Course {
     GoOn(Box<Server>),
 }
 
-pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<Course, Error> {
-    let resync = context.settings.resync;
-    let ours = server
+/// Whether the Server waits for the operator before it goes.
+pub(super) fn is_ours(server: &Server) -> bool {
+    server
         .finalizers()
         .iter()
-        .any(|finalizer| finalizer == keys::finalizer::SERVER);
-    if !ours {
+        .any(|finalizer| finalizer == keys::finalizer::SERVER)
+}
+
+pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<Course, Error> {
+    let resync = context.settings.resync;
+    if !is_ours(&server) {
         return Ok(Course::Wait(resync));
     }
     // Incident 39.

@@ -9,6 +9,7 @@
 //! | `perform` | carries a step out |
 //! | [`boot`] | the operator's own boot configurations |
 //! | `requests` | the operation annotation |
+//! | `parked` | a Server whose machine others work on |
 //! | `deletion` | a Server that is being deleted |
 //! | `duplicate` | several Servers with one UUID |
 
@@ -20,6 +21,7 @@ pub mod evidence;
 mod inventory;
 mod observe;
 pub mod observed;
+mod parked;
 mod perform;
 pub mod power;
 mod requests;
@@ -43,6 +45,7 @@ use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, server_key};
 use crate::freshness::View;
 use crate::metrics::ServerReconciliation;
+use crate::ownership::parking;
 use crate::sabotage::{self, Bug};
 
 /// Steps of one pass. A pass goes on as long as its steps only write to the API server; this bounds a mistake.
@@ -103,6 +106,13 @@ fn is_stale(error: &Error) -> bool {
 }
 
 async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> {
+    // Also while it is being deleted: others work on the machine.
+    if parking::is_parked(&server) && (server.metadata.deletion_timestamp.is_none() || deletion::is_ours(&server)) {
+        return match is_ignored(&server) {
+            true => Ok(context.settings.resync),
+            false => parked::keep(context, &mut server).await,
+        };
+    }
     if server.metadata.deletion_timestamp.is_some() {
         match deletion::reconcile(context, server).await? {
             deletion::Course::Wait(pause) => return Ok(pause),

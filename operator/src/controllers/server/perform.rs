@@ -98,10 +98,13 @@ pub(super) async fn step(
         }
         Step::Change(change) => {
             write(context, server, &status).await?;
-            let patch = change.patch(server);
-            *server = context.patch_server(server, patch).await?;
-            tracing::info!(server = %server.name_any(), epoch = server.tenancy_epoch(), ?change, "server changed");
-            Ok(Next::Continue)
+            self::change(context, server, &change).await?;
+            // From now on, that is looked at first.
+            Ok(if change == Change::Park {
+                Next::Later(Duration::ZERO)
+            } else {
+                Next::Continue
+            })
         }
         Step::Send { operation, attempt } => send(context, server, look, status, &operation, attempt).await,
         Step::PrepareBoot(purpose) => {
@@ -137,6 +140,47 @@ pub(super) async fn step(
     }
 }
 
+/// Writes a change of holder, or of another part of spec.
+///
+/// # Errors
+/// The API server's.
+pub(super) async fn change(context: &Context, server: &mut Server, change: &Change) -> Result<(), Error> {
+    let patch = change.patch(server);
+    *server = context.patch_server(server, patch).await?;
+    tracing::info!(server = %server.name_any(), epoch = server.tenancy_epoch(), ?change, "server changed");
+    let (reason, note) = match change {
+        Change::Park => ("Parked", "The machine is off, and others may work on it"),
+        Change::Unpark => ("Unparking", "The operator takes the machine back"),
+        _ => return Ok(()),
+    };
+    tell_of_parking(context, server, reason, note.to_owned()).await;
+    Ok(())
+}
+
+/// Tells something that happens once in a tenancy.
+async fn tell(context: &Context, server: &Server, reason: &'static str, action: &'static str, note: String) {
+    let happening = Happening {
+        severity: Severity::Normal,
+        reason,
+        action,
+        note,
+        occurrence: server.tenancy_epoch(),
+    };
+    context.events.record(CONTROLLER, server, happening).await;
+}
+
+/// Tells something about parking, of which a tenancy may see any number.
+async fn tell_of_parking(context: &Context, server: &Server, reason: &'static str, note: String) {
+    let happening = Happening {
+        severity: Severity::Normal,
+        reason,
+        action: "Park",
+        note,
+        occurrence: context.now().as_second(),
+    };
+    context.events.record(CONTROLLER, server, happening).await;
+}
+
 async fn write(context: &Context, server: &mut Server, status: &ServerStatus) -> Result<(), Error> {
     *server = context.write_server_status(server, status).await?;
     Ok(())
@@ -158,15 +202,28 @@ async fn enter(
         let stayed = Duration::try_from(now.duration_since(since.0)).unwrap_or_default();
         context.metrics.state_left(left.as_str(), stayed);
     }
-    let happening = Happening {
-        severity: Severity::Normal,
-        reason: "StateChanged",
-        action: "ChangeState",
-        note: format!("Server state changed from {from} to {state}"),
-        occurrence: server.tenancy_epoch(),
-    };
-    context.events.record(CONTROLLER, server, happening).await;
+    let note = format!("Server state changed from {from} to {state}");
+    match (&left, &state) {
+        (_, ServerState::Parked) => tell_of_parking(context, server, "StateChanged", note).await,
+        (Some(ServerState::Parked), _) => tell_of_parking(context, server, "Resumed", note).await,
+        _ => tell(context, server, "StateChanged", "ChangeState", note).await,
+    }
     Ok(Next::Continue)
+}
+
+/// Enters a state that no decision about the machine leads to.
+///
+/// # Errors
+/// The API server's.
+pub(super) async fn enter_because(
+    context: &Context,
+    server: &mut Server,
+    state: ServerState,
+    wish: &Wish,
+) -> Result<(), Error> {
+    let mut status = server.status.clone().unwrap_or_default();
+    conditions::set(&mut status.conditions, wish, context.now());
+    enter(context, server, status, state).await.map(drop)
 }
 
 async fn send(

@@ -4,14 +4,21 @@ use crds::kinds::server_status::OperationState;
 use crds::{Server, ServerState, keys};
 
 use super::observe::Look;
+use super::observed::Holder;
+use super::parked::PARKED;
 use crate::bmc::ResetType;
+use crate::conditions::{self, Wish};
 use crate::context::Context;
 use crate::controllers::Error;
 use crate::events::{Happening, Severity};
 use crate::ownership::intent;
 use crate::ownership::operation::Operation;
 use crate::ownership::pacing::{self, EXPLAIN_AFTER};
+use crate::ownership::parking;
 use crate::ownership::reservation::{Change, requested};
+
+/// Why a server that is to be parked is not.
+const DEFERRED: &str = "ParkDeferred";
 
 /// The reset that the annotation of a Server asks for.
 pub fn requested_reset(server: &Server) -> Option<ResetType> {
@@ -42,7 +49,16 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     if request == keys::operation::RETRY || request == keys::operation::IGNORE {
         return Ok(());
     }
+    if parking::is_to_be_parked(server) {
+        return defer_parking(context, server, look).await;
+    }
     look.record(context, server).await?;
+    // It is not parked.
+    if request == keys::operation::UNPARK {
+        let patch = Change::ClearRequest.patch(server);
+        *server = context.patch_server(server, patch).await?;
+        return Ok(());
+    }
     let Some(reset) = reset(&request) else {
         let note = format!("Operation {request} is not supported on a Server and was removed");
         return give_up(context, server, "UnsupportedOperation", note).await;
@@ -102,8 +118,40 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     Ok(())
 }
 
+/// A machine that the operator itself works on is handed over later, which is said once.
+async fn defer_parking(context: &Context, server: &Server, look: &mut Look) -> Result<(), Error> {
+    let status = look.status(server);
+    let ready = match status.state {
+        Some(ServerState::Available) => true,
+        Some(ServerState::Reserved) => matches!(look.holder, Holder::Claim { .. }),
+        _ => false,
+    };
+    let known = conditions::find(&status.conditions, PARKED).is_some_and(|condition| condition.reason == DEFERRED);
+    if ready || known {
+        return Ok(());
+    }
+    let state = status.state.as_ref().map_or("none", ServerState::as_str);
+    let note = format!("The Server is in state {state}; it is parked when it is Available, or Reserved by a claim");
+    let happening = Happening {
+        severity: Severity::Normal,
+        reason: DEFERRED,
+        action: "Park",
+        note: note.clone(),
+        occurrence: server.tenancy_epoch(),
+    };
+    // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
+    context.events.record("server-controller", server, happening).await;
+    look.note(context, server, &Wish::no(PARKED, DEFERRED, note));
+    Ok(())
+}
+
 /// Removes the request, and tells why.
-async fn give_up(context: &Context, server: &mut Server, reason: &'static str, note: String) -> Result<(), Error> {
+pub(super) async fn give_up(
+    context: &Context,
+    server: &mut Server,
+    reason: &'static str,
+    note: String,
+) -> Result<(), Error> {
     let happening = Happening {
         severity: Severity::Warning,
         reason,

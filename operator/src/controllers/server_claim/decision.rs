@@ -4,6 +4,7 @@ use crds::{Server, ServerClaim, ServerState};
 use kube::ResourceExt;
 
 use crate::controllers::server::boot;
+use crate::ownership::parking;
 use crate::ownership::reservation::Tenancy;
 
 /// The server of a claim, by a live read.
@@ -49,6 +50,8 @@ pub fn decide(claim: &ServerClaim, mine: &Mine, configured: bool) -> Step {
         Mine::Held(server) if deleting => match Tenancy::of(server) {
             // The epoch has moved on to cleanup: the machine is off and no longer this claim's.
             Tenancy::Residue { released: true } => Step::Finish,
+            // Others have the machine, for as long as they want. The server remembers what is on its drives.
+            _ if parking::is_parked(server) => Step::Finish,
             _ => Step::AwaitRelease,
         },
         _ if deleting => Step::Finish,
@@ -77,6 +80,9 @@ pub fn decide(claim: &ServerClaim, mine: &Mine, configured: bool) -> Step {
                     reason: "ServerReleased",
                     message: format!("Server {} was released", server.name_any()),
                 };
+            }
+            if parking::is_parked(server) || parking::is_to_be_parked(server) {
+                return Step::AwaitReserved;
             }
             let state = server.status.as_ref().and_then(|status| status.state.as_ref());
             match state {
@@ -188,6 +194,25 @@ mod tests {
             };
             assert_eq!(reason, expected);
         }
+    }
+
+    #[test]
+    fn others_have_the_machine() {
+        let annotated = |key: &str, value: &str| {
+            let Mine::Held(mut server) = held(ServerState::Reserved, 3) else {
+                panic!("not held");
+            };
+            server.annotations_mut().insert(key.into(), value.into());
+            Mine::Held(server)
+        };
+        let parked = annotated(crds::keys::PARKED_ANNOTATION, "true");
+        let to_be_parked = annotated(crds::keys::OPERATION_ANNOTATION, "park");
+        assert_eq!(decide(&claim(true), &parked, false), Step::AwaitReserved);
+        assert_eq!(decide(&claim(true), &to_be_parked, false), Step::AwaitReserved);
+        let mut claim = claim(true);
+        claim.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+        assert_eq!(decide(&claim, &parked, true), Step::Finish);
+        assert_eq!(decide(&claim, &to_be_parked, true), Step::AwaitRelease);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 
 use crate::controllers::is_ignored;
+use crate::ownership::parking;
 use crate::sabotage::{self, Bug};
 
 /// Why a server is not to be had. For people who ask why their claim waits.
@@ -19,6 +20,7 @@ pub enum Obstacle {
     Held,
     NotWiped,
     BeingDeleted,
+    Parked,
     NotAvailable,
     Unclaimable,
     NotOff,
@@ -67,6 +69,9 @@ pub fn offered(server: &Server) -> Result<(), Obstacle> {
     }
     if server.metadata.deletion_timestamp.is_some() {
         return Err(Obstacle::BeingDeleted);
+    }
+    if parking::is_parked(server) || parking::is_to_be_parked(server) {
+        return Err(Obstacle::Parked);
     }
     if status.and_then(|status| status.state.as_ref()) != Some(&ServerState::Available) || is_ignored(server) {
         return Err(Obstacle::NotAvailable);
@@ -185,6 +190,7 @@ impl Obstacle {
             Self::Held => "held by claims",
             Self::NotWiped => "not wiped yet",
             Self::BeingDeleted => "being deleted",
+            Self::Parked => "parked, or about to be",
             Self::NotAvailable => "not in state Available",
             Self::Unclaimable => "marked unclaimable",
             Self::NotOff => "not powered off",
@@ -234,7 +240,7 @@ mod tests {
     #[test]
     fn every_obstacle_is_seen() {
         type Alter = fn(&mut Server);
-        let table: [(Alter, Result<(), Obstacle>); 10] = [
+        let table: [(Alter, Result<(), Obstacle>); 12] = [
             (|_| {}, Ok(())),
             (
                 |server| {
@@ -252,6 +258,20 @@ mod tests {
                 Err(Obstacle::BeingDeleted),
             ),
             (|server| server.status = None, Err(Obstacle::NotAvailable)),
+            (
+                |server| {
+                    let annotations = server.annotations_mut();
+                    annotations.insert(crds::keys::PARKED_ANNOTATION.into(), "true".into());
+                },
+                Err(Obstacle::Parked),
+            ),
+            (
+                |server| {
+                    let annotations = server.annotations_mut();
+                    annotations.insert(crds::keys::OPERATION_ANNOTATION.into(), "park".into());
+                },
+                Err(Obstacle::Parked),
+            ),
             (|server| server.spec.unclaimable = true, Err(Obstacle::Unclaimable)),
             (
                 |server| server.status.as_mut().unwrap().power_state = Some(Power::Unknown),

@@ -17,6 +17,8 @@
 //! | Reserved, Released, Cleanup | Initial | instead of Available, when the inventory was lost |
 //! | Cleanup | Error | a drive, the BIOS or the time ran out |
 //! | Error | Cleanup | annotation `retry` |
+//! | Available, Reserved | Parked | operation `park`, machine off |
+//! | Parked | Reserved, Cleanup, Available | operation `unpark`, inventory taken |
 
 mod available;
 mod cleanup;
@@ -24,6 +26,7 @@ mod discovery;
 mod error;
 mod initial;
 mod network_boot;
+mod parked;
 mod released;
 mod reserved;
 #[cfg(test)]
@@ -44,6 +47,9 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     if observed.server.spec.power.is_some() {
         return Step::Change(Change::ClearPower).into();
     }
+    if let Some(decision) = parked::approach(observed) {
+        return decision;
+    }
     match observed.status().state.as_ref() {
         None => unset::decide(observed),
         Some(ServerState::Initial) => initial::decide(observed),
@@ -53,8 +59,10 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
         Some(ServerState::Cleanup) => cleanup::decide(observed),
         Some(ServerState::Released) => released::decide(observed),
         Some(ServerState::Error) => error::decide(observed),
+        // One that is still parked does not come here.
+        Some(ServerState::Parked) => parked::resume(observed),
         // A state of another version of the operator: hands off.
-        Some(ServerState::Parked | ServerState::Other(_)) => Step::Rest.into(),
+        Some(ServerState::Other(_)) => Step::Rest.into(),
     }
 }
 

@@ -128,9 +128,8 @@ fn serve(observed: &Observed<'_>, wanted: &Power) -> Decision {
     if sabotage::active(Bug::ProvisionedMachineImagedAgain) && booted_and_off {
         provisioning = Provisioning::NotBegun;
     }
-    // Whatever is wanted now: a machine that runs after its provisioning boot was sent has been provisioned.
-    if provisioning == Provisioning::Requested && observed.power() == ReportedPower::On {
-        return Step::Change(Change::Provisioning(Provisioning::Booted)).into();
+    if let Some(decision) = started(observed) {
+        return decision;
     }
     match wanted {
         Power::Off => {
@@ -157,6 +156,13 @@ fn serve(observed: &Observed<'_>, wanted: &Power) -> Decision {
         },
         _ => Step::Rest.into(),
     }
+}
+
+/// Whatever is wanted now: a machine that runs after its provisioning boot was sent has been provisioned.
+pub(super) fn started(observed: &Observed<'_>) -> Option<Decision> {
+    let requested = Provisioning::of(observed.server) == Provisioning::Requested;
+    (requested && observed.power() == ReportedPower::On)
+        .then(|| Step::Change(Change::Provisioning(Provisioning::Booted)).into())
 }
 
 /// No provisioning boot was sent in this tenancy: off, boot configuration ready, override read back; then it is on record that
