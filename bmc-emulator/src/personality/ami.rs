@@ -80,6 +80,8 @@ pub(crate) static AMI: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    custom_roles: true,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,

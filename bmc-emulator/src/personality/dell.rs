@@ -100,6 +100,8 @@ pub(crate) static DELL: Personality = Personality {
         count: 16,
         maximum_password_length: 40,
     },
+    custom_roles: false,
+    minimum_password_length: 1,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: true,

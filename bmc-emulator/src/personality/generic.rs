@@ -106,6 +106,8 @@ pub(crate) static GENERIC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 64,
     },
+    custom_roles: true,
+    minimum_password_length: 1,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,

@@ -97,6 +97,8 @@ pub(crate) static HPE: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 39,
     },
+    custom_roles: false,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,

@@ -99,6 +99,8 @@ pub(crate) static LENOVO: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 255,
     },
+    custom_roles: true,
+    minimum_password_length: 8,
     lockout: Lockout {
         threshold: 5,
         duration: 3600,

@@ -139,7 +139,10 @@ pub(crate) struct Personality {
     pub system_settings: Option<&'static str>,
     pub sessions: SessionLimits,
     pub accounts: AccountStyle,
-    /// As the factory sets it.
+    /// Whether users can make roles of their own.
+    pub custom_roles: bool,
+    /// As the factory sets them.
+    pub minimum_password_length: u32,
     pub lockout: Lockout,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,

@@ -74,6 +74,8 @@ pub(crate) static OPENBMC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    custom_roles: false,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,

@@ -18,7 +18,7 @@ pub(super) type Answer = Result<Reply, Reply>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     pub user: String,
-    pub role: super::accounts::Role,
+    pub role: super::roles::Role,
     /// The session used, if not Basic authentication.
     pub session: Option<String>,
 }

@@ -36,6 +36,7 @@ mod query;
 mod recorded;
 mod registries;
 mod resource_event;
+mod roles;
 mod secure_boot;
 mod sensors;
 mod server_sent_events;
