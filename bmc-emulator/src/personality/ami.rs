@@ -20,6 +20,7 @@ pub(crate) static AMI: Personality = Personality {
         bios: "BIOS",
         bmc: "BMCImage1",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/upload",
     mac_prefix: [0xb4, 0x2e, 0x99],
     server_header: Some("AMI MegaRAC Redfish Service"),
     base_registry: "Base.1.13",

@@ -23,6 +23,7 @@ pub(crate) static DELL: Personality = Personality {
         bios: "BIOS",
         bmc: "BMC",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/MultipartUpload",
     mac_prefix: LOCALLY_ADMINISTERED,
     server_header: Some("Apache"),
     base_registry: "Base.1.12",

@@ -20,6 +20,7 @@ pub(crate) static GENERIC: Personality = Personality {
         bios: "BIOS",
         bmc: "BMC",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/MultipartUpload",
     mac_prefix: LOCALLY_ADMINISTERED,
     server_header: None,
     base_registry: "Base.1.19",

@@ -22,6 +22,7 @@ pub(crate) static HPE: Personality = Personality {
     manager_firmware: "iLO 6 v1.55",
     bios_version: "U54 v1.48 (10/19/2023)",
     firmware_ids: FirmwareIds { bios: "2", bmc: "1" },
+    multipart_push_uri: "/cgi-bin/uploadFile",
     mac_prefix: [0x94, 0x40, 0xc9],
     server_header: Some("HPE-iLO-Server/1.30"),
     base_registry: "Base.1.18",

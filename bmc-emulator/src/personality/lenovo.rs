@@ -24,6 +24,7 @@ pub(crate) static LENOVO: Personality = Personality {
         bios: "UEFI",
         bmc: "BMC-Primary",
     },
+    multipart_push_uri: "/mfwupdate",
     mac_prefix: [0x7c, 0x8a, 0xe1],
     server_header: Some("XCC Web Server"),
     base_registry: "Base.1.16",

@@ -114,6 +114,8 @@ pub(crate) struct Personality {
     pub manager_firmware: &'static str,
     pub bios_version: &'static str,
     pub firmware_ids: FirmwareIds,
+    /// Where a firmware image can be sent to.
+    pub multipart_push_uri: &'static str,
     /// How the hardware addresses of its network cards begin, the BMC's included: an OUI of the vendor.
     pub mac_prefix: [u8; 3],
     /// `Server` header of every answer, where the vendor sends one.

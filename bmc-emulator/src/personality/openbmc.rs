@@ -24,6 +24,7 @@ pub(crate) static OPENBMC: Personality = Personality {
         bios: "bios_active",
         bmc: "bmc_active",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/update-multipart",
     mac_prefix: LOCALLY_ADMINISTERED,
     server_header: None,
     base_registry: "Base.1.19",

@@ -23,6 +23,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         bios: "BIOS",
         bmc: "BMC",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/upload",
     mac_prefix: [0x3c, 0xec, 0xef],
     server_header: None,
     base_registry: "Base.1.10",

@@ -25,6 +25,7 @@ mod log_services;
 mod managers;
 mod memory;
 mod message;
+mod multipart;
 mod network_adapters;
 mod network_device_functions;
 mod network_protocol;
@@ -55,6 +56,7 @@ mod telemetry;
 mod telemetry_service;
 mod thermal_and_power;
 mod thermal_subsystem;
+mod update_push;
 mod update_service;
 mod vendor;
 mod virtual_media;
@@ -79,7 +81,7 @@ use crate::machine::{Machine, Moment};
 use crate::quirk::Quirk;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
-/// No request that this service understands is larger.
+/// No request that this service understands is larger, except firmware images.
 const MAXIMUM_BODY: usize = 256 * 1024;
 
 pub(crate) fn router(bmc: Bmc) -> Router {
@@ -107,9 +109,14 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
             );
         }
         let latency = machine.scaled(outcome.latency);
-        Some((outcome.answer, latency))
+        let maximum_body = if path == machine.personality.multipart_push_uri {
+            MAXIMUM_BODY + update_push::MAXIMUM_IMAGE
+        } else {
+            MAXIMUM_BODY
+        };
+        Some((outcome.answer, latency, maximum_body))
     });
-    let Some((answer, latency)) = faults else {
+    let Some((answer, latency, maximum_body)) = faults else {
         return dropped();
     };
     if !latency.is_zero() {
@@ -121,7 +128,7 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         Some(HttpAction::Status { status, body }) => return faulty(&bmc, &parts.method, status, body),
         Some(HttpAction::Drop { processed: true } | HttpAction::Latency { .. }) | None => {}
     }
-    let Ok(body) = Limited::new(body, MAXIMUM_BODY).collect().await else {
+    let Ok(body) = Limited::new(body, maximum_body).collect().await else {
         return too_large(&bmc);
     };
     let call = Call {
@@ -243,6 +250,9 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
 }
 
 fn live(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    if cx.call.path == cx.personality().multipart_push_uri {
+        return update_push::push(cx);
+    }
     match segments {
         ["redfish"] => service_root::versions(cx),
         ["redfish", "v1"] => service_root::root(cx),
