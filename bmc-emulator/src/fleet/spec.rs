@@ -89,6 +89,9 @@ pub struct MachineSpec {
     /// What its BMC does not do, although others of this personality do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_quirks: Vec<Quirk>,
+    /// Whether it has a TPM. Default: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<bool>,
     /// Whether the machine is switched on when the fleet starts. Default: off.
     #[serde(default)]
     pub powered_on: bool,

@@ -20,6 +20,7 @@ pub(crate) mod raid;
 pub(crate) mod secure_boot;
 pub(crate) mod sensors;
 pub(crate) mod timing;
+pub(crate) mod tpm;
 pub(crate) mod truth;
 pub(crate) mod volume;
 
@@ -44,6 +45,7 @@ use self::raid::VolumeJob;
 use self::secure_boot::SecureBoot;
 use self::sensors::Warmth;
 use self::timing::Timing;
+use self::tpm::{Measured, Tpm};
 use self::truth::{Counters, Execution};
 use self::volume::Volume;
 use crate::certificate::Https;
@@ -116,6 +118,7 @@ pub(crate) struct Machine {
     /// Counts them, for their ids.
     volumes_created: u32,
     pub secure_boot: SecureBoot,
+    pub tpm: Option<Tpm>,
     pub https: Https,
     pub media: Vec<MediaSlot>,
     pub firmware: InstalledFirmware,
@@ -179,6 +182,7 @@ impl Machine {
             volume_jobs: Vec::new(),
             volumes_created: 0,
             secure_boot: SecureBoot::default(),
+            tpm: spec.tpm.unwrap_or(true).then(Tpm::default),
             https: Https::default(),
             log: EventLog::default(),
             firmware: InstalledFirmware::default(),
@@ -403,6 +407,7 @@ impl Machine {
         self.boot.enter_post(factory_defaults);
         self.firmware.enter_post();
         self.secure_boot.enter_post();
+        self.measure_firmware();
         self.apply_staged_volumes(moment);
         let bmc_moment = self.bmc_moment(moment);
         for task in self.redfish.tasks.finish_staged(bmc_moment) {
@@ -413,6 +418,24 @@ impl Machine {
                     state: "Completed".to_owned(),
                 },
             );
+        }
+    }
+
+    fn measure_firmware(&mut self) {
+        let version = self.firmware.version(Component::Bios, self.personality);
+        let secure_boot: &[u8] = if self.secure_boot.in_force { b"on" } else { b"off" };
+        if let Some(tpm) = &mut self.tpm {
+            tpm.reset();
+            tpm.extend(Measured::Firmware, version.as_bytes());
+            tpm.extend(Measured::SecureBoot, secure_boot);
+        }
+    }
+
+    /// The firmware hands over to what it has loaded.
+    pub(crate) fn load_kernel(&mut self, image: &[u8]) {
+        self.kernel_loaded = true;
+        if let Some(tpm) = &mut self.tpm {
+            tpm.extend(Measured::BootLoader, image);
         }
     }
 

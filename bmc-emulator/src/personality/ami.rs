@@ -120,6 +120,7 @@ pub(crate) static AMI: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: None,
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],

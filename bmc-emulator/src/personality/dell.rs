@@ -140,6 +140,7 @@ pub(crate) static DELL: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::ServiceAndDellQueue,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalSensor",

@@ -146,6 +146,7 @@ pub(crate) static GENERIC: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: true,
     jobs: JobStyle::Service,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",

@@ -137,6 +137,7 @@ pub(crate) static HPE: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: true,
     jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",

@@ -143,6 +143,7 @@ pub(crate) static LENOVO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "InletAirTemp",

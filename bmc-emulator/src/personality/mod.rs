@@ -158,6 +158,8 @@ pub(crate) struct Personality {
     /// Whether the chassis has `NetworkAdapters`, and the system `NetworkInterfaces`.
     pub network_adapters: bool,
     pub pcie_devices: PcieHolder,
+    /// Whether a TPM is shown as a component of its own, with what it has measured.
+    pub trusted_components: bool,
     pub jobs: JobStyle,
     pub telemetry: Option<TelemetryStyle>,
     /// What its BMCs do beside the specification.

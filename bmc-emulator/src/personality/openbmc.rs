@@ -114,6 +114,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     },
     network_adapters: false,
     pcie_devices: PcieHolder::System,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",

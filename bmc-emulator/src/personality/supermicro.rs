@@ -125,6 +125,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: None,
     quirks: &[

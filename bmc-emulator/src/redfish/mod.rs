@@ -20,6 +20,7 @@ mod ethernet_interfaces;
 mod event_filter;
 mod event_service;
 mod job_service;
+mod json_schemas;
 pub(crate) mod lockout;
 mod log_services;
 mod managers;
@@ -56,6 +57,7 @@ mod telemetry;
 mod telemetry_service;
 mod thermal_and_power;
 mod thermal_subsystem;
+mod trusted_components;
 mod update_push;
 mod update_service;
 mod vendor;
@@ -266,6 +268,8 @@ fn live(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "SessionService" => session_service::route(cx, rest),
             "AccountService" => account_service::route(cx, rest),
             "EventService" => event_service::route(cx, rest),
+            "ComponentIntegrity" => trusted_components::integrity_route(cx, rest),
+            "JsonSchemas" => json_schemas::route(cx, rest),
             "JobService" => job_service::route(cx, rest),
             "TelemetryService" => telemetry_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),

@@ -9,7 +9,7 @@ use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{
     bios, boot_options, ethernet_interfaces, log_services, memory, network_adapters, pcie_devices, processors,
-    secure_boot, storage, system_boot, virtual_media,
+    secure_boot, storage, system_boot, trusted_components, virtual_media,
 };
 use crate::machine::Machine;
 use crate::machine::installed_firmware::Component;
@@ -133,6 +133,10 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     });
     if personality.network_adapters {
         document["NetworkInterfaces"] = link(format!("{uri}/NetworkInterfaces"));
+    }
+    let modules = trusted_components::modules(cx);
+    if !modules.is_empty() {
+        document["TrustedModules"] = modules.into();
     }
     document["PCIeDevices"] = pcie_devices::links(cx).into();
     if personality.media.place == Place::System {

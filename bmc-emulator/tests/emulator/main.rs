@@ -20,6 +20,7 @@ mod server_sent_events;
 mod support;
 mod telemetry;
 mod tls;
+mod trust;
 mod typed_client;
 mod update;
 mod vendors;
