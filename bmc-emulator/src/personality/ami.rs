@@ -22,6 +22,7 @@ pub(crate) static AMI: Personality = Personality {
     },
     multipart_push_uri: "/redfish/v1/UpdateService/upload",
     mac_prefix: [0xb4, 0x2e, 0x99],
+    http2: false,
     server_header: Some("AMI MegaRAC Redfish Service"),
     base_registry: "Base.1.13",
     annotates_counts: true,

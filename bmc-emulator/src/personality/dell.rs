@@ -25,6 +25,7 @@ pub(crate) static DELL: Personality = Personality {
     },
     multipart_push_uri: "/redfish/v1/UpdateService/MultipartUpload",
     mac_prefix: LOCALLY_ADMINISTERED,
+    http2: false,
     server_header: Some("Apache"),
     base_registry: "Base.1.12",
     annotates_counts: true,

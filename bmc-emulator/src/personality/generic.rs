@@ -22,6 +22,7 @@ pub(crate) static GENERIC: Personality = Personality {
     },
     multipart_push_uri: "/redfish/v1/UpdateService/MultipartUpload",
     mac_prefix: LOCALLY_ADMINISTERED,
+    http2: false,
     server_header: None,
     base_registry: "Base.1.19",
     annotates_counts: false,

@@ -24,6 +24,7 @@ pub(crate) static HPE: Personality = Personality {
     firmware_ids: FirmwareIds { bios: "2", bmc: "1" },
     multipart_push_uri: "/cgi-bin/uploadFile",
     mac_prefix: [0x94, 0x40, 0xc9],
+    http2: false,
     server_header: Some("HPE-iLO-Server/1.30"),
     base_registry: "Base.1.18",
     annotates_counts: false,

@@ -26,6 +26,7 @@ pub(crate) static LENOVO: Personality = Personality {
     },
     multipart_push_uri: "/mfwupdate",
     mac_prefix: [0x7c, 0x8a, 0xe1],
+    http2: false,
     server_header: Some("XCC Web Server"),
     base_registry: "Base.1.16",
     annotates_counts: false,

@@ -118,6 +118,8 @@ pub(crate) struct Personality {
     pub multipart_push_uri: &'static str,
     /// How the hardware addresses of its network cards begin, the BMC's included: an OUI of the vendor.
     pub mac_prefix: [u8; 3],
+    /// Whether it offers HTTP/2 (ALPN) beside HTTP/1.1.
+    pub http2: bool,
     /// `Server` header of every answer, where the vendor sends one.
     pub server_header: Option<&'static str>,
     /// Name and version of the Base registry its messages come from.

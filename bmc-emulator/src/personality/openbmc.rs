@@ -26,6 +26,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     },
     multipart_push_uri: "/redfish/v1/UpdateService/update-multipart",
     mac_prefix: LOCALLY_ADMINISTERED,
+    http2: true,
     server_header: None,
     base_registry: "Base.1.19",
     annotates_counts: true,

@@ -25,6 +25,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     },
     multipart_push_uri: "/redfish/v1/UpdateService/upload",
     mac_prefix: [0x3c, 0xec, 0xef],
+    http2: false,
     server_header: None,
     base_registry: "Base.1.10",
     annotates_counts: false,

@@ -127,7 +127,7 @@ pub(super) fn unauthorized(cx: &Context<'_>) -> Reply {
 }
 
 fn may(caller: &Caller, method: &Method, segments: &[&str], cx: &Context<'_>) -> bool {
-    if method == Method::GET || method == Method::HEAD {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return true;
     }
     let own_session = |id: &&str| caller.session.as_deref() == Some(*id);

@@ -27,6 +27,7 @@ mod managers;
 mod memory;
 mod message;
 mod multipart;
+mod negotiation;
 mod network_adapters;
 mod network_device_functions;
 mod network_protocol;
@@ -196,6 +197,11 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
     let response = reply
         .with(header::LINK, described_by(&call.path))
         .with(header::DATE, date(machine, moment));
+    let response = if negotiation::accepts_gzip(call) {
+        response.compressed()
+    } else {
+        response
+    };
     response.into_response(call.method == Method::HEAD, personality.server_header)
 }
 
@@ -240,7 +246,27 @@ fn answer(cx: &mut Context<'_>) -> Answer {
     let path = cx.call.path.clone();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     auth::authenticate(cx, &segments)?;
+    if cx.call.method == Method::OPTIONS {
+        return options(cx, &segments);
+    }
+    negotiation::check(cx)?;
     Query::parse(cx)?.answer(cx, &segments)
+}
+
+/// Which methods there are: what a GET would be answered with says so, whether it is allowed or not.
+fn options(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    let allow = if cx.call.path == server_sent_events::URI {
+        // A GET would open a stream.
+        "GET".to_owned()
+    } else {
+        let reply = query::unconditionally(cx, Method::GET, |cx| dispatch(cx, segments)).unwrap_or_else(|reply| reply);
+        if reply.status == StatusCode::NOT_FOUND {
+            return Err(reply);
+        }
+        let found = reply.headers.into_iter().find(|(name, _)| *name == header::ALLOW);
+        found.map_or_else(|| "GET, HEAD".to_owned(), |(_, allow)| allow)
+    };
+    Ok(Reply::new(StatusCode::NO_CONTENT).with(header::ALLOW, allow))
 }
 
 /// A resource, as whoever has it answers: the machine itself, or the recording it replays.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -49,11 +49,6 @@ pub(super) fn body(events: mpsc::Receiver<Bytes>) -> Body {
 pub(super) fn open(cx: &mut Context<'_>) -> Answer {
     if cx.call.method != Method::GET {
         return cx.not_allowed("GET");
-    }
-    let accepted = |types: &str| types.contains("text/event-stream") || types.contains("*/*");
-    if cx.call.header(&header::ACCEPT).is_some_and(|types| !accepted(types)) {
-        let message = Message::new(&message::HEADER_INVALID, ["Accept"]);
-        return Err(cx.error(StatusCode::NOT_ACCEPTABLE, message));
     }
     let (sender, receiver) = mpsc::channel(BACKLOG);
     let stream = EventStream {

@@ -11,6 +11,7 @@ mod jobs;
 mod life_cycle;
 mod logs;
 mod network;
+mod protocol;
 mod query;
 mod raid;
 mod redfish;
