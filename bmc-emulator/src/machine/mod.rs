@@ -11,6 +11,7 @@ mod erasure;
 pub(crate) mod event_log;
 pub(crate) mod guest;
 pub(crate) mod hardware;
+mod hiccups;
 pub(crate) mod installed_firmware;
 pub(crate) mod media;
 pub(crate) mod nic;
@@ -37,6 +38,7 @@ use self::drive::Drive;
 use self::event_log::EventLog;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
+use self::hiccups::Hiccups;
 use self::installed_firmware::{Component, InstalledFirmware};
 use self::media::MediaSlot;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
@@ -95,6 +97,9 @@ pub(crate) struct Absence {
     pub ready_at: Instant,
 }
 
+/// [`Quirk::DeafAfterUpdate`].
+const DEAF_AFTER_UPDATE: Duration = Duration::from_secs(300);
+
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub hardware: Hardware,
@@ -129,6 +134,7 @@ pub(crate) struct Machine {
     /// The recording it is one of, if any.
     pub replay: Option<Replay>,
     pub faults: Faults,
+    pub hiccups: Hiccups,
     pub absence: Option<Absence>,
     pub counters: Counters,
     pub time_scale: f64,
@@ -190,6 +196,7 @@ impl Machine {
             indicator_lit: false,
             asset_tag: String::new(),
             faults: Faults::default(),
+            hiccups: Hiccups::default(),
             absence: None,
             counters: Counters::default(),
             time_scale,
@@ -252,6 +259,7 @@ impl Machine {
             if self.absence.is_some_and(|absence| absence.ready_at <= due) {
                 self.absence = None;
                 self.bmc_started = then.wall;
+                self.hiccups.bmc_restarted = Some(due);
                 self.event(then.wall, MachineEventKind::BmcReady);
             }
             let expired = self
@@ -302,7 +310,9 @@ impl Machine {
             );
             return Ok(());
         }
+        let hangs = reset == ResetType::ForceRestart && self.power == Power::Up && self.has(Quirk::ForceRestartHangs);
         self.step(Input::Reset(reset), moment)?;
+        self.hiccups.hangs = hangs;
         self.counters.resets += 1;
         Ok(())
     }
@@ -366,6 +376,7 @@ impl Machine {
     fn show(&mut self, state: PowerState, moment: Moment) {
         let reach = self.scaled(self.faults.staleness());
         if self.shown.record(state, moment.now, reach) {
+            self.hiccups.power_changed = Some(moment.now);
             self.event(moment.wall, MachineEventKind::Power { state });
         }
     }
@@ -447,6 +458,13 @@ impl Machine {
             Component::Bmc => {
                 self.finish_task(task, Ok(()), moment);
                 self.reset_bmc(moment);
+                if self.has(Quirk::DeafAfterUpdate) {
+                    let ready_at = moment.now + self.scaled(DEAF_AFTER_UPDATE);
+                    self.absence = Some(Absence {
+                        answers_from: ready_at,
+                        ready_at,
+                    });
+                }
             }
         }
     }
@@ -459,7 +477,7 @@ impl Machine {
     }
 
     fn start_boot(&mut self, moment: Moment) {
-        if self.faults.post_fails() {
+        if self.faults.post_fails() || self.hiccups.hangs {
             let reason = "POST does not come to its end".to_owned();
             self.event(moment.wall, MachineEventKind::BootFailed { reason: reason.clone() });
             self.execution = Execution::PostHung { reason };

@@ -154,6 +154,7 @@ pub(crate) static DELL: Personality = Personality {
         Quirk::RefusesNoChange,
         Quirk::NewTaskState,
         Quirk::EventTimeWithoutColon,
+        Quirk::RegistryMisspells,
     ],
     power: PowerStyle {
         shows_guest_shutdown: false,

@@ -188,6 +188,9 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
         caller: None,
     };
     let mut reply = answer(&mut cx).unwrap_or_else(|reply| reply);
+    if cx.machine.has(Quirk::NullMembers) {
+        vendor::nullify_empty_members(&mut reply);
+    }
     if cx.machine.has(Quirk::ExtendedInfoIsObject) {
         vendor::unwrap_extended_info(&mut reply);
     }
@@ -249,8 +252,10 @@ fn answer(cx: &mut Context<'_>) -> Answer {
     if cx.call.method == Method::OPTIONS {
         return options(cx, &segments);
     }
-    negotiation::check(cx)?;
-    Query::parse(cx)?.answer(cx, &segments)
+    negotiation::check_content_type(cx)?;
+    let reply = Query::parse(cx)?.answer(cx, &segments)?;
+    negotiation::check_accept(cx)?;
+    Ok(reply)
 }
 
 /// Which methods there are: what a GET would be answered with says so, whether it is allowed or not.

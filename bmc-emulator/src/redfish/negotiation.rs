@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::{HeaderName, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 
 use super::call::{Call, Reply};
 use super::context::Context;
@@ -14,30 +14,29 @@ use super::server_sent_events;
 /// A smaller answer does not get smaller by it.
 const WORTH_COMPRESSING: usize = 1024;
 
-/// Refuses a request for a representation that there is not, or with a body that nothing can read.
-pub(super) fn check(cx: &Context<'_>) -> Result<(), Reply> {
-    let refuse = |status, name: &HeaderName| {
-        let name = if *name == header::ACCEPT {
-            "Accept"
-        } else {
-            "Content-Type"
-        };
-        Err(cx.error(status, Message::new(&message::HEADER_INVALID, [name])))
-    };
-    let reads = matches!(cx.call.method, Method::GET | Method::HEAD);
-    if let Some(accepted) = cx.call.header(&header::ACCEPT).filter(|_| reads)
-        && !accepts(accepted, representation(&cx.call.path))
-    {
-        return refuse(StatusCode::NOT_ACCEPTABLE, &header::ACCEPT);
-    }
+/// Refuses a body that nothing can read.
+pub(super) fn check_content_type(cx: &Context<'_>) -> Result<(), Reply> {
     let is_form = cx.call.path == cx.personality().multipart_push_uri;
     let sends = !cx.call.body.is_empty() && !is_form;
-    if let Some(sent) = cx.call.header(&header::CONTENT_TYPE).filter(|_| sends)
-        && !media_type(sent).eq_ignore_ascii_case("application/json")
-    {
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &header::CONTENT_TYPE);
+    match cx.call.header(&header::CONTENT_TYPE).filter(|_| sends) {
+        Some(sent) if !media_type(sent).eq_ignore_ascii_case("application/json") => {
+            let message = Message::new(&message::HEADER_INVALID, ["Content-Type"]);
+            Err(cx.error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Refuses to show a resource to a client that does not take the representation there is of it.
+pub(super) fn check_accept(cx: &Context<'_>) -> Result<(), Reply> {
+    let reads = matches!(cx.call.method, Method::GET | Method::HEAD);
+    match cx.call.header(&header::ACCEPT).filter(|_| reads) {
+        Some(accepted) if !accepts(accepted, representation(&cx.call.path)) => {
+            let message = Message::new(&message::HEADER_INVALID, ["Accept"]);
+            Err(cx.error(StatusCode::NOT_ACCEPTABLE, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The only media type there is of a resource.

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::context::{Answer, Context, collection, link};
 use super::{network_adapters, storage};
 use crate::fleet::spec::DriveProtocol;
+use crate::machine::power::Power;
 use crate::personality::PcieHolder;
+use crate::quirk::Quirk;
 
 struct Device {
     id: String,
@@ -35,15 +37,28 @@ pub(super) fn uri_of(cx: &Context<'_>, id: &str) -> String {
 /// Links to all devices.
 pub(super) fn links(cx: &Context<'_>) -> Vec<Value> {
     let devices = devices(cx).into_iter();
-    devices.map(|device| link(uri_of(cx, &device.id))).collect()
+    devices.map(|device| member(cx, uri_of(cx, &device.id))).collect()
+}
+
+/// A link, or what stands for one ([`Quirk::PcieMembersEmpty`]).
+fn member(cx: &Context<'_>, uri: String) -> Value {
+    let powers_on = matches!(cx.machine.power, Power::PoweringOn { .. } | Power::Post { .. });
+    if powers_on && cx.machine.has(Quirk::PcieMembersEmpty) {
+        json!({})
+    } else {
+        link(uri)
+    }
 }
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = uri(cx);
     let Some((id, rest)) = rest.split_first() else {
         return cx.read_only(|cx| {
-            let members = devices(cx).into_iter().map(|device| format!("{uri}/{}", device.id));
-            collection(&uri, "PCIeDeviceCollection", "PCIe Devices", members)
+            let mut document = collection(&uri, "PCIeDeviceCollection", "PCIe Devices", []);
+            let members = links(cx);
+            document["Members@odata.count"] = members.len().into();
+            document["Members"] = members.into();
+            document
         });
     };
     let Some(device) = devices(cx).into_iter().find(|device| device.id == *id) else {

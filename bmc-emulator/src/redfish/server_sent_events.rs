@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::call::{Content, Reply};
 use super::context::{Answer, Context};
 use super::message::{self, Message};
+use super::negotiation;
 use super::subscriptions::Subscription;
 
 pub(super) const URI: &str = "/redfish/v1/EventService/SSE";
@@ -50,6 +51,8 @@ pub(super) fn open(cx: &mut Context<'_>) -> Answer {
     if cx.call.method != Method::GET {
         return cx.not_allowed("GET");
     }
+    // Before anybody is subscribed.
+    negotiation::check_accept(cx)?;
     let (sender, receiver) = mpsc::channel(BACKLOG);
     let stream = EventStream {
         sender,

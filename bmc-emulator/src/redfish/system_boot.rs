@@ -124,6 +124,14 @@ impl BootChange {
             };
             wrong.extend(problem);
         }
+        let is_enabled = change
+            .enabled
+            .is_some_and(|enabled| enabled != OverrideEnabled::Disabled);
+        if is_enabled && change.target == Some(BootTarget::None) && cx.machine.has(Quirk::OverrideNoneRefused) {
+            let name = "BootSourceOverrideTarget";
+            let refused = Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, ["None", name]);
+            wrong.push(refused.about(format!("#/Boot/{name}")));
+        }
         change
     }
 
@@ -133,6 +141,7 @@ impl BootChange {
         if partial && cx.machine.has(Quirk::PartialBootIgnored) {
             return self.apply_order(cx);
         }
+        let ignores_uri = cx.machine.has(Quirk::HttpBootUriIgnored);
         let reverts = cx.machine.has(Quirk::BootModeReverts);
         let override_ = &mut cx.machine.boot.override_;
         if let Some(enabled) = self.enabled {
@@ -148,7 +157,7 @@ impl BootChange {
             }
             None => {}
         }
-        if let Some(uri) = &self.http_boot_uri {
+        if let Some(uri) = self.http_boot_uri.as_ref().filter(|_| !ignores_uri) {
             override_.http_boot_uri.clone_from(uri);
         }
         // DSP0268: with the override disabled, its target means nothing and reads None.

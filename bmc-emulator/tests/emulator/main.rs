@@ -13,6 +13,7 @@ mod logs;
 mod network;
 mod protocol;
 mod query;
+mod quirks;
 mod raid;
 mod redfish;
 mod replay;

@@ -20,6 +20,8 @@ async fn media_types_are_checked() {
         (SYSTEM, "text/html", 406),
         ("/redfish/v1/$metadata", "application/xml", 200),
         ("/redfish/v1/$metadata", "application/json", 406),
+        ("/redfish/v1/openapi.yaml", "application/yaml", 404),
+        ("/redfish/v1/EventService/SSE", "application/json", 406),
     ] {
         let answer = client.with("accept", accept).get(path).await;
         assert_eq!(answer.status, status, "{path} {accept}");

@@ -15,7 +15,12 @@ pub(super) const PASSWORD: &str = "Interop-1234";
 const TIME_SCALE: &str = "20";
 
 /// Behaviour of real BMCs that the tools rightly call wrong; it is switched off to see whether anything else is.
-pub(super) const WITHOUT: &[Quirk] = &[Quirk::RefusesNoChange, Quirk::NoAccountTypes, Quirk::BootOnlyInSettings];
+pub(super) const WITHOUT: &[Quirk] = &[
+    Quirk::RefusesNoChange,
+    Quirk::NoAccountTypes,
+    Quirk::BootOnlyInSettings,
+    Quirk::RegistryMisspells,
+];
 
 /// Runs until it is dropped.
 pub(super) struct Emulator {
