@@ -46,8 +46,13 @@ pub struct MachineSpec {
     /// Default: what the personality says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manufacturer: Option<String>,
+    /// A model of the catalogue (`bmc-emulator models`), whose hardware the machine has where this entry says nothing else, or any other
+    /// text, which is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Of its chassis, in units of a rack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height_units: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,8 @@ pub struct MachineSpec {
     /// Default: 64.
     #[serde(default, rename = "memoryGiB", skip_serializing_if = "Option::is_none")]
     pub memory_gib: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accelerators: Vec<AcceleratorSpec>,
     /// Default: one NVMe drive of 480 GB that supports SecureErase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drives: Option<Vec<DriveSpec>>,
@@ -124,6 +131,16 @@ impl Default for ProcessorSpec {
             threads: 32,
         }
     }
+}
+
+/// A GPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AcceleratorSpec {
+    pub manufacturer: String,
+    pub model: String,
+    #[serde(rename = "memoryGiB")]
+    pub memory_gib: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

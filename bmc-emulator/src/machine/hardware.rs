@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use super::drive::{Drive, DriveContent, DriveName};
 use super::nic::Nic;
-use crate::fleet::spec::{DriveProtocol, DriveSpec, MachineSpec, NicSpec, ProcessorSpec, StorageControllerSpec};
+use crate::fleet::spec::{
+    AcceleratorSpec, DriveProtocol, DriveSpec, MachineSpec, NicSpec, ProcessorSpec, StorageControllerSpec,
+};
 use crate::identity::{self, MacAddresses};
 use crate::personality::Personality;
 
@@ -20,6 +22,8 @@ pub(crate) struct Hardware {
     pub serial_number: String,
     pub processors: Vec<ProcessorSpec>,
     pub memory_gib: u32,
+    pub accelerators: Vec<AcceleratorSpec>,
+    pub height_units: Option<u8>,
     pub nics: Vec<Nic>,
     /// Those that the fleet file describes; a drive may hang on another one.
     pub storage_controllers: Vec<StorageControllerSpec>,
@@ -83,6 +87,8 @@ impl Hardware {
                 .clone()
                 .unwrap_or_else(|| vec![ProcessorSpec::default()]),
             memory_gib: spec.memory_gib.unwrap_or(64),
+            accelerators: spec.accelerators.clone(),
+            height_units: spec.height_units,
             nics,
             storage_controllers: spec.storage_controllers.clone(),
             bmc_mac_address,

@@ -49,6 +49,9 @@ fn part(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     }
 }
 
+/// EIA-310.
+const RACK_UNIT_HUNDREDTHS_MM: u32 = 4445;
+
 fn document(cx: &mut Context<'_>) -> Value {
     let drives: Vec<Value> = storage::drive_uris(cx).into_iter().map(link).collect();
     let personality = cx.personality();
@@ -75,6 +78,9 @@ fn document(cx: &mut Context<'_>) -> Value {
             "Drives": drives,
         },
     });
+    if let Some(units) = machine.hardware.height_units {
+        document["HeightMm"] = json!(f64::from(u32::from(units) * RACK_UNIT_HUNDREDTHS_MM) / 100.0);
+    }
     let environment = personality.environment;
     let subsystems = ["ThermalSubsystem", "PowerSubsystem", "EnvironmentMetrics"];
     let all = [

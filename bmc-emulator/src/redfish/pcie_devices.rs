@@ -128,7 +128,19 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
         // The link is to what controllers were before they became resources.
         functions: vec![None],
     });
-    adapters.chain(drives).chain(controllers).collect()
+    let accelerators = hardware.accelerators.iter().enumerate().map(|(index, accelerator)| {
+        let id = format!("GPU.{}", index + 1);
+        Device {
+            name: format!("Accelerator {id}"),
+            manufacturer: accelerator.manufacturer.clone(),
+            model: accelerator.model.clone(),
+            class: ("DisplayController", "0x030200"),
+            functions: vec![Some(("Processor", format!("{system}/Processors/{id}")))],
+            id,
+        }
+    });
+    let all = adapters.chain(drives).chain(controllers);
+    all.chain(accelerators).collect()
 }
 
 fn document(cx: &Context<'_>, uri: &str, device: &Device) -> Value {
@@ -150,7 +162,12 @@ fn function_document(uri: &str, device: &Device, number: usize) -> Value {
     let (class, code) = device.class;
     let mut links = json!({ "PCIeDevice": link(uri) });
     if let Some((kind, target)) = &device.functions[number] {
-        links[*kind] = json!([link(target)]);
+        // A function is of one processor, and of any number of other things.
+        links[*kind] = if *kind == "Processor" {
+            link(target)
+        } else {
+            json!([link(target)])
+        };
     }
     json!({
         "@odata.type": "#PCIeFunction.v1_5_0.PCIeFunction",

@@ -10,6 +10,7 @@ mod hostile;
 mod jobs;
 mod life_cycle;
 mod logs;
+mod models;
 mod network;
 mod protocol;
 mod query;
