@@ -109,6 +109,8 @@ quirks! {
     InsertTakesImageOnly = "insert-takes-image-only", "OpenStack release note fix-insert-media-payload";
     /// `VirtualMedia.InsertMedia` refuses a request without `TransferProtocolType`.
     TransferProtocolRequired = "transfer-protocol-required", "OpenStack release note action-parameter-missing";
+    /// A boot override to `Cd` does not boot from a virtual CD. `UsbCd` does, which no schema knows.
+    VirtualCdIsUsbCd = "virtual-cd-is-usb-cd", "OpenStack release note change-bootdev-smc";
     /// `ImageName` of virtual media stays after the medium was ejected.
     ImageNameRemains = "image-name-remains", "ansible-collections/community.general#4839";
     /// `VirtualMedia.EjectMedia` without a body answers 415.

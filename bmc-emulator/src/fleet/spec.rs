@@ -164,6 +164,10 @@ pub struct DriveSpec {
     /// Redfish id of the storage controller it is attached to. Default: the personality's only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<String>,
+    /// What is on it when the fleet starts, by any name: `partition-table: gpt`, `filesystem:/var: ext4`, `raid-member: md0`. An erasure is
+    /// checked by what is left of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub content: BTreeMap<String, String>,
     /// Whether the BMC offers `Drive.SecureErase` for this drive.
     #[serde(default = "yes")]
     pub secure_erase: bool,

@@ -1,5 +1,7 @@
 //! What a machine is built of. Nothing here changes while it runs, except cables and the settings of NICs.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::drive::{Drive, DriveContent, DriveName};
@@ -118,6 +120,7 @@ pub(crate) fn default_drive() -> DriveSpec {
         manufacturer: None,
         model: None,
         controller: None,
+        content: BTreeMap::new(),
         secure_erase: true,
     }
 }
@@ -142,7 +145,13 @@ fn new_drive(spec: DriveSpec, machine: &str, seed: u64) -> Drive {
         manufacturer: spec.manufacturer.unwrap_or_else(|| "Emulated Storage".to_owned()),
         model: spec.model.unwrap_or_else(|| "ES480".to_owned()),
         secure_erase: spec.secure_erase,
-        content: DriveContent::default(),
+        content: DriveContent {
+            records: spec
+                .content
+                .into_iter()
+                .map(|(name, text)| (name, text.into_bytes()))
+                .collect(),
+        },
         absent: false,
         erasure: None,
     }

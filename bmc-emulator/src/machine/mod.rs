@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::bios::Bios;
-use self::boot::{Boot, BootDevice, BootPlan, OverrideEnabled};
+use self::boot::{Boot, BootDevice, BootPlan, BootTarget, OverrideEnabled};
 use self::drive::Drive;
 use self::event_log::EventLog;
 use self::guest::GuestIdentity;
@@ -488,7 +488,12 @@ impl Machine {
         if self.has(Quirk::ContinuousNotKept) && self.boot.override_.enabled == OverrideEnabled::Continuous {
             self.boot.override_.enabled = OverrideEnabled::Once;
         }
-        let plan = self.boot.plan(&self.inserted_media());
+        let mut media = self.inserted_media();
+        if self.has(Quirk::VirtualCdIsUsbCd) && armed.target == BootTarget::Cd {
+            // That is a drive in the machine, and it has none.
+            media.clear();
+        }
+        let plan = self.boot.plan(&media);
         if self.has(Quirk::OnceStaysArmed) {
             self.boot.override_ = armed;
         }

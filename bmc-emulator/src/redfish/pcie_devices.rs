@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::context::{Answer, Context, collection, link};
 use super::{network_adapters, storage};
 use crate::fleet::spec::DriveProtocol;
+use crate::machine::drive::Drive;
 use crate::machine::power::Power;
 use crate::personality::PcieHolder;
 use crate::quirk::Quirk;
@@ -34,10 +35,27 @@ pub(super) fn uri_of(cx: &Context<'_>, id: &str) -> String {
     format!("{}/{id}", uri(cx))
 }
 
-/// Links to all devices.
+/// Links to all devices. The system has them, which clients read all the time: the devices themselves are not needed.
 pub(super) fn links(cx: &Context<'_>) -> Vec<Value> {
-    let devices = devices(cx).into_iter();
-    devices.map(|device| member(cx, uri_of(cx, &device.id))).collect()
+    let uri = uri(cx);
+    let hardware = &cx.machine.hardware;
+    let adapters = network_adapters::ids(cx);
+    let adapters = adapters.iter().map(String::as_str);
+    let drives = nvme_drives(cx).map(|drive| drive.name.0.as_str());
+    let controllers = hardware.storage_controllers.iter().map(|one| one.id.as_str());
+    let named = adapters.chain(drives).chain(controllers);
+    let named = named.map(|id| member(cx, format!("{uri}/{id}")));
+    let accelerators = (0..hardware.accelerators.len()).map(|index| member(cx, format!("{uri}/{}", gpu_id(index))));
+    named.chain(accelerators).collect()
+}
+
+fn nvme_drives<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = &'a Drive> {
+    let is_nvme = |drive: &&Drive| drive.protocol == DriveProtocol::NVMe;
+    cx.machine.drives.iter().filter(|drive| !drive.absent).filter(is_nvme)
+}
+
+fn gpu_id(index: usize) -> String {
+    format!("GPU.{}", index + 1)
 }
 
 /// A link, or what stands for one ([`Quirk::PcieMembersEmpty`]).
@@ -103,13 +121,7 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
             id,
         }
     });
-    let is_nvme = |protocol| protocol == DriveProtocol::NVMe;
-    let drives = cx
-        .machine
-        .drives
-        .iter()
-        .filter(|drive| !drive.absent && is_nvme(drive.protocol));
-    let drives = drives.filter_map(|drive| {
+    let drives = nvme_drives(cx).filter_map(|drive| {
         Some(Device {
             id: drive.name.0.clone(),
             name: format!("Drive {}", drive.name),
@@ -129,7 +141,7 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
         functions: vec![None],
     });
     let accelerators = hardware.accelerators.iter().enumerate().map(|(index, accelerator)| {
-        let id = format!("GPU.{}", index + 1);
+        let id = gpu_id(index);
         Device {
             name: format!("Accelerator {id}"),
             manufacturer: accelerator.manufacturer.clone(),

@@ -26,7 +26,9 @@ pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
         .iter()
         .map(|enabled| enabled.as_str())
         .collect();
-    let targets: Vec<&str> = personality.boot_targets.iter().map(|target| target.as_str()).collect();
+    let usb_cd = machine.has(Quirk::VirtualCdIsUsbCd).then_some(BootTarget::UsbCd);
+    let targets = personality.boot_targets.iter().chain(&usb_cd);
+    let targets: Vec<&str> = targets.map(|target| target.as_str()).collect();
     let mut document = json!({
         "BootSourceOverrideEnabled": boot.override_.enabled.as_str(),
         "BootSourceOverrideEnabled@Redfish.AllowableValues": enabled,
@@ -80,7 +82,9 @@ impl BootChange {
                 }
                 ("BootSourceOverrideTarget", Value::String(text)) => {
                     let known = |target: &BootTarget| cx.personality().boot_targets.contains(target);
-                    change.target = BootTarget::parse(text).filter(known);
+                    let usb_cd =
+                        (text == "UsbCd" && cx.machine.has(Quirk::VirtualCdIsUsbCd)).then_some(BootTarget::UsbCd);
+                    change.target = BootTarget::parse(text).filter(known).or(usb_cd);
                     change.target.is_none().then(|| not_in_list(text))
                 }
                 ("BootSourceOverrideMode", _) if cx.machine.has(Quirk::NoBootMode) => {

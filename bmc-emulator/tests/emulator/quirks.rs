@@ -223,3 +223,21 @@ async fn a_bmc_may_be_deaf_after_its_own_update() {
     pass(20).await;
     assert_eq!(client.get("/redfish/v1").await.status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_virtual_cd_may_have_another_name() {
+    for (target, expected) in [("Cd", "Halted"), ("UsbCd", "Guest")] {
+        let (run, client) = run("virtual-cd-is-usb-cd");
+        run.world.serve("http://images.example/a.iso", "image");
+        let insert = format!("{SYSTEM}/VirtualMedia/Cd/Actions/VirtualMedia.InsertMedia");
+        client
+            .post(&insert, json!({ "Image": "http://images.example/a.iso" }))
+            .await;
+        let boot = json!({ "Boot": { "BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target } });
+        assert_eq!(client.patch(SYSTEM, boot).await.status, 204);
+        reset(&client, "On").await;
+        pass(120).await;
+        let execution = serde_json::to_value(client.bmc.inspect().execution).expect("JSON");
+        assert_eq!(execution["state"], expected, "{target}");
+    }
+}
