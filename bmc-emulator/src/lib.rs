@@ -45,6 +45,7 @@ pub use self::bmc::{Bmc, BmcEndpoint};
 pub use self::edges::{BoxError, Clock, Edges, HttpService};
 pub use self::event::{MachineEvent, MachineEventKind, Observer};
 pub use self::fault::{ConnectionDropped, Fault, FaultError, FaultId, HttpAction};
+pub use self::fleet::model::ServerModel;
 pub use self::fleet::spec::FleetSpec;
 pub use self::fleet::{Fleet, FleetError, Mockups};
 pub use self::guest::{Boot, BootSource, GuestExit, GuestOs, InBand, InBandDrive, InBandNic};

@@ -109,6 +109,8 @@ quirks! {
     InsertTakesImageOnly = "insert-takes-image-only", "OpenStack release note fix-insert-media-payload";
     /// `VirtualMedia.InsertMedia` refuses a request without `TransferProtocolType`.
     TransferProtocolRequired = "transfer-protocol-required", "OpenStack release note action-parameter-missing";
+    /// A boot override to `Cd` does not boot from a virtual CD. `UsbCd` does, which no schema knows.
+    VirtualCdIsUsbCd = "virtual-cd-is-usb-cd", "OpenStack release note change-bootdev-smc";
     /// `ImageName` of virtual media stays after the medium was ejected.
     ImageNameRemains = "image-name-remains", "ansible-collections/community.general#4839";
     /// `VirtualMedia.EjectMedia` without a body answers 415.
@@ -131,6 +133,50 @@ quirks! {
     OnceStaysArmed = "once-stays-armed", "v1k0d3n/kubevirt-redfish#3";
     /// The system has no `Bios`: its settings can neither be read nor reset.
     NoBios = "no-bios", "DSP0268: `Bios` of a ComputerSystem is optional";
+    /// Storage answers 503 `SYS518` for twenty seconds after the BMC has restarted.
+    StorageNotReadyAfterRestart = "storage-not-ready-after-restart", "OpenStack release note increase-server-retries";
+    /// A task that has ended can be read for a minute, and its monitor not at all.
+    TasksVanish = "tasks-vanish", "OpenStack release note fix-bios-update-silent-fail";
+    /// The BIOS attribute registry says `Readonly` where it means `ReadOnly`.
+    RegistryMisspells = "registry-misspells", "metal-operator, bmc/redfish_dell.go";
+    /// A PATCH of the BIOS settings answers 400 although it has become a job.
+    RefusedButDone = "refused-but-done", "ansible-collections/community.general#3826";
+    /// A PATCH of the BIOS settings answers 400 because attributes are read-only, and works when it is sent again.
+    FirstBiosPatchFails = "first-bios-patch-fails", "NVIDIA libredfish, src/dell.rs";
+    /// `VirtualMedia.InsertMedia` answers 500 `SYS446`, and works when it is sent again.
+    FirstInsertFails = "first-insert-fails", "dell/iDRAC-Redfish-Scripting#60";
+    /// For ten seconds after an image was ejected the slot still shows it as inserted, and takes no other.
+    EjectTakesTime = "eject-takes-time", "OpenStack release note fix-redfish-vmedia-insert-retry";
+    /// Virtual media are below the manager, where this vendor had them before it moved them to the system.
+    MediaAtManager = "media-at-manager", "dell/iDRAC-Redfish-Scripting#265";
+    /// A boot override that is enabled with the target `None` is refused.
+    OverrideNoneRefused = "override-none-refused", "ironcore-dev/metal-operator#998";
+    /// `HttpBootUri` can be set, and is ignored.
+    HttpBootUriIgnored = "http-boot-uri-ignored", "NVIDIA libredfish#76";
+    /// A reset within five seconds after the power state has changed answers 400 `InvalidOperationForSystemState`.
+    BusyAfterPowerChange = "busy-after-power-change", "OpenStack release note retry-ilo-not-ready";
+    /// Registries answer 406 to those who do not take gzip.
+    RegistriesNeedGzip = "registries-need-gzip", "sushy, connector.py";
+    /// Members of the PCIe devices are empty objects while the machine powers on.
+    PcieMembersEmpty = "pcie-members-empty", "NVIDIA libredfish, src/hpe.rs";
+    /// ETags have quotes within their quotes.
+    EtagsQuotedTwice = "etags-quoted-twice", "ansible-collections/community.general#3268";
+    /// ETags of compressed answers are weak, and `If-Match` with one of them answers 412.
+    GzipWeakensEtags = "gzip-weakens-etags", "OpenStack release note do-not-offer-compression";
+    /// `ForceRestart` of a machine that runs ends in a POST that never does. Off and on again is the cure.
+    ForceRestartHangs = "force-restart-hangs", "NVIDIA libredfish, src/lenovo.rs";
+    /// The system has no `EthernetInterfaces`.
+    NoEthernetInterfaces = "no-ethernet-interfaces", "OpenStack release note handle-missing-ethernetinterfaces";
+    /// The clock refuses the offset that it has.
+    SameOffsetRefused = "same-offset-refused", "OpenStack release note redfish-bmc-clock-offset";
+    /// `SecureBoot` answers 500 during POST.
+    SecureBootFailsDuringPost = "secure-boot-fails-during-post", "OpenStack release note redfish-500";
+    /// The BMC answers nothing for five minutes after its own update.
+    DeafAfterUpdate = "deaf-after-update", "OpenStack release note bmc-validation-after-firmware-update";
+    /// `Members` of an empty collection is null.
+    NullMembers = "null-members", "nv-redfish, bmc_quirks.rs";
+    /// Records of events have neither `MemberId` nor `EventType`.
+    BareEventRecords = "bare-event-records", "nv-redfish, bmc_quirks.rs";
     /// A restart of the BMC loses its tasks. What they did goes on.
     TasksLostAtReset = "tasks-lost-at-reset", "ironcore-dev/metal-operator#617";
 }

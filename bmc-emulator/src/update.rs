@@ -1,7 +1,8 @@
-//! A firmware update on its way: the image is fetched, checked and written.
+//! A firmware update on its way: the image is fetched or comes with the request, is checked and written.
 //!
 //! An image is known by its name, `<component>-<version>.<extension>`, for example `BIOS-2.4.1.bin`: nothing could execute
-//! what is in it. The component is an `Id` of the firmware inventory, in any case, or `bios` or `bmc`.
+//! what is in it. The component is an `Id` of the firmware inventory, in any case, or `bios` or `bmc`. An image that is empty
+//! or begins with `corrupt` is not what its vendor has signed, and is found out when it is checked.
 
 use tokio::time::sleep;
 
@@ -21,11 +22,35 @@ pub(crate) struct UpdateJob {
 /// What a request asks for.
 #[derive(Debug)]
 pub(crate) struct UpdateOrder {
-    /// An absolute URI.
-    pub image: String,
-    pub credentials: Option<(String, Secret)>,
+    pub image: Image,
     /// What the image has to be for, if the request said so.
     pub target: Option<Component>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Image {
+    /// At an absolute URI.
+    At {
+        uri: String,
+        credentials: Option<(String, Secret)>,
+    },
+    Pushed {
+        name: String,
+        /// How it begins.
+        content: Vec<u8>,
+    },
+}
+
+impl Image {
+    /// As much of an image as is looked at.
+    pub(crate) const BEGINNING: usize = 16;
+
+    fn name(&self) -> &str {
+        match self {
+            Image::At { uri, .. } => uri,
+            Image::Pushed { name, .. } => name,
+        }
+    }
 }
 
 pub(crate) async fn run(bmc: Bmc, job: UpdateJob) {
@@ -40,16 +65,22 @@ pub(crate) async fn run(bmc: Bmc, job: UpdateJob) {
 }
 
 async fn check(bmc: &Bmc, order: &UpdateOrder) -> Result<(Component, String), String> {
-    let credentials = order
-        .credentials
-        .as_ref()
-        .map(|(user, password)| (user.as_str(), password));
-    network::send(bmc, network::get(&order.image, credentials)?).await?;
+    let name = order.image.name();
+    let content = match &order.image {
+        Image::Pushed { content, .. } => content.clone(),
+        Image::At { uri, credentials } => {
+            let credentials = credentials.as_ref().map(|(user, password)| (user.as_str(), password));
+            network::send(bmc, network::get(uri, credentials)?).await?.to_vec()
+        }
+    };
     let personality = bmc.with(|machine, _| machine.personality);
-    let (component, version) = describe(&order.image, personality)
-        .ok_or_else(|| format!("{} is no firmware for this machine", order.image))?;
+    let (component, version) =
+        describe(name, personality).ok_or_else(|| format!("{name} is no firmware for this machine"))?;
+    if content.is_empty() || content.starts_with(b"corrupt") {
+        return Err(format!("{name} is damaged: its signature does not fit"));
+    }
     if order.target.is_some_and(|target| target != component) {
-        return Err(format!("{} is not for the target of the update", order.image));
+        return Err(format!("{name} is not for the target of the update"));
     }
     Ok((component, version))
 }

@@ -88,7 +88,7 @@ async fn load(bmc: &Bmc, job: &BootJob, device: &BootDevice) -> Result<BootSourc
 async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &str, source: BootSource) {
     let loading = bmc.with(|machine, _| machine.timing.os_boot);
     sleep(loading).await;
-    update(&bmc, generation, |machine, _| machine.kernel_loaded = true);
+    update(&bmc, generation, |machine, _| machine.load_kernel(measured(&source)));
     let source = match source {
         BootSource::Network {
             kernel_arguments,
@@ -134,6 +134,15 @@ async fn hand_over(bmc: Bmc, generation: u64, stop: CancellationToken, label: &s
         GuestExit::Rebooted => machine.guest_input(Input::GuestRebooted, moment),
         GuestExit::Halted { reason } => machine.guest_halted(reason, moment),
     });
+}
+
+/// What the firmware measures before it starts it.
+fn measured(source: &BootSource) -> &[u8] {
+    match source {
+        BootSource::Network { kernel_arguments, .. } => kernel_arguments.as_bytes(),
+        BootSource::Drive { image, .. } => image,
+        BootSource::Media { beginning, .. } => beginning,
+    }
 }
 
 /// Changes the machine, unless it has been reset since `generation` began.

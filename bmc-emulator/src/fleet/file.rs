@@ -30,6 +30,7 @@ impl FleetSpec {
         let places: Places = serde_saphyr::from_str(text).map_err(|error| at(1, 1, error.to_string()))?;
         for (machine, place) in spec.machines.iter().zip(&places.machines) {
             machine
+                .with_model()
                 .check()
                 .map_err(|message| at(place.referenced.line(), place.referenced.column(), message))?;
         }

@@ -3,6 +3,7 @@
 pub mod duration;
 mod error;
 mod file;
+pub mod model;
 pub mod spec;
 mod template;
 

@@ -46,8 +46,13 @@ pub struct MachineSpec {
     /// Default: what the personality says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manufacturer: Option<String>,
+    /// A model of the catalogue (`bmc-emulator models`), whose hardware the machine has where this entry says nothing else, or any other
+    /// text, which is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Of its chassis, in units of a rack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height_units: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,8 @@ pub struct MachineSpec {
     /// Default: 64.
     #[serde(default, rename = "memoryGiB", skip_serializing_if = "Option::is_none")]
     pub memory_gib: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accelerators: Vec<AcceleratorSpec>,
     /// Default: one NVMe drive of 480 GB that supports SecureErase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drives: Option<Vec<DriveSpec>>,
@@ -89,6 +96,9 @@ pub struct MachineSpec {
     /// What its BMC does not do, although others of this personality do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_quirks: Vec<Quirk>,
+    /// Whether it has a TPM. Default: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<bool>,
     /// Whether the machine is switched on when the fleet starts. Default: off.
     #[serde(default)]
     pub powered_on: bool,
@@ -123,6 +133,16 @@ impl Default for ProcessorSpec {
     }
 }
 
+/// A GPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AcceleratorSpec {
+    pub manufacturer: String,
+    pub model: String,
+    #[serde(rename = "memoryGiB")]
+    pub memory_gib: u32,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DriveSpec {
@@ -144,6 +164,10 @@ pub struct DriveSpec {
     /// Redfish id of the storage controller it is attached to. Default: the personality's only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<String>,
+    /// What is on it when the fleet starts, by any name: `partition-table: gpt`, `filesystem:/var: ext4`, `raid-member: md0`. An erasure is
+    /// checked by what is left of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub content: BTreeMap<String, String>,
     /// Whether the BMC offers `Drive.SecureErase` for this drive.
     #[serde(default = "yes")]
     pub secure_erase: bool,

@@ -15,15 +15,15 @@ pub(super) fn expand(spec: &FleetSpec, mockups: &Mockups) -> Result<Vec<MachineS
     let mut machines = Vec::new();
     for template in &spec.machines {
         let template = match &template.mockup {
-            Some(name) => &mockup(template, name, mockups)?.complete(template),
-            None => template,
+            Some(name) => mockup(template, name, mockups)?.complete(template),
+            None => template.with_model(),
         };
         template.check().map_err(|message| FleetError::Invalid {
             machine: template.name.clone(),
             message,
         })?;
         match template.count {
-            None => machines.push(template.clone()),
+            None => machines.push(template),
             Some(count) => machines.extend((0..count).map(|index| template.instance(index))),
         }
     }

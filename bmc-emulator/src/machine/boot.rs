@@ -14,6 +14,8 @@ pub enum BootTarget {
     Usb,
     BiosSetup,
     UefiHttp,
+    /// What Supermicro calls a virtual CD ([`crate::Quirk::VirtualCdIsUsbCd`]); no value of the schema.
+    UsbCd,
 }
 
 impl BootTarget {
@@ -36,6 +38,7 @@ impl BootTarget {
             BootTarget::Usb => "Usb",
             BootTarget::BiosSetup => "BiosSetup",
             BootTarget::UefiHttp => "UefiHttp",
+            BootTarget::UsbCd => "UsbCd",
         }
     }
 
@@ -277,7 +280,9 @@ impl Boot {
             }
             (_, BootTarget::BiosSetup) => return BootPlan::Setup,
             (_, BootTarget::Pxe | BootTarget::UefiHttp) => |device| matches!(device, BootDevice::Network { .. }),
-            (_, BootTarget::Cd) => |device| matches!(device, BootDevice::Media { optical: true, .. }),
+            (_, BootTarget::Cd | BootTarget::UsbCd) => {
+                |device| matches!(device, BootDevice::Media { optical: true, .. })
+            }
             (_, BootTarget::Usb) => |device| matches!(device, BootDevice::Media { optical: false, .. }),
             (_, BootTarget::Hdd) => |device| matches!(device, BootDevice::Drive { .. }),
         };

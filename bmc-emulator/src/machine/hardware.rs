@@ -1,10 +1,14 @@
 //! What a machine is built of. Nothing here changes while it runs, except cables and the settings of NICs.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::drive::{Drive, DriveContent, DriveName};
 use super::nic::Nic;
-use crate::fleet::spec::{DriveProtocol, DriveSpec, MachineSpec, NicSpec, ProcessorSpec, StorageControllerSpec};
+use crate::fleet::spec::{
+    AcceleratorSpec, DriveProtocol, DriveSpec, MachineSpec, NicSpec, ProcessorSpec, StorageControllerSpec,
+};
 use crate::identity::{self, MacAddresses};
 use crate::personality::Personality;
 
@@ -20,6 +24,8 @@ pub(crate) struct Hardware {
     pub serial_number: String,
     pub processors: Vec<ProcessorSpec>,
     pub memory_gib: u32,
+    pub accelerators: Vec<AcceleratorSpec>,
+    pub height_units: Option<u8>,
     pub nics: Vec<Nic>,
     /// Those that the fleet file describes; a drive may hang on another one.
     pub storage_controllers: Vec<StorageControllerSpec>,
@@ -83,6 +89,8 @@ impl Hardware {
                 .clone()
                 .unwrap_or_else(|| vec![ProcessorSpec::default()]),
             memory_gib: spec.memory_gib.unwrap_or(64),
+            accelerators: spec.accelerators.clone(),
+            height_units: spec.height_units,
             nics,
             storage_controllers: spec.storage_controllers.clone(),
             bmc_mac_address,
@@ -112,6 +120,7 @@ pub(crate) fn default_drive() -> DriveSpec {
         manufacturer: None,
         model: None,
         controller: None,
+        content: BTreeMap::new(),
         secure_erase: true,
     }
 }
@@ -136,7 +145,13 @@ fn new_drive(spec: DriveSpec, machine: &str, seed: u64) -> Drive {
         manufacturer: spec.manufacturer.unwrap_or_else(|| "Emulated Storage".to_owned()),
         model: spec.model.unwrap_or_else(|| "ES480".to_owned()),
         secure_erase: spec.secure_erase,
-        content: DriveContent::default(),
+        content: DriveContent {
+            records: spec
+                .content
+                .into_iter()
+                .map(|(name, text)| (name, text.into_bytes()))
+                .collect(),
+        },
         absent: false,
         erasure: None,
     }

@@ -2,7 +2,8 @@
 
 use super::Machine;
 use super::boot::BootDevice;
-use crate::personality::MediaSlotStyle;
+use crate::personality::{MediaSlotStyle, Place};
+use crate::quirk::Quirk;
 use crate::secret::Secret;
 
 /// A drive for a medium.
@@ -43,6 +44,15 @@ impl MediaSlot {
 impl Machine {
     pub(crate) fn media_slot(&mut self, id: &str) -> Option<&mut MediaSlot> {
         self.media.iter_mut().find(|slot| slot.style.id == id)
+    }
+
+    /// Which resource has the collection.
+    pub(crate) fn media_place(&self) -> Place {
+        if self.has(Quirk::MediaAtManager) {
+            Place::Manager
+        } else {
+            self.personality.media.place
+        }
     }
 
     /// What could be booted from.

@@ -11,6 +11,7 @@ mod erasure;
 pub(crate) mod event_log;
 pub(crate) mod guest;
 pub(crate) mod hardware;
+mod hiccups;
 pub(crate) mod installed_firmware;
 pub(crate) mod media;
 pub(crate) mod nic;
@@ -20,6 +21,7 @@ pub(crate) mod raid;
 pub(crate) mod secure_boot;
 pub(crate) mod sensors;
 pub(crate) mod timing;
+pub(crate) mod tpm;
 pub(crate) mod truth;
 pub(crate) mod volume;
 
@@ -31,11 +33,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::bios::Bios;
-use self::boot::{Boot, BootDevice, BootPlan, OverrideEnabled};
+use self::boot::{Boot, BootDevice, BootPlan, BootTarget, OverrideEnabled};
 use self::drive::Drive;
 use self::event_log::EventLog;
 use self::guest::GuestIdentity;
 use self::hardware::Hardware;
+use self::hiccups::Hiccups;
 use self::installed_firmware::{Component, InstalledFirmware};
 use self::media::MediaSlot;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
@@ -44,6 +47,7 @@ use self::raid::VolumeJob;
 use self::secure_boot::SecureBoot;
 use self::sensors::Warmth;
 use self::timing::Timing;
+use self::tpm::{Measured, Tpm};
 use self::truth::{Counters, Execution};
 use self::volume::Volume;
 use crate::certificate::Https;
@@ -93,6 +97,9 @@ pub(crate) struct Absence {
     pub ready_at: Instant,
 }
 
+/// [`Quirk::DeafAfterUpdate`].
+const DEAF_AFTER_UPDATE: Duration = Duration::from_secs(300);
+
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub hardware: Hardware,
@@ -116,6 +123,7 @@ pub(crate) struct Machine {
     /// Counts them, for their ids.
     volumes_created: u32,
     pub secure_boot: SecureBoot,
+    pub tpm: Option<Tpm>,
     pub https: Https,
     pub media: Vec<MediaSlot>,
     pub firmware: InstalledFirmware,
@@ -126,6 +134,7 @@ pub(crate) struct Machine {
     /// The recording it is one of, if any.
     pub replay: Option<Replay>,
     pub faults: Faults,
+    pub hiccups: Hiccups,
     pub absence: Option<Absence>,
     pub counters: Counters,
     pub time_scale: f64,
@@ -179,6 +188,7 @@ impl Machine {
             volume_jobs: Vec::new(),
             volumes_created: 0,
             secure_boot: SecureBoot::default(),
+            tpm: spec.tpm.unwrap_or(true).then(Tpm::default),
             https: Https::default(),
             log: EventLog::default(),
             firmware: InstalledFirmware::default(),
@@ -186,6 +196,7 @@ impl Machine {
             indicator_lit: false,
             asset_tag: String::new(),
             faults: Faults::default(),
+            hiccups: Hiccups::default(),
             absence: None,
             counters: Counters::default(),
             time_scale,
@@ -248,6 +259,7 @@ impl Machine {
             if self.absence.is_some_and(|absence| absence.ready_at <= due) {
                 self.absence = None;
                 self.bmc_started = then.wall;
+                self.hiccups.bmc_restarted = Some(due);
                 self.event(then.wall, MachineEventKind::BmcReady);
             }
             let expired = self
@@ -298,7 +310,9 @@ impl Machine {
             );
             return Ok(());
         }
+        let hangs = reset == ResetType::ForceRestart && self.power == Power::Up && self.has(Quirk::ForceRestartHangs);
         self.step(Input::Reset(reset), moment)?;
+        self.hiccups.hangs = hangs;
         self.counters.resets += 1;
         Ok(())
     }
@@ -362,6 +376,7 @@ impl Machine {
     fn show(&mut self, state: PowerState, moment: Moment) {
         let reach = self.scaled(self.faults.staleness());
         if self.shown.record(state, moment.now, reach) {
+            self.hiccups.power_changed = Some(moment.now);
             self.event(moment.wall, MachineEventKind::Power { state });
         }
     }
@@ -403,6 +418,7 @@ impl Machine {
         self.boot.enter_post(factory_defaults);
         self.firmware.enter_post();
         self.secure_boot.enter_post();
+        self.measure_firmware();
         self.apply_staged_volumes(moment);
         let bmc_moment = self.bmc_moment(moment);
         for task in self.redfish.tasks.finish_staged(bmc_moment) {
@@ -416,6 +432,24 @@ impl Machine {
         }
     }
 
+    fn measure_firmware(&mut self) {
+        let version = self.firmware.version(Component::Bios, self.personality);
+        let secure_boot: &[u8] = if self.secure_boot.in_force { b"on" } else { b"off" };
+        if let Some(tpm) = &mut self.tpm {
+            tpm.reset();
+            tpm.extend(Measured::Firmware, version.as_bytes());
+            tpm.extend(Measured::SecureBoot, secure_boot);
+        }
+    }
+
+    /// The firmware hands over to what it has loaded.
+    pub(crate) fn load_kernel(&mut self, image: &[u8]) {
+        self.kernel_loaded = true;
+        if let Some(tpm) = &mut self.tpm {
+            tpm.extend(Measured::BootLoader, image);
+        }
+    }
+
     /// An image has been written: the BMC restarts with it, the host loads it at the next POST.
     pub(crate) fn firmware_written(&mut self, task: &str, component: Component, version: String, moment: Moment) {
         self.firmware.write(component, version);
@@ -424,6 +458,13 @@ impl Machine {
             Component::Bmc => {
                 self.finish_task(task, Ok(()), moment);
                 self.reset_bmc(moment);
+                if self.has(Quirk::DeafAfterUpdate) {
+                    let ready_at = moment.now + self.scaled(DEAF_AFTER_UPDATE);
+                    self.absence = Some(Absence {
+                        answers_from: ready_at,
+                        ready_at,
+                    });
+                }
             }
         }
     }
@@ -436,7 +477,7 @@ impl Machine {
     }
 
     fn start_boot(&mut self, moment: Moment) {
-        if self.faults.post_fails() {
+        if self.faults.post_fails() || self.hiccups.hangs {
             let reason = "POST does not come to its end".to_owned();
             self.event(moment.wall, MachineEventKind::BootFailed { reason: reason.clone() });
             self.execution = Execution::PostHung { reason };
@@ -447,7 +488,12 @@ impl Machine {
         if self.has(Quirk::ContinuousNotKept) && self.boot.override_.enabled == OverrideEnabled::Continuous {
             self.boot.override_.enabled = OverrideEnabled::Once;
         }
-        let plan = self.boot.plan(&self.inserted_media());
+        let mut media = self.inserted_media();
+        if self.has(Quirk::VirtualCdIsUsbCd) && armed.target == BootTarget::Cd {
+            // That is a drive in the machine, and it has none.
+            media.clear();
+        }
+        let plan = self.boot.plan(&media);
         if self.has(Quirk::OnceStaysArmed) {
             self.boot.override_ = armed;
         }

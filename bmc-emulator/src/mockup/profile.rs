@@ -462,6 +462,7 @@ fn drives(tree: &Tree<'_>) -> (Vec<DriveSpec>, BTreeSet<String>, BTreeMap<String
                 manufacturer: text(&drive, "Manufacturer"),
                 model: text(&drive, "Model"),
                 controller: Some(controller.to_owned()),
+                content: BTreeMap::new(),
                 secure_erase: !drive["Actions"]["#Drive.SecureErase"].is_null(),
                 name,
             });

@@ -20,7 +20,9 @@ pub(crate) static AMI: Personality = Personality {
         bios: "BIOS",
         bmc: "BMCImage1",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/upload",
     mac_prefix: [0xb4, 0x2e, 0x99],
+    http2: false,
     server_header: Some("AMI MegaRAC Redfish Service"),
     base_registry: "Base.1.13",
     annotates_counts: true,
@@ -80,6 +82,8 @@ pub(crate) static AMI: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    custom_roles: true,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
@@ -117,6 +121,7 @@ pub(crate) static AMI: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: None,
     quirks: &[Quirk::BootOnlyInSettings, Quirk::PatchNeedsIfMatch],

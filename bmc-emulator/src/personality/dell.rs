@@ -23,7 +23,9 @@ pub(crate) static DELL: Personality = Personality {
         bios: "BIOS",
         bmc: "BMC",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/MultipartUpload",
     mac_prefix: LOCALLY_ADMINISTERED,
+    http2: false,
     server_header: Some("Apache"),
     base_registry: "Base.1.12",
     annotates_counts: true,
@@ -100,6 +102,8 @@ pub(crate) static DELL: Personality = Personality {
         count: 16,
         maximum_password_length: 40,
     },
+    custom_roles: false,
+    minimum_password_length: 1,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: true,
@@ -137,6 +141,7 @@ pub(crate) static DELL: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::ServiceAndDellQueue,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalSensor",
@@ -149,6 +154,7 @@ pub(crate) static DELL: Personality = Personality {
         Quirk::RefusesNoChange,
         Quirk::NewTaskState,
         Quirk::EventTimeWithoutColon,
+        Quirk::RegistryMisspells,
     ],
     power: PowerStyle {
         shows_guest_shutdown: false,

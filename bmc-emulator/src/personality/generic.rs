@@ -20,7 +20,9 @@ pub(crate) static GENERIC: Personality = Personality {
         bios: "BIOS",
         bmc: "BMC",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/MultipartUpload",
     mac_prefix: LOCALLY_ADMINISTERED,
+    http2: false,
     server_header: None,
     base_registry: "Base.1.19",
     annotates_counts: false,
@@ -106,6 +108,8 @@ pub(crate) static GENERIC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 64,
     },
+    custom_roles: true,
+    minimum_password_length: 1,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
@@ -143,6 +147,7 @@ pub(crate) static GENERIC: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: true,
     jobs: JobStyle::Service,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",

@@ -22,7 +22,9 @@ pub(crate) static HPE: Personality = Personality {
     manager_firmware: "iLO 6 v1.55",
     bios_version: "U54 v1.48 (10/19/2023)",
     firmware_ids: FirmwareIds { bios: "2", bmc: "1" },
+    multipart_push_uri: "/cgi-bin/uploadFile",
     mac_prefix: [0x94, 0x40, 0xc9],
+    http2: false,
     server_header: Some("HPE-iLO-Server/1.30"),
     base_registry: "Base.1.18",
     annotates_counts: false,
@@ -97,6 +99,8 @@ pub(crate) static HPE: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 39,
     },
+    custom_roles: false,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
@@ -134,6 +138,7 @@ pub(crate) static HPE: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: true,
     jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",

@@ -24,7 +24,9 @@ pub(crate) static LENOVO: Personality = Personality {
         bios: "UEFI",
         bmc: "BMC-Primary",
     },
+    multipart_push_uri: "/mfwupdate",
     mac_prefix: [0x7c, 0x8a, 0xe1],
+    http2: false,
     server_header: Some("XCC Web Server"),
     base_registry: "Base.1.16",
     annotates_counts: false,
@@ -99,6 +101,8 @@ pub(crate) static LENOVO: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 255,
     },
+    custom_roles: true,
+    minimum_password_length: 8,
     lockout: Lockout {
         threshold: 5,
         duration: 3600,
@@ -140,6 +144,7 @@ pub(crate) static LENOVO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "InletAirTemp",

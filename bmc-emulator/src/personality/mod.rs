@@ -114,8 +114,12 @@ pub(crate) struct Personality {
     pub manager_firmware: &'static str,
     pub bios_version: &'static str,
     pub firmware_ids: FirmwareIds,
+    /// Where a firmware image can be sent to.
+    pub multipart_push_uri: &'static str,
     /// How the hardware addresses of its network cards begin, the BMC's included: an OUI of the vendor.
     pub mac_prefix: [u8; 3],
+    /// Whether it offers HTTP/2 (ALPN) beside HTTP/1.1.
+    pub http2: bool,
     /// `Server` header of every answer, where the vendor sends one.
     pub server_header: Option<&'static str>,
     /// Name and version of the Base registry its messages come from.
@@ -139,7 +143,10 @@ pub(crate) struct Personality {
     pub system_settings: Option<&'static str>,
     pub sessions: SessionLimits,
     pub accounts: AccountStyle,
-    /// As the factory sets it.
+    /// Whether users can make roles of their own.
+    pub custom_roles: bool,
+    /// As the factory sets them.
+    pub minimum_password_length: u32,
     pub lockout: Lockout,
     pub tasks: TaskStyle,
     pub boot_order: BootOrderStyle,
@@ -153,6 +160,8 @@ pub(crate) struct Personality {
     /// Whether the chassis has `NetworkAdapters`, and the system `NetworkInterfaces`.
     pub network_adapters: bool,
     pub pcie_devices: PcieHolder,
+    /// Whether a TPM is shown as a component of its own, with what it has measured.
+    pub trusted_components: bool,
     pub jobs: JobStyle,
     pub telemetry: Option<TelemetryStyle>,
     /// What its BMCs do beside the specification.

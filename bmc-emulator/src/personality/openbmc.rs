@@ -24,7 +24,9 @@ pub(crate) static OPENBMC: Personality = Personality {
         bios: "bios_active",
         bmc: "bmc_active",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/update-multipart",
     mac_prefix: LOCALLY_ADMINISTERED,
+    http2: true,
     server_header: None,
     base_registry: "Base.1.19",
     annotates_counts: true,
@@ -74,6 +76,8 @@ pub(crate) static OPENBMC: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    custom_roles: false,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
@@ -111,6 +115,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     },
     network_adapters: false,
     pcie_devices: PcieHolder::System,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: Some(TelemetryStyle {
         thermal: "ThermalMetrics",

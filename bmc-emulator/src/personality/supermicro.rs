@@ -23,7 +23,9 @@ pub(crate) static SUPERMICRO: Personality = Personality {
         bios: "BIOS",
         bmc: "BMC",
     },
+    multipart_push_uri: "/redfish/v1/UpdateService/upload",
     mac_prefix: [0x3c, 0xec, 0xef],
+    http2: false,
     server_header: None,
     base_registry: "Base.1.10",
     annotates_counts: false,
@@ -85,6 +87,8 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     accounts: AccountStyle::Collection {
         maximum_password_length: 20,
     },
+    custom_roles: false,
+    minimum_password_length: 8,
     lockout: Lockout::OFF,
     tasks: TaskStyle {
         job_ids: false,
@@ -122,6 +126,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     },
     network_adapters: true,
     pcie_devices: PcieHolder::Chassis,
+    trusted_components: false,
     jobs: JobStyle::Nowhere,
     telemetry: None,
     quirks: &[

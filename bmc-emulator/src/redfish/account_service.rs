@@ -3,11 +3,12 @@
 use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::accounts::{Account, AccountError, Role};
+use super::accounts::{Account, AccountError};
 use super::call::Reply;
 use super::context::{Answer, Context, collection, leave_out, link};
 use super::lockout::Failures;
 use super::message::{self, Message};
+use super::roles;
 use crate::personality::AccountStyle;
 use crate::quirk::Quirk;
 use crate::secret::Secret;
@@ -29,18 +30,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             Some(number) => account(cx, number),
             None => cx.not_found(),
         },
-        ["Roles"] => cx.read_only(|_| {
-            collection(
-                ROLES,
-                "RoleCollection",
-                "Roles",
-                Role::ALL.map(|role| format!("{ROLES}/{}", role.as_str())),
-            )
-        }),
-        ["Roles", id] => match Role::parse(id) {
-            Some(role) => cx.read_only(|_| role_document(role)),
-            None => cx.not_found(),
-        },
+        ["Roles", rest @ ..] => roles::route(cx, rest),
         _ => cx.not_found(),
     }
 }
@@ -55,7 +45,7 @@ fn service(cx: &mut Context<'_>) -> Value {
         "Description": "Local accounts of this BMC",
         "Status": { "State": "Enabled", "Health": "OK" },
         "ServiceEnabled": true,
-        "MinPasswordLength": 1,
+        "MinPasswordLength": cx.machine.redfish.accounts.minimum_password_length,
         "MaxPasswordLength": cx.personality().accounts.maximum_password_length(),
         "AccountLockoutThreshold": lockout.threshold,
         "AccountLockoutDuration": lockout.duration,
@@ -69,6 +59,8 @@ fn patch_service(cx: &mut Context<'_>) -> Answer {
     let before = service(cx);
     cx.check_if_match(&before)?;
     let mut lockout = cx.machine.redfish.accounts.lockout;
+    let mut shortest = cx.machine.redfish.accounts.minimum_password_length;
+    let longest = cx.personality().accounts.maximum_password_length();
     let mut wrong = Vec::new();
     for (name, value) in cx.patch_object()? {
         let pointer = format!("#/{name}");
@@ -77,7 +69,17 @@ fn patch_service(cx: &mut Context<'_>) -> Answer {
             ("AccountLockoutThreshold", Some(number)) => lockout.threshold = number,
             ("AccountLockoutDuration", Some(number)) => lockout.duration = number,
             ("AccountLockoutCounterResetAfter", Some(number)) => lockout.reset_after = number,
-            ("AccountLockoutThreshold" | "AccountLockoutDuration" | "AccountLockoutCounterResetAfter", None) => {
+            ("MinPasswordLength", Some(number)) if (1..=longest).contains(&number) => shortest = number,
+            ("MinPasswordLength", Some(_)) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer));
+            }
+            (
+                "AccountLockoutThreshold"
+                | "AccountLockoutDuration"
+                | "AccountLockoutCounterResetAfter"
+                | "MinPasswordLength",
+                None,
+            ) => {
                 wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&value.to_string(), &name]).about(pointer));
             }
             _ if before.get(&name).is_some() => {
@@ -93,20 +95,9 @@ fn patch_service(cx: &mut Context<'_>) -> Answer {
     }
     cx.refuse_if_any(&wrong)?;
     cx.machine.redfish.accounts.lockout = lockout;
+    cx.machine.redfish.accounts.minimum_password_length = shortest;
     let document = service(cx);
     Ok(cx.document(document))
-}
-
-fn role_document(role: Role) -> Value {
-    json!({
-        "@odata.type": "#Role.v1_3_1.Role",
-        "@odata.id": format!("{ROLES}/{}", role.as_str()),
-        "Id": role.as_str(),
-        "Name": format!("{} role", role.as_str()),
-        "IsPredefined": true,
-        "AssignedPrivileges": role.privileges(),
-        "RoleId": role.as_str(),
-    })
 }
 
 fn account_document(cx: &Context<'_>, number: u32, account: &Account) -> Value {
@@ -204,6 +195,7 @@ fn account(cx: &mut Context<'_>, number: u32) -> Answer {
 
 fn update(cx: &Context<'_>, account: &mut Account, body: Map<String, Value>) -> Result<(), Reply> {
     let longest = cx.personality().accounts.maximum_password_length();
+    let shortest = cx.machine.redfish.accounts.minimum_password_length;
     let (mut wrong, mut change_required) = (Vec::new(), None);
     for (name, value) in body {
         let pointer = format!("#/{name}");
@@ -212,6 +204,9 @@ fn update(cx: &Context<'_>, account: &mut Account, body: Map<String, Value>) -> 
             ("Password", Value::String(text)) if text.chars().count() > longest as usize => {
                 // The value stays out of the message: it is a password.
                 wrong.push(Message::new(&message::STRING_TOO_LONG, ["******", &longest.to_string()]).about(pointer));
+            }
+            ("Password", Value::String(text)) if text.chars().count() < shortest as usize => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer));
             }
             ("Password", Value::String(text)) => {
                 account.password = Secret::new(text.clone());
@@ -222,7 +217,7 @@ fn update(cx: &Context<'_>, account: &mut Account, body: Map<String, Value>) -> 
             ("Locked", Value::Bool(false)) => account.failures = Failures::default(),
             ("Locked", _) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer)),
             ("Enabled", Value::Bool(enabled)) => account.enabled = *enabled,
-            ("RoleId", Value::String(text)) => match Role::parse(text) {
+            ("RoleId", Value::String(text)) => match cx.machine.redfish.accounts.roles.find(text) {
                 Some(role) => account.role = role,
                 None => wrong.push(Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, [text, "RoleId"]).about(pointer)),
             },

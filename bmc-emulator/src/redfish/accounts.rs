@@ -5,47 +5,10 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::lockout::{Failures, Lockout};
+use super::roles::{CustomRoles, Role};
 use crate::fleet::spec::BmcSpec;
 use crate::personality::{AccountStyle, Personality};
 use crate::secret::Secret;
-
-/// Predefined roles (DSP0266 §13.2.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
-    Administrator,
-    Operator,
-    ReadOnly,
-}
-
-impl Role {
-    pub(crate) const ALL: [Role; 3] = [Role::Administrator, Role::Operator, Role::ReadOnly];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Role::Administrator => "Administrator",
-            Role::Operator => "Operator",
-            Role::ReadOnly => "ReadOnly",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-
-    pub(crate) fn privileges(self) -> &'static [&'static str] {
-        match self {
-            Role::Administrator => &[
-                "Login",
-                "ConfigureManager",
-                "ConfigureUsers",
-                "ConfigureComponents",
-                "ConfigureSelf",
-            ],
-            Role::Operator => &["Login", "ConfigureComponents", "ConfigureSelf"],
-            Role::ReadOnly => &["Login", "ConfigureSelf"],
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
@@ -81,6 +44,9 @@ impl Account {
 pub(crate) struct Accounts {
     style: AccountStyle,
     pub lockout: Lockout,
+    /// `MinPasswordLength`.
+    pub minimum_password_length: u32,
+    pub roles: CustomRoles,
     /// By number, which is the `Id`. In the slot style free slots are not stored.
     accounts: BTreeMap<u32, Account>,
     factory: Factory,
@@ -89,6 +55,7 @@ pub(crate) struct Accounts {
 #[derive(Debug)]
 struct Factory {
     lockout: Lockout,
+    minimum_password_length: u32,
     number: u32,
     administrator: Account,
 }
@@ -122,9 +89,12 @@ impl Accounts {
         Self {
             style,
             lockout: personality.lockout,
+            minimum_password_length: personality.minimum_password_length,
+            roles: CustomRoles::default(),
             accounts: BTreeMap::from([(first, administrator.clone())]),
             factory: Factory {
                 lockout: personality.lockout,
+                minimum_password_length: personality.minimum_password_length,
                 number: first,
                 administrator,
             },
@@ -134,6 +104,8 @@ impl Accounts {
     /// As delivered: one account, and its password.
     pub(crate) fn reset_to_defaults(&mut self) {
         self.lockout = self.factory.lockout;
+        self.minimum_password_length = self.factory.minimum_password_length;
+        self.roles = CustomRoles::default();
         self.accounts = BTreeMap::from([(self.factory.number, self.factory.administrator.clone())]);
     }
 
@@ -203,10 +175,15 @@ impl Accounts {
         }
         if account.password.expose() == password {
             account.failures = Failures::default();
-            return Some(account.role);
+            return Some(account.role.clone());
         }
         account.failures.add(lockout, now);
         None
+    }
+
+    /// Whether somebody has this role.
+    pub(super) fn is_used(&self, role: &Role) -> bool {
+        self.accounts.values().any(|account| account.role == *role)
     }
 
     /// Changes a password behind the Redfish service's back. Whether there was such an account.

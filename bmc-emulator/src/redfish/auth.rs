@@ -1,13 +1,13 @@
-//! Who may do what: Basic authentication, session tokens, and the privileges of the predefined roles.
+//! Who may do what: Basic authentication, session tokens, and the privileges of roles.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode, header};
 
-use super::accounts::Role;
 use super::call::{Call, Reply};
 use super::context::{Caller, Context};
 use super::message::{self, Message};
+use super::roles::{Privilege, Role};
 use super::session_service::AUTH_TOKEN;
 use crate::event::MachineEventKind;
 
@@ -84,7 +84,7 @@ fn identify(cx: &mut Context<'_>) -> Option<Caller> {
         }
         let (session, user) = cx.machine.redfish.sessions.authenticate(&token, cx.moment.now)?;
         let (_, account) = cx.machine.redfish.accounts.of_user(&user)?;
-        let role = account.role;
+        let role = account.role.clone();
         return Some(Caller {
             user,
             role,
@@ -127,7 +127,7 @@ pub(super) fn unauthorized(cx: &Context<'_>) -> Reply {
 }
 
 fn may(caller: &Caller, method: &Method, segments: &[&str], cx: &Context<'_>) -> bool {
-    if method == Method::GET || method == Method::HEAD {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return true;
     }
     let own_session = |id: &&str| caller.session.as_deref() == Some(*id);
@@ -139,12 +139,17 @@ fn may(caller: &Caller, method: &Method, segments: &[&str], cx: &Context<'_>) ->
         let only_password = cx.object().is_ok_and(|body| body.keys().all(|name| name == "Password"));
         only_password && account.is_some_and(|account| account.user_name == caller.user)
     };
-    match (caller.role, &segments[2..]) {
-        (Role::Administrator, _) => true,
-        (_, ["SessionService", "Sessions", id]) if own_session(id) => true,
-        (_, ["AccountService", "Accounts", id]) if *method == Method::PATCH && own_account(id) => true,
-        (Role::Operator, ["Systems" | "Chassis", ..]) => true,
-        _ => false,
+    let privileges = cx.machine.redfish.accounts.roles.privileges(&caller.role);
+    let has = |privilege| privileges.contains(&privilege);
+    match segments.get(2..).unwrap_or_default() {
+        _ if caller.role == Role::Administrator => true,
+        ["SessionService", "Sessions", id] if own_session(id) => true,
+        ["AccountService", "Accounts", id] if *method == Method::PATCH && own_account(id) => {
+            has(Privilege::ConfigureSelf)
+        }
+        ["AccountService", ..] => has(Privilege::ConfigureUsers),
+        ["Systems" | "Chassis", ..] => has(Privilege::ConfigureComponents),
+        _ => has(Privilege::ConfigureManager),
     }
 }
 

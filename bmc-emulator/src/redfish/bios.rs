@@ -110,6 +110,12 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
         }
     }
     cx.refuse_if_any(&wrong)?;
+    if cx.machine.stumbles(Quirk::FirstBiosPatchFails) {
+        let names = staged
+            .keys()
+            .map(|name| Message::new(&message::PROPERTY_NOT_WRITABLE, [name]));
+        cx.refuse_if_any(&names.collect::<Vec<_>>())?;
+    }
     if !has_apply_time && cx.machine.has(Quirk::BiosSettingsNeedJob) {
         cx.machine.bios.stage_uncommitted(staged);
         return Ok(cx.success());
@@ -120,6 +126,9 @@ fn patch_settings(cx: &mut Context<'_>) -> Answer {
         let started = cx.machine.bmc_moment(cx.moment);
         let tasks = &mut cx.machine.redfish.tasks;
         let task = tasks.start("ConfigBIOS:BIOS.Setup.1-1", target, None, started);
+        if cx.machine.has(Quirk::RefusedButDone) {
+            return Err(cx.error(StatusCode::BAD_REQUEST, Message::new(&message::GENERAL_ERROR, [])));
+        }
         return Ok(task_service::accepted(cx, &task));
     }
     Ok(cx.success())

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::server_sent_events;
+use super::{negotiation, server_sent_events};
 
 /// A request whose body has been read.
 #[derive(Debug)]
@@ -37,8 +37,20 @@ pub(super) struct Reply {
 pub(super) enum Content {
     Json(Value),
     Xml(Bytes),
+    /// One of the former, with its media type.
+    Compressed {
+        content_type: &'static str,
+        bytes: Vec<u8>,
+    },
     /// Server-sent events, as they come.
     Events(mpsc::Receiver<Bytes>),
+}
+
+const JSON: &str = "application/json;charset=utf-8";
+const XML: &str = "application/xml;charset=utf-8";
+
+fn json_text(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 impl Reply {
@@ -64,14 +76,28 @@ impl Reply {
         self
     }
 
+    /// For a client that takes gzip.
+    #[must_use]
+    pub(super) fn compressed(mut self) -> Self {
+        let (content_type, bytes) = match &self.body {
+            Some(Content::Json(value)) => (JSON, negotiation::compressed(&json_text(value))),
+            Some(Content::Xml(text)) => (XML, negotiation::compressed(text)),
+            Some(Content::Compressed { .. } | Content::Events(_)) | None => return self,
+        };
+        let Some(bytes) = bytes else {
+            return self;
+        };
+        self.body = Some(Content::Compressed { content_type, bytes });
+        self.with(header::CONTENT_ENCODING, "gzip")
+            .with(header::VARY, "Accept-Encoding")
+    }
+
     /// `head` keeps the headers and drops the body (RFC 9110 §9.3.2).
     pub(super) fn into_response(self, head: bool, server: Option<&'static str>) -> axum::response::Response {
         let (content_type, body) = match self.body {
-            Some(Content::Json(value)) => (
-                Some("application/json;charset=utf-8"),
-                Body::from(serde_json::to_vec(&value).unwrap_or_default()),
-            ),
-            Some(Content::Xml(text)) => (Some("application/xml;charset=utf-8"), Body::from(text)),
+            Some(Content::Json(value)) => (Some(JSON), Body::from(json_text(&value))),
+            Some(Content::Xml(text)) => (Some(XML), Body::from(text)),
+            Some(Content::Compressed { content_type, bytes }) => (Some(content_type), Body::from(bytes)),
             Some(Content::Events(events)) => (Some("text/event-stream"), server_sent_events::body(events)),
             None => (None, Body::empty()),
         };

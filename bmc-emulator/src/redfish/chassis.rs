@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
-use super::{network_adapters, pcie_devices, power_subsystem, sensors, storage, thermal_and_power, thermal_subsystem};
+use super::{
+    network_adapters, pcie_devices, power_subsystem, sensors, storage, thermal_and_power, thermal_subsystem,
+    trusted_components,
+};
 use crate::personality::PcieHolder;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -40,10 +43,14 @@ fn part(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         ["PCIeDevices", rest @ ..] if cx.personality().pcie_devices == PcieHolder::Chassis => {
             pcie_devices::route(cx, rest)
         }
+        ["TrustedComponents", rest @ ..] if cx.personality().trusted_components => trusted_components::route(cx, rest),
         ["Power"] if environment.has_legacy() => thermal_and_power::power(cx),
         _ => cx.not_found(),
     }
 }
+
+/// EIA-310.
+const RACK_UNIT_HUNDREDTHS_MM: u32 = 4445;
 
 fn document(cx: &mut Context<'_>) -> Value {
     let drives: Vec<Value> = storage::drive_uris(cx).into_iter().map(link).collect();
@@ -71,11 +78,15 @@ fn document(cx: &mut Context<'_>) -> Value {
             "Drives": drives,
         },
     });
+    if let Some(units) = machine.hardware.height_units {
+        document["HeightMm"] = json!(f64::from(u32::from(units) * RACK_UNIT_HUNDREDTHS_MM) / 100.0);
+    }
     let environment = personality.environment;
     let subsystems = ["ThermalSubsystem", "PowerSubsystem", "EnvironmentMetrics"];
     let all = [
         ("Sensors", true),
         ("NetworkAdapters", personality.network_adapters),
+        ("TrustedComponents", personality.trusted_components),
         ("PCIeDevices", personality.pcie_devices == PcieHolder::Chassis),
         ("Thermal", environment.has_legacy()),
         ("Power", environment.has_legacy()),

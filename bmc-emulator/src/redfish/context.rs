@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::call::{Call, Reply};
 use super::message::{self, Message};
+use super::negotiation;
 use crate::machine::truth::Execution;
 use crate::machine::{Machine, Moment};
 use crate::personality::{Oem, OemObject, Personality, SuccessStyle};
@@ -18,7 +19,7 @@ pub(super) type Answer = Result<Reply, Reply>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     pub user: String,
-    pub role: super::accounts::Role,
+    pub role: super::roles::Role,
     /// The session used, if not Basic authentication.
     pub session: Option<String>,
 }
@@ -100,13 +101,15 @@ impl Context<'_> {
     /// A resource's representation with its ETag, or 304 if the client has it already.
     pub(super) fn document(&self, mut document: Value) -> Reply {
         let strong = etag(&document);
-        let tag = if self.machine.has(Quirk::WeakEtags) {
+        let tag = if self.etags_are_weak() {
             format!("W/{strong}")
+        } else if self.machine.has(Quirk::EtagsQuotedTwice) {
+            format!("\"{strong}\"")
         } else {
             strong
         };
         if let Some(known) = self.call.header(&header::IF_NONE_MATCH)
-            && matches_etag(known, tag.trim_start_matches("W/"))
+            && matches_etag(known, &tag.trim_start_matches("W/").replace("\"\"", "\""))
         {
             return Reply::new(StatusCode::NOT_MODIFIED).with(header::ETAG, tag);
         }
@@ -116,6 +119,15 @@ impl Context<'_> {
         Reply::json(StatusCode::OK, document).with(header::ETAG, tag)
     }
 
+    fn etags_are_weak(&self) -> bool {
+        let is_compressed = || negotiation::accepts_gzip(self.call);
+        self.machine.has(Quirk::WeakEtags) || self.machine.has(Quirk::GzipWeakensEtags) && is_compressed()
+    }
+
+    fn refuses_weak_etags(&self) -> bool {
+        self.machine.has(Quirk::WeakEtags) || self.machine.has(Quirk::GzipWeakensEtags)
+    }
+
     /// Refuses a change that was meant for another version of `document` (DSP0266 §6.5).
     pub(super) fn check_if_match(&self, document: &Value) -> Result<(), Reply> {
         match self.call.header(&header::IF_MATCH) {
@@ -123,7 +135,7 @@ impl Context<'_> {
                 StatusCode::PRECONDITION_REQUIRED,
                 Message::new(&message::PRECONDITION_REQUIRED, []),
             )),
-            Some(wanted) if wanted.starts_with("W/") && self.machine.has(Quirk::WeakEtags) => Err(self.error(
+            Some(wanted) if wanted.starts_with("W/") && self.refuses_weak_etags() => Err(self.error(
                 StatusCode::PRECONDITION_FAILED,
                 Message::new(&message::PRECONDITION_FAILED, []),
             )),
@@ -175,6 +187,12 @@ impl Context<'_> {
         Ok(object)
     }
 
+    /// An error answer made of a message of the vendor's own registry.
+    pub(super) fn vendor_error(&self, status: StatusCode, registry: &str, id: &str, text: &str) -> Reply {
+        let vendor = super::vendor::message(registry, id, text, "Warning");
+        Reply::json(status, message::error_body(&[], &[vendor], self.personality()))
+    }
+
     /// [`Quirk::ModifyRefusedDuringPost`].
     pub(super) fn refuse_during_post(&self) -> Result<(), Reply> {
         let in_post = matches!(self.machine.execution, Execution::Post | Execution::PostHung { .. });
@@ -182,9 +200,8 @@ impl Context<'_> {
             return Ok(());
         }
         let text = "The system is in POST, and cannot be modified until it has ended.";
-        let vendor = super::vendor::message(super::vendor::ILO, "UnableToModifyDuringSystemPOST", text, "Warning");
-        let body = message::error_body(&[], &[vendor], self.personality());
-        Err(Reply::json(StatusCode::BAD_REQUEST, body))
+        let id = "UnableToModifyDuringSystemPOST";
+        Err(self.vendor_error(StatusCode::BAD_REQUEST, super::vendor::ILO, id, text))
     }
 
     /// POST only.
@@ -252,7 +269,7 @@ fn matches_etag(header: &str, tag: &str) -> bool {
     header
         .split(',')
         .map(str::trim)
-        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/") == tag)
+        .any(|candidate| candidate == "*" || candidate.trim_start_matches("W/").replace("\"\"", "\"") == tag)
 }
 
 /// A resource collection.

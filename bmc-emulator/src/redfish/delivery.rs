@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::context::leave_out;
 use super::occurrence::Occurrence;
 use super::resource_event;
 use super::subscriptions::Subscription;
@@ -100,14 +101,19 @@ async fn post(bmc: &Bmc, delivery: &Delivery) -> Result<(), String> {
 /// What subscribers are told about something that happened, if they are told at all.
 pub(super) fn event_record(machine: &Machine, at: Timestamp, kind: &MachineEventKind) -> Option<Value> {
     let occurrence = Occurrence::of(machine, kind)?;
-    Some(record(
+    let mut record = record(
         &time_stamp(machine, at),
         &occurrence.message_id(),
         &occurrence.text(),
         &occurrence.arguments,
         occurrence.severity(),
         Some((occurrence.event_type(), occurrence.origin)),
-    ))
+    );
+    if machine.has(Quirk::BareEventRecords) {
+        leave_out(&mut record, "MemberId");
+        leave_out(&mut record, "EventType");
+    }
+    Some(record)
 }
 
 pub(super) fn test_record(machine: &Machine, at: Timestamp) -> Value {

@@ -30,7 +30,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
         },
         [manager, "Actions", "Manager.ResetToDefaults"] if *manager == id => reset_to_defaults(cx),
         [manager, "Actions", "Manager.Reset"] if *manager == id => reset(cx),
-        [manager, "VirtualMedia", rest @ ..] if *manager == id && cx.personality().media.place == Place::Manager => {
+        [manager, "VirtualMedia", rest @ ..] if *manager == id && cx.machine.media_place() == Place::Manager => {
             let manager = cx.manager_uri();
             virtual_media::route(cx, &manager, rest)
         }
@@ -95,7 +95,7 @@ fn document(cx: &mut Context<'_>) -> Value {
             "#Manager.ResetToDefaults": reset_to_defaults.offer(personality, &uri),
         },
     });
-    if personality.media.place == Place::Manager {
+    if cx.machine.media_place() == Place::Manager {
         document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
     }
     if personality.log.place == Place::Manager {
@@ -140,6 +140,9 @@ fn patch(cx: &mut Context<'_>) -> Answer {
                 Ok(wanted) => time = Some(wanted),
                 Err(_) => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer)),
             },
+            ("DateTimeLocalOffset", Value::String(_)) if cx.machine.has(Quirk::SameOffsetRefused) => {
+                wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [&name]).about(pointer));
+            }
             // The clock shows UTC, and nothing else.
             ("DateTimeLocalOffset", Value::String(text)) if matches!(text.as_str(), "+00:00" | "Z") => {}
             ("DateTimeLocalOffset", Value::String(_)) => {

@@ -20,11 +20,14 @@ mod ethernet_interfaces;
 mod event_filter;
 mod event_service;
 mod job_service;
+mod json_schemas;
 pub(crate) mod lockout;
 mod log_services;
 mod managers;
 mod memory;
 mod message;
+mod multipart;
+mod negotiation;
 mod network_adapters;
 mod network_device_functions;
 mod network_protocol;
@@ -36,6 +39,7 @@ mod query;
 mod recorded;
 mod registries;
 mod resource_event;
+mod roles;
 mod secure_boot;
 mod sensors;
 mod server_sent_events;
@@ -54,6 +58,8 @@ mod telemetry;
 mod telemetry_service;
 mod thermal_and_power;
 mod thermal_subsystem;
+mod trusted_components;
+mod update_push;
 mod update_service;
 mod vendor;
 mod virtual_media;
@@ -78,7 +84,7 @@ use crate::machine::{Machine, Moment};
 use crate::quirk::Quirk;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
-/// No request that this service understands is larger.
+/// No request that this service understands is larger, except firmware images.
 const MAXIMUM_BODY: usize = 256 * 1024;
 
 pub(crate) fn router(bmc: Bmc) -> Router {
@@ -106,9 +112,14 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
             );
         }
         let latency = machine.scaled(outcome.latency);
-        Some((outcome.answer, latency))
+        let maximum_body = if path == machine.personality.multipart_push_uri {
+            MAXIMUM_BODY + update_push::MAXIMUM_IMAGE
+        } else {
+            MAXIMUM_BODY
+        };
+        Some((outcome.answer, latency, maximum_body))
     });
-    let Some((answer, latency)) = faults else {
+    let Some((answer, latency, maximum_body)) = faults else {
         return dropped();
     };
     if !latency.is_zero() {
@@ -120,7 +131,7 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         Some(HttpAction::Status { status, body }) => return faulty(&bmc, &parts.method, status, body),
         Some(HttpAction::Drop { processed: true } | HttpAction::Latency { .. }) | None => {}
     }
-    let Ok(body) = Limited::new(body, MAXIMUM_BODY).collect().await else {
+    let Ok(body) = Limited::new(body, maximum_body).collect().await else {
         return too_large(&bmc);
     };
     let call = Call {
@@ -177,6 +188,9 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
         caller: None,
     };
     let mut reply = answer(&mut cx).unwrap_or_else(|reply| reply);
+    if cx.machine.has(Quirk::NullMembers) {
+        vendor::nullify_empty_members(&mut reply);
+    }
     if cx.machine.has(Quirk::ExtendedInfoIsObject) {
         vendor::unwrap_extended_info(&mut reply);
     }
@@ -186,6 +200,11 @@ fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
     let response = reply
         .with(header::LINK, described_by(&call.path))
         .with(header::DATE, date(machine, moment));
+    let response = if negotiation::accepts_gzip(call) {
+        response.compressed()
+    } else {
+        response
+    };
     response.into_response(call.method == Method::HEAD, personality.server_header)
 }
 
@@ -230,7 +249,29 @@ fn answer(cx: &mut Context<'_>) -> Answer {
     let path = cx.call.path.clone();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     auth::authenticate(cx, &segments)?;
-    Query::parse(cx)?.answer(cx, &segments)
+    if cx.call.method == Method::OPTIONS {
+        return options(cx, &segments);
+    }
+    negotiation::check_content_type(cx)?;
+    let reply = Query::parse(cx)?.answer(cx, &segments)?;
+    negotiation::check_accept(cx)?;
+    Ok(reply)
+}
+
+/// Which methods there are: what a GET would be answered with says so, whether it is allowed or not.
+fn options(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    let allow = if cx.call.path == server_sent_events::URI {
+        // A GET would open a stream.
+        "GET".to_owned()
+    } else {
+        let reply = query::unconditionally(cx, Method::GET, |cx| dispatch(cx, segments)).unwrap_or_else(|reply| reply);
+        if reply.status == StatusCode::NOT_FOUND {
+            return Err(reply);
+        }
+        let found = reply.headers.into_iter().find(|(name, _)| *name == header::ALLOW);
+        found.map_or_else(|| "GET, HEAD".to_owned(), |(_, allow)| allow)
+    };
+    Ok(Reply::new(StatusCode::NO_CONTENT).with(header::ALLOW, allow))
 }
 
 /// A resource, as whoever has it answers: the machine itself, or the recording it replays.
@@ -242,6 +283,9 @@ fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
 }
 
 fn live(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    if cx.call.path == cx.personality().multipart_push_uri {
+        return update_push::push(cx);
+    }
     match segments {
         ["redfish"] => service_root::versions(cx),
         ["redfish", "v1"] => service_root::root(cx),
@@ -255,6 +299,8 @@ fn live(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
             "SessionService" => session_service::route(cx, rest),
             "AccountService" => account_service::route(cx, rest),
             "EventService" => event_service::route(cx, rest),
+            "ComponentIntegrity" => trusted_components::integrity_route(cx, rest),
+            "JsonSchemas" => json_schemas::route(cx, rest),
             "JobService" => job_service::route(cx, rest),
             "TelemetryService" => telemetry_service::route(cx, rest),
             "UpdateService" => update_service::route(cx, rest),

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use super::context::{Answer, Context, collection, link};
 use super::{network_adapters, storage};
 use crate::fleet::spec::DriveProtocol;
+use crate::machine::drive::Drive;
+use crate::machine::power::Power;
 use crate::personality::PcieHolder;
+use crate::quirk::Quirk;
 
 struct Device {
     id: String,
@@ -32,18 +35,48 @@ pub(super) fn uri_of(cx: &Context<'_>, id: &str) -> String {
     format!("{}/{id}", uri(cx))
 }
 
-/// Links to all devices.
+/// Links to all devices. The system has them, which clients read all the time: the devices themselves are not needed.
 pub(super) fn links(cx: &Context<'_>) -> Vec<Value> {
-    let devices = devices(cx).into_iter();
-    devices.map(|device| link(uri_of(cx, &device.id))).collect()
+    let uri = uri(cx);
+    let hardware = &cx.machine.hardware;
+    let adapters = network_adapters::ids(cx);
+    let adapters = adapters.iter().map(String::as_str);
+    let drives = nvme_drives(cx).map(|drive| drive.name.0.as_str());
+    let controllers = hardware.storage_controllers.iter().map(|one| one.id.as_str());
+    let named = adapters.chain(drives).chain(controllers);
+    let named = named.map(|id| member(cx, format!("{uri}/{id}")));
+    let accelerators = (0..hardware.accelerators.len()).map(|index| member(cx, format!("{uri}/{}", gpu_id(index))));
+    named.chain(accelerators).collect()
+}
+
+fn nvme_drives<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = &'a Drive> {
+    let is_nvme = |drive: &&Drive| drive.protocol == DriveProtocol::NVMe;
+    cx.machine.drives.iter().filter(|drive| !drive.absent).filter(is_nvme)
+}
+
+fn gpu_id(index: usize) -> String {
+    format!("GPU.{}", index + 1)
+}
+
+/// A link, or what stands for one ([`Quirk::PcieMembersEmpty`]).
+fn member(cx: &Context<'_>, uri: String) -> Value {
+    let powers_on = matches!(cx.machine.power, Power::PoweringOn { .. } | Power::Post { .. });
+    if powers_on && cx.machine.has(Quirk::PcieMembersEmpty) {
+        json!({})
+    } else {
+        link(uri)
+    }
 }
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     let uri = uri(cx);
     let Some((id, rest)) = rest.split_first() else {
         return cx.read_only(|cx| {
-            let members = devices(cx).into_iter().map(|device| format!("{uri}/{}", device.id));
-            collection(&uri, "PCIeDeviceCollection", "PCIe Devices", members)
+            let mut document = collection(&uri, "PCIeDeviceCollection", "PCIe Devices", []);
+            let members = links(cx);
+            document["Members@odata.count"] = members.len().into();
+            document["Members"] = members.into();
+            document
         });
     };
     let Some(device) = devices(cx).into_iter().find(|device| device.id == *id) else {
@@ -88,13 +121,7 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
             id,
         }
     });
-    let is_nvme = |protocol| protocol == DriveProtocol::NVMe;
-    let drives = cx
-        .machine
-        .drives
-        .iter()
-        .filter(|drive| !drive.absent && is_nvme(drive.protocol));
-    let drives = drives.filter_map(|drive| {
+    let drives = nvme_drives(cx).filter_map(|drive| {
         Some(Device {
             id: drive.name.0.clone(),
             name: format!("Drive {}", drive.name),
@@ -113,7 +140,19 @@ fn devices(cx: &Context<'_>) -> Vec<Device> {
         // The link is to what controllers were before they became resources.
         functions: vec![None],
     });
-    adapters.chain(drives).chain(controllers).collect()
+    let accelerators = hardware.accelerators.iter().enumerate().map(|(index, accelerator)| {
+        let id = gpu_id(index);
+        Device {
+            name: format!("Accelerator {id}"),
+            manufacturer: accelerator.manufacturer.clone(),
+            model: accelerator.model.clone(),
+            class: ("DisplayController", "0x030200"),
+            functions: vec![Some(("Processor", format!("{system}/Processors/{id}")))],
+            id,
+        }
+    });
+    let all = adapters.chain(drives).chain(controllers);
+    all.chain(accelerators).collect()
 }
 
 fn document(cx: &Context<'_>, uri: &str, device: &Device) -> Value {
@@ -135,7 +174,12 @@ fn function_document(uri: &str, device: &Device, number: usize) -> Value {
     let (class, code) = device.class;
     let mut links = json!({ "PCIeDevice": link(uri) });
     if let Some((kind, target)) = &device.functions[number] {
-        links[*kind] = json!([link(target)]);
+        // A function is of one processor, and of any number of other things.
+        links[*kind] = if *kind == "Processor" {
+            link(target)
+        } else {
+            json!([link(target)])
+        };
     }
     json!({
         "@odata.type": "#PCIeFunction.v1_5_0.PCIeFunction",

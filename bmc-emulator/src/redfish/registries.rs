@@ -1,15 +1,21 @@
 //! `Registries`: the messages this service uses, and what its BIOS attributes may be.
 
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::context::{Answer, Context, collection};
-use super::message::{self, Template};
-use super::{resource_event, task_event};
+use super::message::{self, Message, Template};
+use super::{negotiation, resource_event, task_event};
 use crate::personality::{BiosDefault, BiosValue, Personality};
+use crate::quirk::Quirk;
 
 const URI: &str = "/redfish/v1/Registries";
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    if cx.machine.has(Quirk::RegistriesNeedGzip) && !negotiation::accepts_gzip(cx.call) {
+        let message = Message::new(&message::HEADER_INVALID, ["Accept-Encoding"]);
+        return Err(cx.error(StatusCode::NOT_ACCEPTABLE, message));
+    }
     let personality = cx.personality();
     let bios = personality.bios_registry;
     let messages = message_registries(personality);
@@ -25,7 +31,13 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             )
         }),
         [id] if *id == bios => cx.read_only(|_| file(bios, "BIOS attribute registry")),
-        [id, "Registry"] if *id == bios => cx.read_only(|_| bios_registry(personality)),
+        [id, "Registry"] if *id == bios => cx.read_only(|cx| {
+            let mut registry = bios_registry(personality);
+            if cx.machine.has(Quirk::RegistryMisspells) {
+                misspell(&mut registry);
+            }
+            registry
+        }),
         [id, rest @ ..] => match (messages.into_iter().find(|(known, _)| known == id), rest) {
             (Some((id, _)), []) => cx.read_only(|_| file(id, "Message registry")),
             (Some((id, templates)), ["Registry"]) => cx.read_only(|_| message_registry(id, templates)),
@@ -104,6 +116,16 @@ fn bios_registry(personality: &Personality) -> Value {
             "Attributes": personality.bios_defaults.iter().map(attribute).collect::<Vec<_>>(),
         },
     })
+}
+
+/// [`Quirk::RegistryMisspells`].
+fn misspell(registry: &mut Value) {
+    let attributes = registry["RegistryEntries"]["Attributes"].as_array_mut();
+    for attribute in attributes.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if let Some(value) = attribute.shift_remove("ReadOnly") {
+            attribute.insert("Readonly".to_owned(), value);
+        }
+    }
 }
 
 fn attribute(default: &BiosDefault) -> Value {

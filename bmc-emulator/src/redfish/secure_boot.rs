@@ -7,8 +7,14 @@ use super::actions::{self, Action, Parameter};
 use super::context::{Answer, Context};
 use super::message::{self, Message};
 use crate::machine::secure_boot::KeysReset;
+use crate::machine::truth::Execution;
+use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    if cx.machine.has(Quirk::SecureBootFailsDuringPost) && cx.machine.execution == Execution::Post {
+        let message = Message::new(&message::INTERNAL_ERROR, []);
+        return Err(cx.error(StatusCode::INTERNAL_SERVER_ERROR, message));
+    }
     match rest {
         [] => match cx.call.method {
             Method::PATCH => patch(cx),

@@ -4,13 +4,14 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::call::{Content, Reply};
 use super::context::{Answer, Context};
 use super::message::{self, Message};
+use super::negotiation;
 use super::subscriptions::Subscription;
 
 pub(super) const URI: &str = "/redfish/v1/EventService/SSE";
@@ -50,11 +51,8 @@ pub(super) fn open(cx: &mut Context<'_>) -> Answer {
     if cx.call.method != Method::GET {
         return cx.not_allowed("GET");
     }
-    let accepted = |types: &str| types.contains("text/event-stream") || types.contains("*/*");
-    if cx.call.header(&header::ACCEPT).is_some_and(|types| !accepted(types)) {
-        let message = Message::new(&message::HEADER_INVALID, ["Accept"]);
-        return Err(cx.error(StatusCode::NOT_ACCEPTABLE, message));
-    }
+    // Before anybody is subscribed.
+    negotiation::check_accept(cx)?;
     let (sender, receiver) = mpsc::channel(BACKLOG);
     let stream = EventStream {
         sender,

@@ -65,8 +65,10 @@ fn services(personality: &Personality) -> impl Iterator<Item = (&'static str, &'
         ("UpdateService", "UpdateService"),
         ("Registries", "Registries"),
         ("CertificateService", "CertificateService"),
+        ("JsonSchemas", "JsonSchemas"),
     ];
     let optional = [
+        (personality.trusted_components, "ComponentIntegrity"),
         (personality.jobs.has_service(), "JobService"),
         (personality.telemetry.is_some(), "TelemetryService"),
     ];
@@ -98,4 +100,4 @@ pub(super) fn metadata(cx: &mut Context<'_>) -> Answer {
 }
 
 /// References to the published schemas of everything this service shows (DSP0266 §8.4.3).
-const METADATA: &str = include_str!("metadata.xml");
+pub(super) const METADATA: &str = include_str!("metadata.xml");

@@ -1,14 +1,28 @@
 //! `Storage`: storage subsystems, each a controller with its drives and volumes.
 
+use std::time::Duration;
+
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::context::{Answer, Context, collection, link};
-use super::{drives, storage_controllers, volumes};
+use super::{drives, storage_controllers, vendor, volumes};
 use crate::machine::Machine;
 use crate::machine::drive::{Drive, DriveName};
 use crate::quirk::Quirk;
 
+/// [`Quirk::StorageNotReadyAfterRestart`].
+const NOT_READY: Duration = Duration::from_secs(20);
+
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
+    let restarted = cx.machine.hiccups.bmc_restarted;
+    if cx
+        .machine
+        .is_disturbed(Quirk::StorageNotReadyAfterRestart, restarted, NOT_READY, cx.moment.now)
+    {
+        let text = "iDRAC is not ready. The configuration values cannot be accessed.";
+        return Err(cx.vendor_error(StatusCode::SERVICE_UNAVAILABLE, vendor::IDRAC, "SYS518", text));
+    }
     let collection_uri = format!("{}/Storage", cx.system_uri());
     let controllers = controllers(cx);
     let [storage, rest @ ..] = rest else {

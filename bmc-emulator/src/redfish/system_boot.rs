@@ -26,7 +26,9 @@ pub(super) fn boot(machine: &Machine, uri: &str) -> Value {
         .iter()
         .map(|enabled| enabled.as_str())
         .collect();
-    let targets: Vec<&str> = personality.boot_targets.iter().map(|target| target.as_str()).collect();
+    let usb_cd = machine.has(Quirk::VirtualCdIsUsbCd).then_some(BootTarget::UsbCd);
+    let targets = personality.boot_targets.iter().chain(&usb_cd);
+    let targets: Vec<&str> = targets.map(|target| target.as_str()).collect();
     let mut document = json!({
         "BootSourceOverrideEnabled": boot.override_.enabled.as_str(),
         "BootSourceOverrideEnabled@Redfish.AllowableValues": enabled,
@@ -80,7 +82,9 @@ impl BootChange {
                 }
                 ("BootSourceOverrideTarget", Value::String(text)) => {
                     let known = |target: &BootTarget| cx.personality().boot_targets.contains(target);
-                    change.target = BootTarget::parse(text).filter(known);
+                    let usb_cd =
+                        (text == "UsbCd" && cx.machine.has(Quirk::VirtualCdIsUsbCd)).then_some(BootTarget::UsbCd);
+                    change.target = BootTarget::parse(text).filter(known).or(usb_cd);
                     change.target.is_none().then(|| not_in_list(text))
                 }
                 ("BootSourceOverrideMode", _) if cx.machine.has(Quirk::NoBootMode) => {
@@ -124,6 +128,14 @@ impl BootChange {
             };
             wrong.extend(problem);
         }
+        let is_enabled = change
+            .enabled
+            .is_some_and(|enabled| enabled != OverrideEnabled::Disabled);
+        if is_enabled && change.target == Some(BootTarget::None) && cx.machine.has(Quirk::OverrideNoneRefused) {
+            let name = "BootSourceOverrideTarget";
+            let refused = Message::new(&message::PROPERTY_VALUE_NOT_IN_LIST, ["None", name]);
+            wrong.push(refused.about(format!("#/Boot/{name}")));
+        }
         change
     }
 
@@ -133,6 +145,7 @@ impl BootChange {
         if partial && cx.machine.has(Quirk::PartialBootIgnored) {
             return self.apply_order(cx);
         }
+        let ignores_uri = cx.machine.has(Quirk::HttpBootUriIgnored);
         let reverts = cx.machine.has(Quirk::BootModeReverts);
         let override_ = &mut cx.machine.boot.override_;
         if let Some(enabled) = self.enabled {
@@ -148,7 +161,7 @@ impl BootChange {
             }
             None => {}
         }
-        if let Some(uri) = &self.http_boot_uri {
+        if let Some(uri) = self.http_boot_uri.as_ref().filter(|_| !ignores_uri) {
             override_.http_boot_uri.clone_from(uri);
         }
         // DSP0268: with the override disabled, its target means nothing and reads None.

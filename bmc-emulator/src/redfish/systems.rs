@@ -1,5 +1,7 @@
 //! `ComputerSystem`: the host, its power and its boot settings.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -9,7 +11,7 @@ use super::context::{Answer, Context, collection, leave_out, link};
 use super::message::{self, Message};
 use super::{
     bios, boot_options, ethernet_interfaces, log_services, memory, network_adapters, pcie_devices, processors,
-    secure_boot, storage, system_boot, virtual_media,
+    secure_boot, storage, system_boot, trusted_components, virtual_media,
 };
 use crate::machine::Machine;
 use crate::machine::installed_firmware::Component;
@@ -35,7 +37,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             [settings] if system_boot::settings_id(cx) == Some(*settings) => system_boot::settings(cx),
             ["Bios", rest @ ..] if !cx.machine.has(Quirk::NoBios) => bios::route(cx, rest),
             ["BootOptions", rest @ ..] if !cx.machine.has(Quirk::NoBootOrder) => boot_options::route(cx, rest),
-            ["VirtualMedia", rest @ ..] if cx.personality().media.place == Place::System => {
+            ["VirtualMedia", rest @ ..] if cx.machine.media_place() == Place::System => {
                 let system = cx.system_uri();
                 virtual_media::route(cx, &system, rest)
             }
@@ -46,7 +48,9 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             ["SecureBoot", rest @ ..] => secure_boot::route(cx, rest),
             ["Processors", rest @ ..] => processors::route(cx, rest),
             ["Memory", rest @ ..] => memory::route(cx, rest),
-            ["EthernetInterfaces", rest @ ..] => ethernet_interfaces::system_route(cx, rest),
+            ["EthernetInterfaces", rest @ ..] if !cx.machine.has(Quirk::NoEthernetInterfaces) => {
+                ethernet_interfaces::system_route(cx, rest)
+            }
             ["NetworkInterfaces", rest @ ..] if cx.personality().network_adapters => {
                 network_adapters::interfaces_route(cx, rest)
             }
@@ -134,8 +138,12 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     if personality.network_adapters {
         document["NetworkInterfaces"] = link(format!("{uri}/NetworkInterfaces"));
     }
+    let modules = trusted_components::modules(cx);
+    if !modules.is_empty() {
+        document["TrustedModules"] = modules.into();
+    }
     document["PCIeDevices"] = pcie_devices::links(cx).into();
-    if personality.media.place == Place::System {
+    if cx.machine.media_place() == Place::System {
         document["VirtualMedia"] = link(format!("{uri}/VirtualMedia"));
     }
     if personality.log.place == Place::System {
@@ -154,6 +162,9 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     }
     if machine.has(Quirk::NoStorage) {
         leave_out(&mut document, "Storage");
+    }
+    if machine.has(Quirk::NoEthernetInterfaces) {
+        leave_out(&mut document, "EthernetInterfaces");
     }
     if machine.has(Quirk::NoBios) {
         leave_out(&mut document, "Bios");
@@ -256,10 +267,22 @@ impl SystemChange {
     }
 }
 
+/// [`Quirk::BusyAfterPowerChange`].
+const SETTLING: Duration = Duration::from_secs(5);
+
 fn reset(cx: &mut Context<'_>) -> Answer {
     cx.require_post()?;
     let body = cx.action_object()?;
     let reset = reset_type(cx, &body)?;
+    let changed = cx.machine.hiccups.power_changed;
+    if cx
+        .machine
+        .is_disturbed(Quirk::BusyAfterPowerChange, changed, SETTLING, cx.moment.now)
+    {
+        let text = "The operation was not successful due to the current power state.";
+        let id = "InvalidOperationForSystemState";
+        return Err(cx.vendor_error(StatusCode::BAD_REQUEST, super::vendor::ILO, id, text));
+    }
     if cx.machine.has(Quirk::RefusesNoChange) {
         refuse_no_change(cx, reset)?;
     }

@@ -16,7 +16,12 @@ const TASKS: &str = "/redfish/v1/TaskService/Tasks";
 const MONITORS: &str = "/redfish/v1/TaskService/TaskMonitors";
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
-    let kept_for = cx.machine.scaled(cx.personality().tasks.kept_for);
+    let kept_for = if cx.machine.has(Quirk::TasksVanish) {
+        VANISHING
+    } else {
+        cx.personality().tasks.kept_for
+    };
+    let kept_for = cx.machine.scaled(kept_for);
     cx.machine.redfish.tasks.forget(cx.moment.now, kept_for);
     match rest {
         [] => cx.read_only(service),
@@ -35,6 +40,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             Some(document) => cx.read_only(|_| document),
             None => cx.not_found(),
         },
+        ["TaskMonitors", id] if has_vanished(cx, id) => cx.not_found(),
         ["TaskMonitors", id] => monitor(cx, id),
         _ => cx.not_found(),
     }
@@ -43,6 +49,14 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
 fn is_unborn(cx: &Context<'_>, id: &str) -> bool {
     let task = cx.machine.redfish.tasks.get(id);
     cx.machine.has(Quirk::NewTaskNotFound) && task.is_some_and(|task| age(cx, task) < cx.machine.scaled(UNBORN))
+}
+
+/// [`Quirk::TasksVanish`].
+const VANISHING: Duration = Duration::from_secs(60);
+
+fn has_vanished(cx: &Context<'_>, id: &str) -> bool {
+    let task = cx.machine.redfish.tasks.get(id);
+    cx.machine.has(Quirk::TasksVanish) && task.is_some_and(|task| task.ended.is_some())
 }
 
 fn age(cx: &Context<'_>, task: &Task) -> Duration {

@@ -236,7 +236,6 @@ pub(super) fn report(machine: &Machine, kind: ReportKind, moment: Moment) -> Opt
             let metric = metric_id(sensor.quantity);
             json!({
                 "MetricId": metric,
-                "MetricDefinition": link(format!("{METRICS}/{metric}")),
                 "MetricProperty": metric_property(machine, &sensor.id),
                 "MetricValue": reading.to_string(),
                 "Timestamp": time,

@@ -8,11 +8,12 @@ use super::call::Reply;
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
 use super::task_service;
+use super::update_push::MAXIMUM_IMAGE;
 use crate::machine::Out;
 use crate::machine::installed_firmware::Component;
 use crate::quirk::Quirk;
 use crate::secret::Secret;
-use crate::update::{UpdateJob, UpdateOrder};
+use crate::update::{Image, UpdateJob, UpdateOrder};
 
 const URI: &str = "/redfish/v1/UpdateService";
 const INVENTORY: &str = "/redfish/v1/UpdateService/FirmwareInventory";
@@ -29,6 +30,8 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 "Name": "Update Service",
                 "Status": { "State": "Enabled", "Health": "OK" },
                 "ServiceEnabled": true,
+                "MaxImageSizeBytes": MAXIMUM_IMAGE,
+                "MultipartHttpPushUri": cx.personality().multipart_push_uri,
                 "FirmwareInventory": link(INVENTORY),
                 "Actions": {
                     "#UpdateService.SimpleUpdate": simple_update_action().offer(cx.personality(), URI),
@@ -112,13 +115,18 @@ fn simple_update(cx: &mut Context<'_>) -> Answer {
     cx.require_post()?;
     let body = cx.object()?;
     let order = read(cx, &body)?;
+    Ok(start(cx, order))
+}
+
+/// The task that carries an order out.
+pub(super) fn start(cx: &mut Context<'_>, order: UpdateOrder) -> Reply {
     let duration = cx.machine.timing.firmware_update;
     let started = cx.machine.bmc_moment(cx.moment);
     let tasks = &mut cx.machine.redfish.tasks;
     let task = tasks.start("Firmware Update", URI.to_owned(), Some(duration), started);
     let accepted = task_service::accepted(cx, &task);
     cx.machine.queue([Out::Update(UpdateJob { task, order })]);
-    Ok(accepted)
+    accepted
 }
 
 fn read(cx: &Context<'_>, body: &Map<String, Value>) -> Result<UpdateOrder, Reply> {
@@ -140,10 +148,9 @@ fn read(cx: &Context<'_>, body: &Map<String, Value>) -> Result<UpdateOrder, Repl
                     wrong.push(not_in_list(text).about(pointer));
                 }
             }
-            ("Targets", Value::Array(targets)) => match targets.as_slice() {
-                [] => {}
-                [Value::String(uri)] if component(cx, uri).is_some() => target = component(cx, uri),
-                _ => wrong.push(Message::new(&message::PROPERTY_VALUE_ERROR, [name]).about(pointer)),
+            ("Targets", Value::Array(targets)) => match read_targets(cx, targets) {
+                Ok(component) => target = component,
+                Err(message) => wrong.push(message),
             },
             ("Username", Value::String(text)) => user.clone_from(text),
             ("Password", Value::String(text)) => password = Some(Secret::new(text.clone())),
@@ -180,13 +187,26 @@ fn read(cx: &Context<'_>, body: &Map<String, Value>) -> Result<UpdateOrder, Repl
     };
     if wrong.is_empty() {
         Ok(UpdateOrder {
-            image,
-            credentials: password.map(|password| (user, password)),
+            image: Image::At {
+                uri: image,
+                credentials: password.map(|password| (user, password)),
+            },
             target,
         })
     } else {
         Err(message::errors(StatusCode::BAD_REQUEST, &wrong, cx.personality()))
     }
+}
+
+/// `Targets`: nothing, or one of the firmware inventory.
+pub(super) fn read_targets(cx: &Context<'_>, targets: &[Value]) -> Result<Option<Component>, Message> {
+    let found = match targets {
+        [] => return Ok(None),
+        [Value::String(uri)] => component(cx, uri),
+        _ => None,
+    };
+    let wrong = || Message::new(&message::PROPERTY_VALUE_ERROR, ["Targets"]).about("#/Targets");
+    found.map(Some).ok_or_else(wrong)
 }
 
 /// What a URI of the firmware inventory stands for.

@@ -22,6 +22,15 @@ pub(super) fn message(registry: &str, id: &str, text: &str, severity: &str) -> V
     })
 }
 
+/// An empty list of members becomes null ([`crate::Quirk::NullMembers`]).
+pub(super) fn nullify_empty_members(reply: &mut Reply) {
+    if let Some(Content::Json(body)) = &mut reply.body
+        && body.get("Members").and_then(Value::as_array).is_some_and(Vec::is_empty)
+    {
+        body["Members"] = Value::Null;
+    }
+}
+
 /// Puts the first message of an error in the place of the list ([`crate::Quirk::ExtendedInfoIsObject`]).
 pub(super) fn unwrap_extended_info(reply: &mut Reply) {
     let Some(Content::Json(body)) = &mut reply.body else {

@@ -1,11 +1,14 @@
 //! `VirtualMedia` (DSP0268): images from the network as drives with removable media.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::context::{Answer, Context, collection, leave_out};
 use super::message::{self, Message};
-use crate::machine::media::Medium;
+use super::vendor;
+use crate::machine::media::{MediaSlot, Medium};
 use crate::quirk::Quirk;
 use crate::secret::Secret;
 
@@ -37,6 +40,7 @@ pub(super) fn route(cx: &mut Context<'_>, parent: &str, rest: &[&str]) -> Answer
 fn document(cx: &mut Context<'_>, collection: &str, id: &str) -> Value {
     let keeps_name = cx.machine.has(Quirk::ImageNameRemains);
     let by_patch = cx.machine.has(Quirk::MediaByPatch);
+    let is_ejecting = is_ejecting(cx);
     let Some(slot) = cx.machine.media_slot(id) else {
         return Value::Null;
     };
@@ -54,7 +58,7 @@ fn document(cx: &mut Context<'_>, collection: &str, id: &str) -> Value {
         "Image": medium.map(|medium| &medium.image),
         "ImageName": shown.and_then(|image| image.rsplit('/').next()),
         "ConnectedVia": if medium.is_some() { "URI" } else { "NotConnected" },
-        "Inserted": medium.is_some(),
+        "Inserted": medium.is_some() || is_ejecting && slot.last_image.is_some(),
         "WriteProtected": medium.is_none_or(|medium| medium.write_protected),
         "TransferMethod": medium.map(|_| "Stream"),
         "TransferProtocolType": medium.map(|medium| medium.transfer_protocol),
@@ -87,6 +91,13 @@ fn insert(cx: &mut Context<'_>, id: &str) -> Answer {
 }
 
 fn insert_medium(cx: &mut Context<'_>, id: &str, medium: Option<Medium>) -> Answer {
+    if cx.machine.stumbles(Quirk::FirstInsertFails) {
+        let text = "Unable to connect to the remote image because of an internal error.";
+        return Err(cx.vendor_error(StatusCode::INTERNAL_SERVER_ERROR, vendor::IDRAC, "SYS446", text));
+    }
+    if is_ejecting(cx) {
+        return Err(cx.error(StatusCode::CONFLICT, Message::new(&message::RESOURCE_IN_USE, [])));
+    }
     let slot = cx.machine.media_slot(id).filter(|slot| slot.medium.is_none());
     let Some(slot) = slot else {
         return Err(cx.error(StatusCode::CONFLICT, Message::new(&message::RESOURCE_IN_USE, [])));
@@ -106,10 +117,19 @@ fn eject(cx: &mut Context<'_>, id: &str) -> Answer {
         let message = Message::new(&message::ACTION_PARAMETER_UNKNOWN, ["VirtualMedia.EjectMedia", unknown]);
         return Err(cx.error(StatusCode::BAD_REQUEST, message.about(format!("#/{unknown}"))));
     }
-    if let Some(slot) = cx.machine.media_slot(id) {
-        slot.eject();
+    if cx.machine.media_slot(id).is_some_and(MediaSlot::eject) {
+        cx.machine.hiccups.media_ejected = Some(cx.moment.now);
     }
     Ok(cx.success())
+}
+
+/// [`Quirk::EjectTakesTime`].
+const EJECTING: Duration = Duration::from_secs(10);
+
+fn is_ejecting(cx: &Context<'_>) -> bool {
+    let ejected = cx.machine.hiccups.media_ejected;
+    cx.machine
+        .is_disturbed(Quirk::EjectTakesTime, ejected, EJECTING, cx.moment.now)
 }
 
 /// [`Quirk::MediaByPatch`]: an image is inserted by setting it, and ejected by setting it to null.

@@ -41,7 +41,7 @@ impl Authority {
         self.pem.clone()
     }
 
-    /// TLS for the BMC at `address`, with a certificate that Redfish can replace. HTTP/1.1 only: no BMC speaks HTTP/2.
+    /// TLS for the BMC at `address`, with a certificate that Redfish can replace. Few BMCs speak HTTP/2.
     pub(super) fn server_config(
         &self,
         bmc: &Bmc,
@@ -61,7 +61,9 @@ impl Authority {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(CertificateOf(bmc.clone())));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let http2 = bmc.with(|machine, _| machine.personality.http2);
+        config.alpn_protocols = http2.then(|| b"h2".to_vec()).into_iter().collect();
+        config.alpn_protocols.push(b"http/1.1".to_vec());
         Ok(Arc::new(config))
     }
 }

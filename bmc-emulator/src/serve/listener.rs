@@ -94,7 +94,8 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rou
             }
         }
     });
-    let builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    // HTTP/2 is what a client has asked for by ALPN, where the BMC offers it.
+    let builder = auto::Builder::new(TokioExecutor::new());
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Err(error) = connection.await {
         tracing::debug!(error, "a connection ended early");

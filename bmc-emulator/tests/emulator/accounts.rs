@@ -89,3 +89,81 @@ async fn too_many_wrong_passwords_lock_an_account() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(carol("secret").await, 201, "it ends by itself");
 }
+
+#[tokio::test(start_paused = true)]
+async fn passwords_have_to_be_long_enough() {
+    let run = Run::new("machines: [{ name: node, personality: hpe }, { name: generic }]");
+    let client = run.client("node");
+    for (password, status) in [("short", 400), ("long-enough", 200)] {
+        let changed = client.patch(ACCOUNT, json!({ "Password": password })).await;
+        assert_eq!(changed.status, status, "{password}");
+        assert!(!changed.text.contains(password), "it is not repeated");
+    }
+    let generic = run.client("generic");
+    let service = "/redfish/v1/AccountService";
+    for (length, status) in [(0, 400), (65, 400), (12, 200)] {
+        let changed = generic.patch(service, json!({ "MinPasswordLength": length })).await;
+        assert_eq!(changed.status, status, "{length}");
+    }
+    let refused = generic.patch(ACCOUNT, json!({ "Password": "eleven-char" })).await;
+    assert_eq!(refused.messages(), ["PropertyValueError"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_can_be_made_of_privileges() {
+    let run = Run::new("machines: [{ name: node }, { name: openbmc, personality: openbmc }]");
+    let client = run.client("node");
+    let roles = "/redfish/v1/AccountService/Roles";
+    let role = |privileges: &[&str]| json!({ "RoleId": "Power", "AssignedPrivileges": privileges });
+    for (body, message) in [
+        (role(&["Fly"]), "PropertyValueNotInList"),
+        (json!({ "RoleId": "Power" }), "PropertyMissing"),
+        (
+            json!({ "RoleId": "a/b", "AssignedPrivileges": [] }),
+            "PropertyValueError",
+        ),
+    ] {
+        assert_eq!(client.post(roles, body).await.messages(), [message]);
+    }
+    let created = client.post(roles, role(&["Login", "ConfigureComponents"])).await;
+    assert_eq!(created.status, 201);
+    let uri = created.header("location").to_owned();
+    assert_eq!(
+        client.post(roles, role(&[])).await.messages(),
+        ["ResourceAlreadyExists"]
+    );
+    let carol = json!({ "UserName": "carol", "Password": "secret", "RoleId": "Power" });
+    let account = client.post("/redfish/v1/AccountService/Accounts", carol).await;
+    assert_eq!(
+        account.body["Links"]["Role"]["@odata.id"],
+        uri.as_str(),
+        "{}",
+        account.text
+    );
+    let credentials = json!({ "UserName": "carol", "Password": "secret" });
+    let session = client.without_credentials().post(SESSIONS, credentials).await;
+    let user = client
+        .without_credentials()
+        .with("x-auth-token", session.header("x-auth-token"));
+    let system = "/redfish/v1/Systems/1";
+    assert_eq!(user.patch(system, json!({ "AssetTag": "a" })).await.status, 204);
+    assert_eq!(
+        user.patch("/redfish/v1/Managers/BMC", json!({})).await.messages(),
+        ["InsufficientPrivilege"]
+    );
+    let changed = client.patch(&uri, json!({ "AssignedPrivileges": ["Login"] })).await;
+    assert_eq!(changed.status, 200);
+    assert_eq!(user.patch(system, json!({ "AssetTag": "b" })).await.status, 403);
+    assert_eq!(client.delete(&uri).await.status, 409, "carol has it");
+    assert_eq!(client.delete(account.header("location")).await.status, 204);
+    assert_eq!(client.delete(&uri).await.status, 204);
+    assert_eq!(client.delete(&format!("{roles}/Operator")).await.status, 405);
+    assert_eq!(run.client("openbmc").post(roles, role(&[])).await.status, 405);
+}
+
+/// Nobody is asked what is outside of the service.
+#[tokio::test(start_paused = true)]
+async fn a_post_to_nowhere_is_answered() {
+    let run = Run::new("machines: [{ name: node }]");
+    assert_eq!(run.client("node").post("/nowhere", json!({})).await.status, 404);
+}

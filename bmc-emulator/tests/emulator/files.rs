@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bmc_emulator::{Boot, Edges, Fleet, FleetError, FleetSpec, GuestExit, GuestOs, HttpService};
+use bmc_emulator::{Boot, Edges, Fleet, FleetError, FleetSpec, GuestExit, GuestOs, HttpService, ServerModel};
 use futures::future::BoxFuture;
 
 struct NoGuest;
@@ -83,6 +83,17 @@ fn the_schema_file_is_up_to_date() {
     assert!(
         on_disk == FleetSpec::json_schema().to_value(),
         "bmc-emulator/fleet.schema.json is stale; run `cargo xtask schemas`"
+    );
+}
+
+#[test]
+fn the_schema_of_models_is_up_to_date() {
+    let mut on_disk: serde_json::Value =
+        serde_json::from_str(include_str!("../../models/schema.json")).expect("a JSON file");
+    on_disk.as_object_mut().expect("a schema").shift_remove("$comment");
+    assert!(
+        on_disk == ServerModel::json_schema().to_value(),
+        "bmc-emulator/models/schema.json is stale; run `cargo xtask schemas`"
     );
 }
 

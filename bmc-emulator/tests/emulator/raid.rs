@@ -205,3 +205,28 @@ async fn a_volume_can_be_booted() {
     let execution = serde_json::to_value(client.bmc.inspect().execution).expect("JSON");
     assert_eq!(execution, json!({ "state": "Guest", "source": "drive:sdd" }));
 }
+
+/// Machines come with the disks of whoever had them before.
+#[tokio::test(start_paused = true)]
+async fn a_drive_may_have_a_past() {
+    let run = Run::new(
+        "
+machines:
+- name: node
+  drives:
+  - { name: sda, content: { partition-table: gpt, 'filesystem:/': ext4, raid-member: md0 } }
+",
+    );
+    let client = run.client("node");
+    let past = ["filesystem:/", "partition-table", "raid-member"]
+        .map(str::to_owned)
+        .to_vec();
+    assert_eq!(
+        contents(&client.bmc.inspect()),
+        BTreeMap::from([("sda".to_owned(), past)])
+    );
+    let erase = "/redfish/v1/Systems/1/Storage/1/Drives/sda/Actions/Drive.SecureErase";
+    assert_eq!(client.post(erase, json!({})).await.status, 202);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert!(contents(&client.bmc.inspect()).is_empty());
+}

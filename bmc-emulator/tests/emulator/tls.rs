@@ -211,3 +211,28 @@ async fn a_certificate_is_replaced() {
     stop.cancel();
     while tasks.join_next().await.is_some() {}
 }
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_offered() {
+    let fleet = fleet(
+        "machines: [{ name: openbmc, personality: openbmc, bmc: { port: 0, address: 127.9.9.1 } }, { name: dell, personality: dell, bmc: { port: 0, address: 127.9.9.2 } }]",
+    );
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ())
+        .await
+        .expect("free addresses");
+    let client = client(&served.ca_pem);
+    for (bmc, version) in served.bmcs.iter().zip([http::Version::HTTP_2, http::Version::HTTP_11]) {
+        let response = client
+            .get(format!("https://{}/redfish/v1", bmc.address))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(response.version(), version, "{}", bmc.name);
+        let root: Value = serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON");
+        assert_eq!(root["Id"], "RootService");
+    }
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+}

@@ -142,3 +142,70 @@ async fn parameters_are_checked() {
         assert_eq!((answer.status, answer.messages()), (400, vec![message]), "{body}");
     }
 }
+
+/// The body of a push, and its content type.
+fn form(parameters: &Value, file: &str, content: &str) -> (String, &'static str) {
+    let part =
+        |head: &str, content: &str| format!("--limit\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n");
+    let parameters = part("name=\"UpdateParameters\"", &parameters.to_string());
+    let file = part(&format!("name=\"UpdateFile\"; filename=\"{file}\""), content);
+    (
+        format!("{parameters}{file}--limit--\r\n"),
+        "multipart/form-data; boundary=limit",
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_can_come_with_the_request() {
+    for personality in crate::conformance::personalities() {
+        let run = Run::new(&format!("machines: [{{ name: node, personality: {personality} }}]"));
+        let client = run.client("node");
+        let service = client.get("/redfish/v1/UpdateService").await.body;
+        let uri = service["MultipartHttpPushUri"].as_str().expect("a URI").to_owned();
+        let members = client.get(INVENTORY).await.body["Members"].clone();
+        let bios = members[0]["@odata.id"].as_str().expect("a member").to_owned();
+        let push = async |parameters: Value, file: &str, content: &str| {
+            let (body, content_type) = form(&parameters, file, content);
+            client
+                .with("content-type", content_type)
+                .send(http::Method::POST, &uri, &body)
+                .await
+        };
+        let refused = push(json!({ "Targets": ["/redfish/v1"] }), "bios-2.0.bin", "firmware").await;
+        assert_eq!(refused.status, 400, "{personality}");
+        let large = "x".repeat(300 * 1024);
+        let accepted = push(json!({ "Targets": [bios] }), "bios-2.0.bin", &large).await;
+        assert_eq!(accepted.status, 202, "{personality}: {}", accepted.text);
+        pass(400).await;
+        let system = client.get("/redfish/v1/Systems").await.body["Members"][0]["@odata.id"].clone();
+        let system = system.as_str().expect("a system");
+        let reset = json!({ "ResetType": "On" });
+        client
+            .post(&format!("{system}/Actions/ComputerSystem.Reset"), reset)
+            .await;
+        pass(30).await;
+        assert_eq!(client.get(system).await.body["BiosVersion"], "2.0", "{personality}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_image_is_found_out() {
+    let run = Run::new("machines: [{ name: node }]");
+    let client = run.client("node");
+    let (body, content_type) = form(&json!({}), "bios-2.0.bin", "corrupted on the way");
+    let uri = "/redfish/v1/UpdateService/MultipartUpload";
+    let push = client.with("content-type", content_type);
+    assert_eq!(push.send(http::Method::POST, uri, &body).await.status, 202);
+    pass(1).await;
+    let task = client.get(TASK).await.body;
+    assert_eq!(task["TaskState"], "Exception");
+    assert_eq!(
+        task["Messages"][0]["Message"],
+        "bios-2.0.bin is damaged: its signature does not fit"
+    );
+    for body in ["", "--limit--"] {
+        let refused = push.send(http::Method::POST, uri, body).await;
+        assert_eq!(refused.status, 400, "{body:?}");
+    }
+    assert_eq!(client.get(uri).await.header("allow"), "POST");
+}

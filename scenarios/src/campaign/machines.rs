@@ -128,6 +128,7 @@ fn drive((name, secure_erase): (&str, bool)) -> DriveSpec {
         manufacturer: None,
         model: None,
         // SATA drives hang on a controller of their own.
+        content: std::collections::BTreeMap::new(),
         controller: (!is_nvme).then(|| "AHCI.Embedded.1".to_owned()),
         secure_erase,
     }

@@ -2,6 +2,7 @@
 
 mod edges;
 mod guest;
+mod models;
 mod quirks;
 mod record;
 mod serve;
@@ -28,6 +29,8 @@ enum Command {
     Record(record::RecordArguments),
     /// Print the JSON Schema of fleet files.
     Schema,
+    /// List the server models that a fleet file can name.
+    Models,
     /// List what BMCs can be made to do beside the specification.
     Quirks,
 }
@@ -43,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Record(arguments) => record::run(arguments).await,
         Command::Schema => print_schema(),
+        Command::Models => models::print(),
         Command::Quirks => quirks::print(),
     };
     match outcome {

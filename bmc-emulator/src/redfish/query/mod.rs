@@ -80,7 +80,7 @@ impl Query {
             return dispatch(cx, segments);
         }
         let reply = if self.reshapes() {
-            let reply = unconditionally(cx, |cx| dispatch(cx, segments))?;
+            let reply = unconditionally(cx, cx.call.method.clone(), |cx| dispatch(cx, segments))?;
             self.reshape(cx, reply)?
         } else {
             dispatch(cx, segments)?
@@ -195,16 +195,20 @@ fn read(cx: &mut Context<'_>, path: String) -> Option<Value> {
     let segments: Vec<&str> = call.path.split('/').skip(1).collect();
     match dispatch(&mut cx.with_call(&call), &segments).ok()?.body? {
         Content::Json(document) => Some(document),
-        Content::Xml(_) | Content::Events(_) => None,
+        Content::Xml(_) | Content::Events(_) | Content::Compressed { .. } => None,
     }
 }
 
 /// Without the precondition of the request: it is about the answer after the query has been applied.
-fn unconditionally(cx: &mut Context<'_>, f: impl FnOnce(&mut Context<'_>) -> Answer) -> Answer {
+pub(super) fn unconditionally(
+    cx: &mut Context<'_>,
+    method: Method,
+    f: impl FnOnce(&mut Context<'_>) -> Answer,
+) -> Answer {
     let mut headers = cx.call.headers.clone();
     headers.remove(header::IF_NONE_MATCH);
     let call = Call {
-        method: cx.call.method.clone(),
+        method,
         path: cx.call.path.clone(),
         query: None,
         headers,

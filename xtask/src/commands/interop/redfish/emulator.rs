@@ -15,7 +15,12 @@ pub(super) const PASSWORD: &str = "Interop-1234";
 const TIME_SCALE: &str = "20";
 
 /// Behaviour of real BMCs that the tools rightly call wrong; it is switched off to see whether anything else is.
-pub(super) const WITHOUT: &[Quirk] = &[Quirk::RefusesNoChange, Quirk::NoAccountTypes, Quirk::BootOnlyInSettings];
+pub(super) const WITHOUT: &[Quirk] = &[
+    Quirk::RefusesNoChange,
+    Quirk::NoAccountTypes,
+    Quirk::BootOnlyInSettings,
+    Quirk::RegistryMisspells,
+];
 
 /// Runs until it is dropped.
 pub(super) struct Emulator {
@@ -88,8 +93,10 @@ impl Emulator {
     }
 }
 
-/// Beside what every machine has: a controller that does RAID, and a volume.
-const DISKS: &str = "
+/// Beside what every machine has: a controller that does RAID, a volume, and a GPU.
+const HARDWARE: &str = "
+  heightUnits: 2
+  accelerators: [{ manufacturer: Contoso, model: C100, memoryGiB: 80 }]
   drives:
   - { name: nvme0n1 }
   - { name: sda, protocol: SATA, mediaType: HDD, secureErase: false }
@@ -112,7 +119,7 @@ fn fleet_file(personalities: &[PersonalityName]) -> String {
         writeln!(
             text,
             "- name: {personality}\n  personality: {personality}\n  poweredOn: true\n  withoutQuirks: [{}]\n  \
-             bmc: {{ address: 127.0.0.{}, port: 0, password: {PASSWORD} }}{DISKS}",
+             bmc: {{ address: 127.0.0.{}, port: 0, password: {PASSWORD} }}{HARDWARE}",
             without.join(", "),
             index + 1,
         )
