@@ -16,11 +16,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub use self::error::FleetError;
+pub use self::error::{FleetError, InjectError};
 use self::spec::{FleetSpec, MachineSpec};
 use crate::bmc::{Bmc, BmcEndpoint};
 use crate::edges::Edges;
 use crate::event::{MachineEvent, Observer};
+use crate::fault::{FaultId, FleetFault};
 use crate::firmware::{self, BootJob};
 use crate::identity::MacAddresses;
 use crate::machine::hardware::Hardware;
@@ -121,6 +122,12 @@ impl Fleet {
         for bmc in &fleet.0.bmcs {
             bmc.with(|_, _| ());
         }
+        for (index, rule) in spec.faults.iter().enumerate() {
+            fleet.inject(rule).map_err(|error| FleetError::Fault {
+                number: index + 1,
+                error,
+            })?;
+        }
         Ok(fleet)
     }
 
@@ -131,6 +138,36 @@ impl Fleet {
 
     pub fn bmc(&self, name: &str) -> Option<Bmc> {
         self.0.by_name.get(name).map(|index| self.0.bmcs[*index].clone())
+    }
+
+    /// Makes something go wrong in all machines that the rule is about, and returns the identifiers of the faults by
+    /// machine.
+    ///
+    /// # Errors
+    /// If the fault cannot be injected into one of them, or there is none. Then nothing has changed.
+    pub fn inject(&self, rule: &FleetFault) -> Result<BTreeMap<String, FaultId>, InjectError> {
+        let concerned: Vec<&Bmc> = self.0.bmcs.iter().filter(|bmc| rule.concerns(bmc.name())).collect();
+        if concerned.is_empty() {
+            return Err(InjectError::NoMachine(rule.machines.clone()));
+        }
+        let mut injected = BTreeMap::new();
+        for bmc in concerned {
+            match bmc.inject(rule.fault.clone()) {
+                Ok(id) => {
+                    injected.insert(bmc.name().to_owned(), id);
+                }
+                Err(error) => {
+                    for (name, id) in injected {
+                        self.bmc(&name).map(|bmc| bmc.remove_fault(id));
+                    }
+                    return Err(InjectError::Fault {
+                        machine: bmc.name().to_owned(),
+                        error,
+                    });
+                }
+            }
+        }
+        Ok(injected)
     }
 
     /// The admin API: inspection, faults and actions, for whoever presents `token` as a bearer token.
