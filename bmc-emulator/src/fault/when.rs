@@ -9,6 +9,8 @@ use crate::fleet::duration::DurationText;
 /// Absent: all of them, from the beginning until the fault is cleared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+// Scripts have another When.
+#[schemars(rename = "FaultWhen")]
 pub struct When {
     /// Begins so long after it was injected (machine time).
     #[serde(skip_serializing_if = "Option::is_none")]
