@@ -3,6 +3,7 @@
 pub mod duration;
 mod error;
 mod file;
+mod shard;
 pub mod spec;
 mod template;
 
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::{FleetError, InjectError};
+pub use self::shard::{NotAShard, Shard};
 use self::spec::{FleetSpec, MachineSpec};
 use crate::bmc::{Bmc, BmcEndpoint};
 use crate::edges::Edges;
@@ -77,6 +79,14 @@ impl Fleet {
     /// # Errors
     /// As [`Fleet::new`], and if a recording is not among `mockups`.
     pub fn with_mockups(spec: &FleetSpec, edges: Edges, mockups: &Mockups) -> Result<Fleet, FleetError> {
+        Self::part(spec, edges, mockups, None)
+    }
+
+    /// A part of a fleet, or all of it. Addresses are counted in each part anew.
+    ///
+    /// # Errors
+    /// As [`Fleet::with_mockups`].
+    pub fn part(spec: &FleetSpec, edges: Edges, mockups: &Mockups, shard: Option<Shard>) -> Result<Fleet, FleetError> {
         if !(edges.time_scale.is_finite() && edges.time_scale > 0.0) {
             return Err(FleetError::BadTimeScale(edges.time_scale));
         }
@@ -92,7 +102,9 @@ impl Fleet {
         let mut by_name = BTreeMap::new();
         let mut endpoints = BTreeMap::new();
         let mut mac_addresses = MacAddresses::default();
-        for machine in template::expand(spec, mockups)? {
+        let machines = template::expand(spec, mockups)?.into_iter().enumerate();
+        let ours = machines.filter(|(number, _)| shard.is_none_or(|shard| shard.has(*number)));
+        for (_, machine) in ours {
             let mockup = machine.mockup.as_ref().and_then(|name| mockups.get(name));
             let personality = personality(&machine, mockup);
             let index = bmcs.len();
@@ -134,6 +146,10 @@ impl Fleet {
     /// All machines, in the order of the specification.
     pub fn bmcs(&self) -> Vec<Bmc> {
         self.0.bmcs.clone()
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.0.shared.edges.seed
     }
 
     pub fn bmc(&self, name: &str) -> Option<Bmc> {

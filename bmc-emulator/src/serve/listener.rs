@@ -35,10 +35,7 @@ struct Dropped;
 
 /// Which BMC a connection is for.
 pub(super) enum Front {
-    Each {
-        bmc: Bmc,
-        ip: IpAddr,
-    },
+    Each(Bmc),
     /// By the address that is connected to.
     Loopback(BTreeMap<IpAddr, Bmc>),
     Named(Names),
@@ -47,17 +44,16 @@ pub(super) enum Front {
 pub(super) async fn serve_bmcs(front: Front, listener: TcpListener, authority: Authority, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     while let Some(stream) = next(&listener, &mut connections, &stop).await {
-        let (bmc, ip) = match &front {
-            Front::Each { bmc, ip } => (bmc, *ip),
-            Front::Loopback(bmcs) => {
-                let Ok(address) = stream.local_addr() else {
-                    continue;
-                };
-                match bmcs.get(&address.ip()) {
-                    Some(bmc) => (bmc, address.ip()),
-                    None => continue,
-                }
-            }
+        // Where many addresses lead here, this is the one that the client knows.
+        let Ok(ip) = stream.local_addr().map(|address| address.ip()) else {
+            continue;
+        };
+        let bmc = match &front {
+            Front::Each(bmc) => bmc,
+            Front::Loopback(bmcs) => match bmcs.get(&ip) {
+                Some(bmc) => bmc,
+                None => continue,
+            },
             Front::Named(names) => {
                 let (names, authority) = (names.clone(), authority.clone());
                 connections.spawn(async move {

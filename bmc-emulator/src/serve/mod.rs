@@ -4,15 +4,17 @@ mod certificates;
 mod listener;
 mod names;
 mod sockets;
+mod ssdp;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::certificates::Authority;
 use self::listener::Front;
+pub use self::ssdp::serve_ssdp;
 use crate::bmc::Bmc;
 pub use crate::certificate::CertificateError;
 use crate::fleet::Fleet;
@@ -34,6 +36,8 @@ pub enum Listen {
     /// Each at its address and port, all with one socket: for more BMCs than a process may have sockets. Linux only, and
     /// only for addresses in 127.0.0.0/8. Where no BMC is, connections are accepted and closed.
     Loopback,
+    /// All at one address, at a port each: this one, and those that follow.
+    Ports(SocketAddr),
     /// All behind one port. Clients say which BMC they want by its name: the first label of the host name they connect
     /// to, as in `https://node-7.localhost:8443` (SNI, else the `Host` header).
     One(SocketAddr),
@@ -85,6 +89,15 @@ pub enum ServeError {
     NotLoopback { address: IpAddr },
     #[error("the BMC of {machine} at {address} cannot share a socket: it needs a port, and an address in 127.0.0.0/8")]
     NotShared { machine: String, address: SocketAddr },
+    #[error("there are no {bmcs} ports from {first} on; begin lower, or share the fleet among processes (--shard)")]
+    NoPorts { first: SocketAddr, bmcs: usize },
+    #[error(
+        "cannot take part in discovery on {interface}: {source}; the address must be one of this host's, and nothing else may have UDP port 1900 for itself"
+    )]
+    Discovery {
+        interface: Ipv4Addr,
+        source: std::io::Error,
+    },
     #[error("cannot listen on {address}: {source}; {hint}")]
     Bind {
         address: SocketAddr,
@@ -113,7 +126,21 @@ pub fn serve_fleet(
 ) -> Result<Served, ServeError> {
     let authority = Authority::new()?;
     let bmcs = match options.listen {
-        Listen::Each => each(fleet, &authority, options, stop, tasks, progress)?,
+        Listen::Each => {
+            let own = |_: usize, bmc: &Bmc| Ok(SocketAddr::new(ip_of(bmc)?, bmc.endpoint().port));
+            each(fleet, &authority, options, stop, tasks, progress, own)?
+        }
+        Listen::Ports(first) => {
+            let counted = |index: usize, _: &Bmc| {
+                let port = u16::try_from(usize::from(first.port()) + index);
+                let port = port.map_err(|_| ServeError::NoPorts {
+                    first,
+                    bmcs: fleet.bmcs().len(),
+                })?;
+                Ok(SocketAddr::new(first.ip(), port))
+            };
+            each(fleet, &authority, options, stop, tasks, progress, counted)?
+        }
         Listen::Loopback => loopback(fleet, &authority, stop, tasks, progress)?,
         Listen::One(address) => one(fleet, &authority, address, options, stop, tasks, progress)?,
     };
@@ -138,19 +165,20 @@ fn each(
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
     progress: impl Fn(usize),
+    address_of: impl Fn(usize, &Bmc) -> Result<SocketAddr, ServeError>,
 ) -> Result<Vec<ServedBmc>, ServeError> {
     let mut listeners = Vec::new();
-    for bmc in fleet.bmcs() {
-        let (ip, port) = (ip_of(&bmc)?, bmc.endpoint().port);
-        let listener = sockets::bind(SocketAddr::new(ip, port), options)?;
-        let address = sockets::local_address(&listener, ip, port);
+    for (index, bmc) in fleet.bmcs().into_iter().enumerate() {
+        let wanted = address_of(index, &bmc)?;
+        let listener = sockets::bind(wanted, options)?;
+        let address = sockets::local_address(&listener, wanted.ip(), wanted.port());
         listeners.push((bmc, listener, address));
         progress(listeners.len());
     }
     let mut served = Vec::with_capacity(listeners.len());
     for (bmc, listener, address) in listeners {
         served.push(ServedBmc::at(&bmc, address));
-        let front = Front::Each { bmc, ip: address.ip() };
+        let front = Front::Each(bmc);
         tasks.spawn(listener::serve_bmcs(front, listener, authority.clone(), stop.clone()));
     }
     Ok(served)

@@ -1,13 +1,13 @@
 //! `bmc-emulator serve`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use bmc_emulator::fleet::spec::MachineSpec;
-use bmc_emulator::serve::{Listen, ServeOptions, Served, serve_admin, serve_fleet};
-use bmc_emulator::{Edges, Fleet, FleetSpec, Mockup, Mockups};
+use bmc_emulator::serve::{Listen, ServeOptions, Served, serve_admin, serve_fleet, serve_ssdp};
+use bmc_emulator::{Edges, Fleet, FleetSpec, Mockup, Mockups, Shard};
 use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -37,10 +37,16 @@ pub(crate) struct ServeArguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Where BMCs listen: `each` at its own address, with a socket each; `loopback`, the same with one socket for all of
-    /// them, for more BMCs than a process may have sockets (Linux); or one ADDRESS:PORT for all, where they are told apart
-    /// by name, as in https://node-7.localhost:8443.
-    #[arg(long, value_name = "each|loopback|ADDRESS:PORT", default_value = "each", value_parser = listen)]
+    /// them, for more BMCs than a process may have sockets (Linux); ADDRESS:PORT+, a port each from this one on; or one
+    /// ADDRESS:PORT for all, where they are told apart by name, as in https://node-7.localhost:8443.
+    #[arg(long, value_name = "each|loopback|ADDRESS:PORT+|ADDRESS:PORT", default_value = "each", value_parser = listen)]
     listen: Listen,
+    /// Serve only part I (from 0) of N, as in 0/4: every Nth machine.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Let BMCs be discovered by SSDP on the network of this address of this host, as in 127.0.0.1.
+    #[arg(long, value_name = "ADDRESS")]
+    ssdp: Option<Ipv4Addr>,
     /// Allow addresses that other machines can reach.
     #[arg(long)]
     allow_remote: bool,
@@ -116,10 +122,14 @@ fn listen(text: &str) -> Result<Listen, String> {
     match text {
         "each" => Ok(Listen::Each),
         "loopback" => Ok(Listen::Loopback),
-        address => match address.parse() {
-            Ok(address) => Ok(Listen::One(address)),
-            Err(_) => Err("each, loopback, or an address with a port is needed".to_owned()),
-        },
+        text => {
+            let (address, counts) = text.strip_suffix('+').map_or((text, false), |address| (address, true));
+            match address.parse() {
+                Ok(address) if counts => Ok(Listen::Ports(address)),
+                Ok(address) => Ok(Listen::One(address)),
+                Err(_) => Err("each, loopback, or an address with a port is needed".to_owned()),
+            }
+        }
     }
 }
 
@@ -132,7 +142,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         time_scale: arguments.time_scale,
     };
-    let fleet = Fleet::with_mockups(&spec, edges, &mockups)?;
+    let fleet = Fleet::part(&spec, edges, &mockups, arguments.shard)?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let options = ServeOptions {
@@ -140,7 +150,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         listen: arguments.listen,
     };
     let total = fleet.bmcs().len();
-    if arguments.listen == Listen::Each {
+    if matches!(arguments.listen, Listen::Each | Listen::Ports(_)) {
         files::allow(total);
     }
     let served = serve_fleet(&fleet, options, &stop, &mut tasks, |done| {
@@ -155,6 +165,9 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         "\n{total} BMCs listen; their certificates are signed by {}",
         arguments.ca_file.display()
     );
+    if let Some(interface) = arguments.ssdp {
+        serve_ssdp(&fleet, &served, interface, options, &stop, &mut tasks)?;
+    }
     if let Some(address) = arguments.admin {
         let token = arguments.admin_token.map_or_else(edges::random_token, Ok)?;
         let address = serve_admin(&fleet, &token, address, options, &stop, &mut tasks)?;
