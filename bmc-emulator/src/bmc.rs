@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 use crate::admin::{ActionError, AdminAction};
-use crate::fault::{Fault, FaultError, FaultId};
+use crate::fault::{Asked, Fault, FaultError, FaultId, HttpOutcome};
 use crate::fleet::Shared;
 use crate::machine::truth::MachineTruth;
 use crate::machine::{Machine, Moment, Out};
@@ -64,6 +64,29 @@ impl Bmc {
         crate::redfish::router(self.clone())
     }
 
+    /// A number from 0 to 1 that belongs to one request of one fault of this machine: the same in every run of a seed.
+    fn draw(&self, fault: FaultId, request: u64, purpose: &str) -> f64 {
+        let path = [
+            self.name(),
+            "fault",
+            &fault.0.to_string(),
+            &request.to_string(),
+            purpose,
+        ];
+        let bytes = crate::identity::derive(self.0.shared.edges.seed, &path);
+        let number = bytes[..4]
+            .iter()
+            .fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
+        f64::from(number) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// What the faults make of a request that has just arrived.
+    pub(crate) fn on_request(&self, machine: &mut Machine, asked: Asked<'_>) -> HttpOutcome {
+        machine
+            .faults
+            .on_request(asked, |fault, request, purpose| self.draw(fault, request, purpose))
+    }
+
     /// Whether a connection to the BMC would be accepted now.
     pub(crate) fn accepts_connections(&self) -> bool {
         self.with(|machine, moment| !machine.is_unreachable(moment.now))
@@ -86,7 +109,10 @@ impl Bmc {
                 return Err(FaultError::UnknownDrive(drive.clone()));
             }
             let lasts = fault.lasts();
-            let id = machine.faults.inject(fault)?;
+            let scale = machine.time_scale;
+            let id = machine
+                .faults
+                .inject(fault, |delay| moment.now + delay.div_f64(scale))?;
             if let Some(duration) = lasts {
                 machine.expire_fault(id, moment.now + machine.scaled(duration));
             }

@@ -12,6 +12,8 @@ use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 /// What TLS of one BMC is set up with.
 #[derive(Debug, Default)]
 pub(crate) struct Https {
+    /// Whether clients reach it over TLS at all.
+    pub is_served: bool,
     pub certificate: Option<ServerCertificate>,
     /// The key of the last request for a certificate, which the certificate will be for.
     pub requested_key: Option<rcgen::KeyPair>,

@@ -15,6 +15,7 @@
 //! | [`fault`] | what can be made to go wrong |
 //! | `admin` | the API for tests: inspect, inject, act |
 //! | [`serve`] | TLS sockets, one address per BMC |
+//! | [`ssdp`] | discovery |
 
 //!
 //! Time is `tokio::time` throughout; timestamps, outgoing HTTP, guests and the seed come in through [`Edges`].
@@ -38,16 +39,17 @@ mod record;
 mod redfish;
 mod secret;
 pub mod serve;
+pub mod ssdp;
 mod update;
 
 pub use self::admin::{ActionError, AdminAction};
 pub use self::bmc::{Bmc, BmcEndpoint};
 pub use self::edges::{BoxError, Clock, Edges, HttpService};
 pub use self::event::{MachineEvent, MachineEventKind, Observer};
-pub use self::fault::{ConnectionDropped, Fault, FaultError, FaultId, HttpAction};
+pub use self::fault::{ConnectionDropped, Distribution, Fault, FaultError, FaultId, FleetFault, HttpAction, When};
 pub use self::fleet::model::ServerModel;
 pub use self::fleet::spec::FleetSpec;
-pub use self::fleet::{Fleet, FleetError, Mockups};
+pub use self::fleet::{Fleet, FleetError, InjectError, Mockups, NotAShard, Shard};
 pub use self::guest::{Boot, BootSource, GuestExit, GuestOs, InBand, InBandDrive, InBandNic};
 pub use self::machine::boot::{BootDevice, BootOverride, BootTarget, OverrideEnabled, OverrideMode};
 pub use self::machine::drive::{DriveContent, DriveError, DriveName};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bmc_emulator::{
     AdminAction, Bmc, Boot, ConnectionDropped, DriveName, Edges, Fault, Fleet, FleetSpec, GuestExit, GuestOs,
-    HttpAction, PowerState,
+    HttpAction, PowerState, When,
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -403,6 +403,7 @@ async fn faults_of_the_wire_are_told_apart() {
             path: "**/ComputerSystem.Reset".to_owned(),
             action,
             remaining: Some(1),
+            when: When::default(),
         };
         for (action, executed) in [
             (

@@ -58,9 +58,7 @@ async fn certificates_are_verified_as_the_options_say() {
     // The process-wide provider, as main installs it; another test of this process may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (fleet, stop, mut tasks) = (fleet(), CancellationToken::new(), JoinSet::new());
-    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| {})
-        .await
-        .expect("sockets");
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| {}).expect("sockets");
     let directory = tempfile::tempdir().expect("directory");
     let ca_file = directory.path().join("ca.pem");
     std::fs::write(&ca_file, &served.ca_pem).expect("CA file");

@@ -7,6 +7,8 @@
 //! | `GET /machines/{name}/faults` | its faults |
 //! | `POST /machines/{name}/faults` | injects a fault, 201 with its id |
 //! | `DELETE /machines/{name}/faults`, `…/faults/{id}` | clears them |
+//! | `POST /faults` | injects a fault into all machines of a pattern, 201 with the ids |
+//! | `DELETE /faults` | clears all faults of all machines |
 //! | `POST /machines/{name}/actions` | does something to it, 204 |
 
 use axum::extract::{Path, Request, State};
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::AdminAction;
 use crate::bmc::Bmc;
-use crate::fault::{Fault, FaultId};
+use crate::fault::{Fault, FaultId, FleetFault};
 use crate::fleet::Fleet;
 use crate::secret::Secret;
 
@@ -30,6 +32,7 @@ pub(crate) fn router(fleet: Fleet, token: &str) -> Router {
         .route("/machines/{name}", get(machine))
         .route("/machines/{name}/faults", get(faults).post(inject).delete(clear))
         .route("/machines/{name}/faults/{id}", delete(remove))
+        .route("/faults", post(inject_everywhere).delete(clear_everywhere))
         .route("/machines/{name}/actions", post(act))
         .layer(middleware::from_fn_with_state(token, authorize))
         .with_state(fleet)
@@ -103,6 +106,16 @@ async fn inject(
 ) -> Result<Response, Problem> {
     let id = find(&fleet, &name)?.inject(fault).map_err(unprocessable)?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
+}
+
+async fn inject_everywhere(State(fleet): State<Fleet>, Json(rule): Json<FleetFault>) -> Result<Response, Problem> {
+    let ids = fleet.inject(&rule).map_err(unprocessable)?;
+    Ok((StatusCode::CREATED, Json(json!({ "ids": ids }))).into_response())
+}
+
+async fn clear_everywhere(State(fleet): State<Fleet>) -> StatusCode {
+    fleet.bmcs().iter().for_each(Bmc::clear_faults);
+    StatusCode::NO_CONTENT
 }
 
 async fn clear(State(fleet): State<Fleet>, Path(name): Path<String>) -> Result<StatusCode, Problem> {

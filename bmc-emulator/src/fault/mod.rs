@@ -4,15 +4,21 @@
 //! extension [`ConnectionDropped`]; the TLS server of this crate closes the socket instead of sending that response,
 //! and an in-memory network has to turn it into a transport error.
 
+mod action;
 mod glob;
+mod rules;
 mod table;
+mod when;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::table::Faults;
+pub use self::action::{Distribution, HttpAction};
+pub use self::rules::FleetFault;
+pub(crate) use self::table::{Asked, Faults, HttpOutcome, Stuck};
+pub use self::when::When;
 use crate::fleet::duration::DurationText;
 use crate::machine::drive::DriveName;
 use crate::machine::power::PowerState;
@@ -40,6 +46,20 @@ pub enum Fault {
         action: HttpAction,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remaining: Option<u32>,
+        /// Which of the requests that match. Absent: all of them.
+        #[serde(default, skip_serializing_if = "When::is_default")]
+        when: When,
+    },
+    /// The certificate that the BMC presents has expired. Where there is no TLS (in a simulation) nobody gets through, as
+    /// nobody should.
+    CertificateExpired {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
+    /// The certificate that the BMC presents is that of another host. Without TLS as above.
+    CertificateWrongName {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
     },
     /// The guest ignores the power button: a graceful shutdown or restart is accepted and never happens.
     NeverEndingShutdown {
@@ -157,6 +177,10 @@ impl Fault {
     /// After how much machine time it ends by itself.
     pub(crate) fn lasts(&self) -> Option<Duration> {
         let lasts = match self {
+            Fault::Http { when, .. } => {
+                let delay = when.after.map_or(Duration::ZERO, |text| text.0);
+                return when.lasts.map(|text| text.0 + delay);
+            }
             Fault::BmcUnreachable { duration }
             | Fault::SessionTableFull { duration, .. }
             | Fault::WrongPowerState { duration, .. }
@@ -164,32 +188,13 @@ impl Fault {
             | Fault::ClockReset { duration }
             | Fault::HostClockReset { duration }
             | Fault::TaskNeverEnds { duration }
+            | Fault::CertificateExpired { duration }
+            | Fault::CertificateWrongName { duration }
             | Fault::NoLldp { duration } => *duration,
             _ => None,
         };
         lasts.map(|text| text.0)
     }
-}
-
-/// What happens to a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum HttpAction {
-    /// Answered with this status; without a body of its own, with a Redfish error. Nothing is carried out.
-    Status {
-        status: u16,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        body: Option<serde_json::Value>,
-    },
-    /// Answered as usual, but later (machine time).
-    Latency { duration: DurationText },
-    /// The connection is closed without an answer. With `processed` the request has been carried out before.
-    Drop {
-        #[serde(default)]
-        processed: bool,
-    },
-    /// No answer ever, and the connection stays open.
-    Hang,
 }
 
 /// A fault that cannot be injected.
@@ -201,4 +206,10 @@ pub enum FaultError {
     BadStatus(u16),
     #[error("a fault with remaining 0 would never fire; leave it out for no limit")]
     NothingRemaining,
+    #[error("a probability is greater than 0 and at most 1; leave it out to concern every request")]
+    BadProbability,
+    #[error("the minimum of a latency is not greater than its maximum")]
+    BadRange,
+    #[error("{0:?} is no JSON pointer; it begins with a slash, as in /Boot/BootOrder")]
+    BadPointer(String),
 }

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
+use tokio::time::Instant;
+
 use super::glob;
 use super::{Fault, FaultError, FaultId, HttpAction};
 use crate::machine::drive::DriveName;
@@ -12,70 +16,126 @@ use crate::machine::power::PowerState;
 pub(crate) struct Faults {
     last: u64,
     rules: BTreeMap<FaultId, Fault>,
+    /// What rules of requests remember, where they have something to.
+    progress: BTreeMap<FaultId, Progress>,
+}
+
+/// How far a rule of requests is.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Nothing happens before.
+    begins: Option<Instant>,
+    /// Requests that have matched.
+    matched: u64,
+    /// [`HttpAction::Stuck`]: answers by path and query.
+    answers: BTreeMap<String, Response<Bytes>>,
+}
+
+/// Where an answer is remembered, and what is remembered.
+#[derive(Debug)]
+pub(crate) struct Stuck {
+    fault: FaultId,
+    pub answer: Option<Response<Bytes>>,
+}
+
+/// One request, as rules see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    /// Path and query.
+    pub whole: &'a str,
+    pub now: Instant,
 }
 
 /// What the fault table makes of one request.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct HttpOutcome {
     pub fired: Vec<FaultId>,
     /// Sum of all latencies, not yet scaled.
     pub latency: Duration,
     /// The first rule that changes the answer.
     pub answer: Option<HttpAction>,
+    /// With [`HttpAction::Stuck`].
+    pub stuck: Option<Stuck>,
 }
 
 impl Faults {
-    pub(crate) fn inject(&mut self, fault: Fault) -> Result<FaultId, FaultError> {
+    /// `at` says when a rule of requests begins that is to begin later.
+    pub(crate) fn inject(&mut self, fault: Fault, at: impl FnOnce(Duration) -> Instant) -> Result<FaultId, FaultError> {
         if remaining(&fault) == Some(0) {
             return Err(FaultError::NothingRemaining);
         }
-        if let Fault::Http {
-            action: HttpAction::Status { status, .. },
-            ..
-        } = &fault
-            && !(200..=599).contains(status)
-        {
-            return Err(FaultError::BadStatus(*status));
-        }
         self.last += 1;
         let id = FaultId(self.last);
+        if let Fault::Http { action, when, .. } = &fault {
+            action.check()?;
+            when.check()?;
+            let progress = Progress {
+                begins: when.after.map(|text| at(text.0)),
+                ..Progress::default()
+            };
+            self.progress.insert(id, progress);
+        }
         self.rules.insert(id, fault);
         Ok(id)
     }
 
     /// Whether there was such a fault.
     pub(crate) fn remove(&mut self, id: FaultId) -> bool {
+        self.progress.remove(&id);
         self.rules.remove(&id).is_some()
     }
 
     pub(crate) fn clear(&mut self) {
         self.rules.clear();
+        self.progress.clear();
     }
 
     pub(crate) fn list(&self) -> impl Iterator<Item = (FaultId, &Fault)> {
         self.rules.iter().map(|(id, fault)| (*id, fault))
     }
 
-    /// Consumes what fires for this request.
-    pub(crate) fn on_request(&mut self, request_method: &str, request_path: &str) -> HttpOutcome {
+    /// Consumes what fires for this request. `draw` gives a number from 0 to 1 for a fault, a request of it, and a purpose.
+    pub(crate) fn on_request(&mut self, asked: Asked<'_>, draw: impl Fn(FaultId, u64, &str) -> f64) -> HttpOutcome {
         let mut outcome = HttpOutcome::default();
         for (id, fault) in &self.rules {
             let Fault::Http {
-                method, path, action, ..
+                method,
+                path,
+                action,
+                when,
+                ..
             } = fault
             else {
                 continue;
             };
             let method_matches = method
                 .as_deref()
-                .is_none_or(|method| method.eq_ignore_ascii_case(request_method));
-            if !method_matches || !glob::matches(path, request_path) {
+                .is_none_or(|method| method.eq_ignore_ascii_case(asked.method));
+            if !method_matches || !glob::matches(path, asked.path) {
                 continue;
             }
-            match action {
-                HttpAction::Latency { duration } => outcome.latency += duration.0,
-                _ if outcome.answer.is_some() => continue,
-                answer => outcome.answer = Some(answer.clone()),
+            let progress = self.progress.entry(*id).or_default();
+            if progress.begins.is_some_and(|begins| asked.now < begins) {
+                continue;
+            }
+            let count = progress.matched;
+            progress.matched += 1;
+            if !when.concerns(count, || draw(*id, count, "concerns")) {
+                continue;
+            }
+            match action.latency(|| draw(*id, count, "latency")) {
+                Some(latency) => outcome.latency += latency,
+                None if outcome.answer.is_some() => continue,
+                None if *action == HttpAction::Stuck && asked.method != "GET" => continue,
+                None => {
+                    outcome.answer = Some(action.clone());
+                    outcome.stuck = (*action == HttpAction::Stuck).then(|| Stuck {
+                        fault: *id,
+                        answer: progress.answers.get(asked.whole).cloned(),
+                    });
+                }
             }
             outcome.fired.push(*id);
         }
@@ -83,6 +143,21 @@ impl Faults {
             self.consume(id);
         }
         outcome
+    }
+
+    /// From now on this is what the path answers, as long as the fault is there.
+    pub(crate) fn remember(&mut self, stuck: &Stuck, whole: &str, answer: Response<Bytes>) {
+        if let Some(progress) = self.progress.get_mut(&stuck.fault) {
+            progress.answers.insert(whole.to_owned(), answer);
+        }
+    }
+
+    pub(crate) fn certificate_expired(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::CertificateExpired { .. }))
+    }
+
+    pub(crate) fn certificate_of_another(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::CertificateWrongName { .. }))
     }
 
     pub(crate) fn ignores_power_button(&mut self) -> bool {
@@ -191,7 +266,7 @@ impl Faults {
         if let Some(count) = remaining_mut(fault) {
             *count -= 1;
             if *count == 0 {
-                self.rules.remove(&id);
+                self.remove(id);
             }
         }
     }
@@ -216,6 +291,8 @@ fn remaining_mut(fault: &mut Fault) -> Option<&mut u32> {
         | Fault::HostClockReset { .. }
         | Fault::TaskNeverEnds { .. }
         | Fault::NoLldp { .. }
+        | Fault::CertificateExpired { .. }
+        | Fault::CertificateWrongName { .. }
         | Fault::StaleReads { .. } => None,
     }
 }
@@ -227,6 +304,7 @@ fn remaining(fault: &Fault) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::When;
     use crate::fleet::duration::DurationText;
 
     fn http(method: Option<&str>, path: &str, action: HttpAction, remaining: Option<u32>) -> Fault {
@@ -235,7 +313,24 @@ mod tests {
             path: path.to_owned(),
             action,
             remaining,
+            when: When::default(),
         }
+    }
+
+    fn inject(faults: &mut Faults, fault: Fault) -> Result<FaultId, FaultError> {
+        faults.inject(fault, |delay| Instant::now() + delay)
+    }
+
+    fn ask(faults: &mut Faults, method: &str, path: &str) -> HttpOutcome {
+        let asked = Asked {
+            method,
+            path,
+            whole: path,
+            now: Instant::now(),
+        };
+        faults.on_request(asked, |_, count, _| {
+            [0.9, 0.1][usize::try_from(count).expect("few") % 2]
+        })
     }
 
     fn status(status: u16) -> HttpAction {
@@ -245,20 +340,19 @@ mod tests {
     #[test]
     fn a_rule_fires_as_often_as_it_says() {
         let mut faults = Faults::default();
-        faults
-            .inject(http(Some("GET"), "/redfish/v1/Systems/*", status(503), Some(2)))
-            .expect("valid");
-        assert_eq!(faults.on_request("POST", "/redfish/v1/Systems/1").answer, None);
+        inject(
+            &mut faults,
+            http(Some("GET"), "/redfish/v1/Systems/*", status(503), Some(2)),
+        )
+        .expect("valid");
+        assert_eq!(ask(&mut faults, "POST", "/redfish/v1/Systems/1").answer, None);
         for _ in 0..2 {
             assert_eq!(
-                faults.on_request("GET", "/redfish/v1/Systems/1").answer,
+                ask(&mut faults, "GET", "/redfish/v1/Systems/1").answer,
                 Some(status(503))
             );
         }
-        assert_eq!(
-            faults.on_request("GET", "/redfish/v1/Systems/1"),
-            HttpOutcome::default()
-        );
+        assert_eq!(ask(&mut faults, "GET", "/redfish/v1/Systems/1").fired, []);
     }
 
     #[test]
@@ -267,14 +361,38 @@ mod tests {
         let latency = HttpAction::Latency {
             duration: DurationText(Duration::from_secs(2)),
         };
-        faults.inject(http(None, "**", latency.clone(), None)).expect("valid");
-        faults.inject(http(None, "**", status(500), None)).expect("valid");
-        faults.inject(http(None, "**", HttpAction::Hang, None)).expect("valid");
-        faults.inject(http(None, "**", latency, None)).expect("valid");
-        let outcome = faults.on_request("GET", "/");
+        inject(&mut faults, http(None, "**", latency.clone(), None)).expect("valid");
+        inject(&mut faults, http(None, "**", status(500), None)).expect("valid");
+        inject(&mut faults, http(None, "**", HttpAction::Hang, None)).expect("valid");
+        inject(&mut faults, http(None, "**", latency, None)).expect("valid");
+        let outcome = ask(&mut faults, "GET", "/");
         assert_eq!(
             (outcome.latency.as_secs(), outcome.answer, outcome.fired.len()),
             (4, Some(status(500)), 3)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rules_begin_skip_and_are_drawn() {
+        let mut faults = Faults::default();
+        let mut rule = http(None, "**", status(503), Some(1));
+        if let Fault::Http { when, .. } = &mut rule {
+            *when = When {
+                after: Some(DurationText(Duration::from_secs(5))),
+                skip: Some(1),
+                probability: Some(0.5),
+                ..When::default()
+            };
+        }
+        inject(&mut faults, rule).expect("valid");
+        let mut fires = || !ask(&mut faults, "GET", "/").fired.is_empty();
+        assert!(!fires(), "it has not begun");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let fired: Vec<bool> = (0..4).map(|_| fires()).collect();
+        assert_eq!(
+            fired,
+            [false, true, false, false],
+            "one is skipped, one drawn, and then it is used up"
         );
     }
 
@@ -282,11 +400,11 @@ mod tests {
     fn nonsense_is_refused() {
         let mut faults = Faults::default();
         assert_eq!(
-            faults.inject(http(None, "**", status(42), None)),
+            inject(&mut faults, http(None, "**", status(42), None)),
             Err(FaultError::BadStatus(42))
         );
         assert_eq!(
-            faults.inject(Fault::LostReset { remaining: Some(0) }),
+            inject(&mut faults, Fault::LostReset { remaining: Some(0) }),
             Err(FaultError::NothingRemaining)
         );
     }

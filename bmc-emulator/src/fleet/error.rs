@@ -1,5 +1,7 @@
 //! What can be wrong with a fleet file.
 
+use crate::fault::FaultError;
+
 /// A fleet that cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FleetError {
@@ -24,6 +26,17 @@ pub enum FleetError {
     Invalid { machine: String, message: String },
     #[error("machine {machine} replays {mockup}, which has not been loaded")]
     MockupNotLoaded { machine: String, mockup: String },
+    #[error("rule {number} of faults: {error}")]
+    Fault { number: usize, error: InjectError },
     #[error("a time scale of {0} is not a positive number")]
     BadTimeScale(f64),
+}
+
+/// A fault that cannot be injected into the machines it is for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InjectError {
+    #[error("no machine has a name like {0:?}; `*` stands for any text")]
+    NoMachine(String),
+    #[error("{machine}: {error}")]
+    Fault { machine: String, error: FaultError },
 }

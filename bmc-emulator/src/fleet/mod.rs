@@ -4,6 +4,7 @@ pub mod duration;
 mod error;
 mod file;
 pub mod model;
+mod shard;
 pub mod spec;
 mod template;
 
@@ -17,11 +18,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub use self::error::FleetError;
+pub use self::error::{FleetError, InjectError};
+pub use self::shard::{NotAShard, Shard};
 use self::spec::{FleetSpec, MachineSpec};
 use crate::bmc::{Bmc, BmcEndpoint};
 use crate::edges::Edges;
 use crate::event::{MachineEvent, Observer};
+use crate::fault::{FaultId, FleetFault};
 use crate::firmware::{self, BootJob};
 use crate::identity::MacAddresses;
 use crate::machine::hardware::Hardware;
@@ -77,6 +80,14 @@ impl Fleet {
     /// # Errors
     /// As [`Fleet::new`], and if a recording is not among `mockups`.
     pub fn with_mockups(spec: &FleetSpec, edges: Edges, mockups: &Mockups) -> Result<Fleet, FleetError> {
+        Self::part(spec, edges, mockups, None)
+    }
+
+    /// A part of a fleet, or all of it. Addresses are counted in each part anew.
+    ///
+    /// # Errors
+    /// As [`Fleet::with_mockups`].
+    pub fn part(spec: &FleetSpec, edges: Edges, mockups: &Mockups, shard: Option<Shard>) -> Result<Fleet, FleetError> {
         if !(edges.time_scale.is_finite() && edges.time_scale > 0.0) {
             return Err(FleetError::BadTimeScale(edges.time_scale));
         }
@@ -92,7 +103,9 @@ impl Fleet {
         let mut by_name = BTreeMap::new();
         let mut endpoints = BTreeMap::new();
         let mut mac_addresses = MacAddresses::default();
-        for machine in template::expand(spec, mockups)? {
+        let machines = template::expand(spec, mockups)?.into_iter().enumerate();
+        let ours = machines.filter(|(number, _)| shard.is_none_or(|shard| shard.has(*number)));
+        for (_, machine) in ours {
             let mockup = machine.mockup.as_ref().and_then(|name| mockups.get(name));
             let personality = personality(&machine, mockup);
             let index = bmcs.len();
@@ -122,6 +135,12 @@ impl Fleet {
         for bmc in &fleet.0.bmcs {
             bmc.with(|_, _| ());
         }
+        for (index, rule) in spec.faults.iter().enumerate() {
+            fleet.inject(rule).map_err(|error| FleetError::Fault {
+                number: index + 1,
+                error,
+            })?;
+        }
         Ok(fleet)
     }
 
@@ -130,8 +149,42 @@ impl Fleet {
         self.0.bmcs.clone()
     }
 
+    pub(crate) fn seed(&self) -> u64 {
+        self.0.shared.edges.seed
+    }
+
     pub fn bmc(&self, name: &str) -> Option<Bmc> {
         self.0.by_name.get(name).map(|index| self.0.bmcs[*index].clone())
+    }
+
+    /// Makes something go wrong in all machines that the rule is about, and returns the identifiers of the faults by
+    /// machine.
+    ///
+    /// # Errors
+    /// If the fault cannot be injected into one of them, or there is none. Then nothing has changed.
+    pub fn inject(&self, rule: &FleetFault) -> Result<BTreeMap<String, FaultId>, InjectError> {
+        let concerned: Vec<&Bmc> = self.0.bmcs.iter().filter(|bmc| rule.concerns(bmc.name())).collect();
+        if concerned.is_empty() {
+            return Err(InjectError::NoMachine(rule.machines.clone()));
+        }
+        let mut injected = BTreeMap::new();
+        for bmc in concerned {
+            match bmc.inject(rule.fault.clone()) {
+                Ok(id) => {
+                    injected.insert(bmc.name().to_owned(), id);
+                }
+                Err(error) => {
+                    for (name, id) in injected {
+                        self.bmc(&name).map(|bmc| bmc.remove_fault(id));
+                    }
+                    return Err(InjectError::Fault {
+                        machine: bmc.name().to_owned(),
+                        error,
+                    });
+                }
+            }
+        }
+        Ok(injected)
     }
 
     /// The admin API: inspection, faults and actions, for whoever presents `token` as a bearer token.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::duration::DurationText;
+use crate::fault::FleetFault;
 use crate::machine::volume::RaidType;
 use crate::personality::PersonalityName;
 use crate::quirk::Quirk;
@@ -21,6 +22,9 @@ pub struct FleetSpec {
     /// BMCs without an address of their own get this one and those that follow. Default: 127.8.0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_address: Option<Ipv4Addr>,
+    /// What goes wrong from the beginning, as if it were injected before the first request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FleetFault>,
 }
 
 /// One machine, or with `count` a template for many. In a template every text may contain `{index}`, which becomes

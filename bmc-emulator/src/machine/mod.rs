@@ -559,6 +559,12 @@ impl Machine {
         self.faults.unreachable() || self.absence.is_some_and(|absence| now < absence.answers_from)
     }
 
+    /// Whether the certificate keeps everybody away. Where there is TLS, clients see for themselves.
+    pub(crate) fn is_distrusted(&self) -> bool {
+        let is_bad = self.faults.certificate_expired() || self.faults.certificate_of_another();
+        is_bad && !self.https.is_served
+    }
+
     /// The fault ends by itself at `until`.
     pub(crate) fn expire_fault(&mut self, id: FaultId, until: Instant) {
         self.fault_expiries.push((until, id));

@@ -24,6 +24,7 @@ mod json_schemas;
 pub(crate) mod lockout;
 mod log_services;
 mod managers;
+mod mangled;
 mod memory;
 mod message;
 mod multipart;
@@ -65,6 +66,8 @@ mod vendor;
 mod virtual_media;
 mod volumes;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -79,7 +82,7 @@ use self::message::Message;
 use self::query::Query;
 use crate::bmc::Bmc;
 use crate::event::MachineEventKind;
-use crate::fault::{ConnectionDropped, HttpAction};
+use crate::fault::{Asked, ConnectionDropped, HttpAction, Stuck};
 use crate::machine::{Machine, Moment};
 use crate::quirk::Quirk;
 
@@ -94,12 +97,22 @@ pub(crate) fn router(bmc: Bmc) -> Router {
 async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().trim_end_matches('/').to_owned();
+    let whole = parts
+        .uri
+        .path_and_query()
+        .map_or_else(|| path.clone(), ToString::to_string);
     let faults = bmc.with(|machine, moment| {
         machine.counters.requests += 1;
-        if machine.is_unreachable(moment.now) {
+        if machine.is_unreachable(moment.now) || machine.is_distrusted() {
             return None;
         }
-        let outcome = machine.faults.on_request(parts.method.as_str(), &path);
+        let asked = Asked {
+            method: parts.method.as_str(),
+            path: &path,
+            whole: &whole,
+            now: moment.now,
+        };
+        let outcome = bmc.on_request(machine, asked);
         for fault in &outcome.fired {
             let (method, path) = (parts.method.to_string(), path.clone());
             machine.event(
@@ -117,19 +130,23 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         } else {
             MAXIMUM_BODY
         };
-        Some((outcome.answer, latency, maximum_body))
+        Some((outcome, latency, maximum_body, machine.time_scale))
     });
-    let Some((answer, latency, maximum_body)) = faults else {
+    let Some((outcome, latency, maximum_body, time_scale)) = faults else {
         return dropped();
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    match answer {
+    match &outcome.answer {
         Some(HttpAction::Hang) => return std::future::pending().await,
         Some(HttpAction::Drop { processed: false }) => return dropped(),
-        Some(HttpAction::Status { status, body }) => return faulty(&bmc, &parts.method, status, body),
-        Some(HttpAction::Drop { processed: true } | HttpAction::Latency { .. }) | None => {}
+        Some(HttpAction::Crash { processed: false }) => return crashed(&bmc),
+        Some(HttpAction::Status { status, body }) => return faulty(&bmc, &parts.method, *status, body.clone()),
+        _ => {}
+    }
+    if let Some(answer) = outcome.stuck.as_ref().and_then(|stuck| stuck.answer.clone()) {
+        return answer.map(Body::from);
     }
     let Ok(body) = Limited::new(body, maximum_body).collect().await else {
         return too_large(&bmc);
@@ -142,11 +159,44 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         body: body.to_bytes(),
     };
     let response = bmc.with(|machine, moment| serve(machine, moment, &call));
-    if matches!(answer, Some(HttpAction::Drop { .. })) {
-        dropped()
-    } else {
-        response
+    match outcome.answer {
+        None => response,
+        Some(HttpAction::Drop { .. }) => dropped(),
+        Some(HttpAction::Crash { .. }) => crashed(&bmc),
+        Some(HttpAction::Stuck) => {
+            if let Some(stuck) = &outcome.stuck {
+                return remembered(&bmc, stuck, &whole, response).await;
+            }
+            response
+        }
+        Some(action) => {
+            let duration = match &action {
+                HttpAction::SlowBody { duration } => duration.0.div_f64(time_scale),
+                _ => Duration::ZERO,
+            };
+            mangled::mangle(response, &action, duration).await
+        }
     }
+}
+
+/// The BMC restarts instead of an answer.
+fn crashed(bmc: &Bmc) -> Response {
+    bmc.with(|machine, moment| machine.reset_bmc(moment));
+    dropped()
+}
+
+/// The answer to a request whose path is stuck from now on.
+async fn remembered(bmc: &Bmc, stuck: &Stuck, whole: &str, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let Ok(body) = body.collect().await else {
+        return dropped();
+    };
+    let answer = Response::from_parts(parts, body.to_bytes());
+    // What was refused is not what the path has.
+    if answer.status() == StatusCode::OK {
+        bmc.with(|machine, _| machine.faults.remember(stuck, whole, answer.clone()));
+    }
+    answer.map(Body::from)
 }
 
 /// The answer that stands for no answer: see [`ConnectionDropped`].

@@ -10,6 +10,8 @@ use super::message::{self, Message};
 /// What can be changed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NetworkProtocol {
+    /// Whether it can be discovered; none where nobody could hear it.
+    pub ssdp: Option<bool>,
     pub ntp_enabled: bool,
     pub ntp_servers: Vec<String>,
     /// Default: the name of the machine.
@@ -54,7 +56,7 @@ fn document(cx: &mut Context<'_>) -> Value {
         },
         "IPMI": { "ProtocolEnabled": false, "Port": 623 },
         "SSH": { "ProtocolEnabled": false, "Port": 22 },
-        "SSDP": { "ProtocolEnabled": false, "Port": 1900 },
+        "SSDP": { "ProtocolEnabled": network.ssdp.unwrap_or(false), "Port": 1900 },
         "NTP": { "ProtocolEnabled": network.ntp_enabled, "NTPServers": network.ntp_servers },
     })
 }
@@ -76,6 +78,17 @@ fn patch(cx: &mut Context<'_>) -> Answer {
             }
             ("NTP", other) => {
                 wrong.push(Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name]).about(pointer));
+            }
+            ("SSDP", Value::Object(ssdp)) if network.ssdp.is_some() => {
+                for (name, value) in ssdp {
+                    match (name.as_str(), value) {
+                        ("ProtocolEnabled", Value::Bool(enabled)) => network.ssdp = Some(enabled),
+                        (_, other) => wrong.push(
+                            Message::new(&message::PROPERTY_VALUE_TYPE, [&other.to_string(), &name])
+                                .about(format!("{pointer}/{name}")),
+                        ),
+                    }
+                }
             }
             _ if before.get(&name).is_some() => {
                 wrong.push(Message::new(&message::PROPERTY_NOT_WRITABLE, [&name]).about(pointer));

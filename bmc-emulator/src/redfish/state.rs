@@ -26,7 +26,10 @@ impl RedfishState {
     pub(crate) fn reset_to_defaults(&mut self) {
         self.accounts.reset_to_defaults();
         self.subscriptions = Subscriptions::default();
-        self.network = NetworkProtocol::default();
+        self.network = NetworkProtocol {
+            ssdp: self.network.ssdp.map(|_| true),
+            ..NetworkProtocol::default()
+        };
     }
 
     pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64, now: Instant) -> Self {

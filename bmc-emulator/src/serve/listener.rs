@@ -1,7 +1,8 @@
 //! Connections: accepted, served one request at a time, and closed without an answer where a fault says so.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,14 +11,16 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::certificates::{Authority, Name};
+use super::names::Names;
 use crate::bmc::Bmc;
 use crate::fault::ConnectionDropped;
 
@@ -30,17 +33,46 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[error("the connection is dropped by a fault")]
 struct Dropped;
 
-pub(super) async fn serve_bmc(bmc: Bmc, listener: TcpListener, tls: Arc<ServerConfig>, stop: CancellationToken) {
-    let acceptor = TlsAcceptor::from(tls);
+/// Which BMC a connection is for.
+pub(super) enum Front {
+    Each(Bmc),
+    /// By the address that is connected to.
+    Loopback(BTreeMap<IpAddr, Bmc>),
+    Named(Names),
+}
+
+pub(super) async fn serve_bmcs(front: Front, listener: TcpListener, authority: Authority, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     while let Some(stream) = next(&listener, &mut connections, &stop).await {
+        // Where many addresses lead here, this is the one that the client knows.
+        let Ok(ip) = stream.local_addr().map(|address| address.ip()) else {
+            continue;
+        };
+        let bmc = match &front {
+            Front::Each(bmc) => bmc,
+            Front::Loopback(bmcs) => match bmcs.get(&ip) {
+                Some(bmc) => bmc,
+                None => continue,
+            },
+            Front::Named(names) => {
+                let (names, authority) = (names.clone(), authority.clone());
+                connections.spawn(async move {
+                    let hello = timeout(HANDSHAKE_TIMEOUT, names.accept(stream, &authority));
+                    if let Ok(Some((stream, router))) = hello.await {
+                        serve(stream, router).await;
+                    }
+                });
+                continue;
+            }
+        };
         // A BMC that does not answer does not shake hands either.
         if !bmc.accepts_connections() {
             continue;
         }
-        let (acceptor, router) = (acceptor.clone(), bmc.router());
+        let acceptor = TlsAcceptor::from(authority.config_of(bmc, Name::Address(ip)));
+        let router = bmc.router();
         connections.spawn(async move {
-            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+            if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                 serve(stream, router).await;
             }
         });

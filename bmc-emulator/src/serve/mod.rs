@@ -2,15 +2,20 @@
 
 mod certificates;
 mod listener;
+mod names;
+mod sockets;
+mod ssdp;
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::certificates::Authority;
+use self::listener::Front;
+pub use self::ssdp::serve_ssdp;
+use crate::bmc::Bmc;
 pub use crate::certificate::CertificateError;
 use crate::fleet::Fleet;
 
@@ -19,6 +24,23 @@ use crate::fleet::Fleet;
 pub struct ServeOptions {
     /// Allow addresses other machines can reach. Emulated BMCs have well-known passwords.
     pub allow_remote: bool,
+    pub listen: Listen,
+}
+
+/// Where the BMCs of a fleet are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listen {
+    /// Each at its address and port, with a socket of its own.
+    #[default]
+    Each,
+    /// Each at its address and port, all with one socket: for more BMCs than a process may have sockets. Linux only, and
+    /// only for addresses in 127.0.0.0/8. Where no BMC is, connections are accepted and closed.
+    Loopback,
+    /// All at one address, at a port each: this one, and those that follow.
+    Ports(SocketAddr),
+    /// All behind one port. Clients say which BMC they want by its name: the first label of the host name they connect
+    /// to, as in `https://node-7.localhost:8443` (SNI, else the `Host` header).
+    One(SocketAddr),
 }
 
 /// A fleet that is being served.
@@ -35,6 +57,27 @@ pub struct ServedBmc {
     pub name: String,
     /// Where it listens; the port is the real one where the fleet file says 0.
     pub address: SocketAddr,
+    /// What clients call it, without a path.
+    pub url: String,
+}
+
+impl ServedBmc {
+    fn at(bmc: &Bmc, address: SocketAddr) -> Self {
+        Self {
+            name: bmc.name().to_owned(),
+            address,
+            url: format!("https://{address}"),
+        }
+    }
+
+    fn named(bmc: &Bmc, address: SocketAddr) -> Self {
+        let name = bmc.name().to_owned();
+        Self {
+            url: format!("https://{name}.localhost:{}", address.port()),
+            name,
+            address,
+        }
+    }
 }
 
 /// A fleet that cannot be served.
@@ -44,6 +87,17 @@ pub enum ServeError {
     NotAnAddress { machine: String, address: String },
     #[error("{address} can be reached by other machines; allow that explicitly, or use an address in 127.0.0.0/8")]
     NotLoopback { address: IpAddr },
+    #[error("the BMC of {machine} at {address} cannot share a socket: it needs a port, and an address in 127.0.0.0/8")]
+    NotShared { machine: String, address: SocketAddr },
+    #[error("there are no {bmcs} ports from {first} on; begin lower, or share the fleet among processes (--shard)")]
+    NoPorts { first: SocketAddr, bmcs: usize },
+    #[error(
+        "cannot take part in discovery on {interface}: {source}; the address must be one of this host's, and nothing else may have UDP port 1900 for itself"
+    )]
+    Discovery {
+        interface: Ipv4Addr,
+        source: std::io::Error,
+    },
     #[error("cannot listen on {address}: {source}; {hint}")]
     Bind {
         address: SocketAddr,
@@ -59,11 +113,11 @@ pub enum ServeError {
 }
 
 /// Serves every BMC of the fleet over HTTPS until `stop`. All sockets listen when this returns; `progress` is
-/// called after each of them with how many there are.
+/// called after each of them with how many BMCs there are.
 ///
 /// # Errors
 /// If an address is not allowed or not free. Nothing is served then.
-pub async fn serve_fleet(
+pub fn serve_fleet(
     fleet: &Fleet,
     options: ServeOptions,
     stop: &CancellationToken,
@@ -71,39 +125,125 @@ pub async fn serve_fleet(
     progress: impl Fn(usize),
 ) -> Result<Served, ServeError> {
     let authority = Authority::new()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut listeners = Vec::new();
-    for bmc in fleet.bmcs() {
-        let endpoint = bmc.endpoint();
-        let ip: IpAddr = endpoint.address.parse().map_err(|_| ServeError::NotAnAddress {
-            machine: bmc.name().to_owned(),
-            address: endpoint.address.clone(),
-        })?;
-        let listener = bind(SocketAddr::new(ip, endpoint.port), options).await?;
-        let address = local_address(&listener, ip, endpoint.port);
-        let config = authority.server_config(&bmc, ip, &provider)?;
-        listeners.push((bmc, listener, address, config));
-        progress(listeners.len());
-    }
-    let mut bmcs = Vec::with_capacity(listeners.len());
-    for (bmc, listener, address, tls) in listeners {
-        bmcs.push(ServedBmc {
-            name: bmc.name().to_owned(),
-            address,
-        });
-        tasks.spawn(listener::serve_bmc(bmc, listener, tls, stop.clone()));
-    }
+    let bmcs = match options.listen {
+        Listen::Each => {
+            let own = |_: usize, bmc: &Bmc| Ok(SocketAddr::new(ip_of(bmc)?, bmc.endpoint().port));
+            each(fleet, &authority, options, stop, tasks, progress, own)?
+        }
+        Listen::Ports(first) => {
+            let counted = |index: usize, _: &Bmc| {
+                let port = u16::try_from(usize::from(first.port()) + index);
+                let port = port.map_err(|_| ServeError::NoPorts {
+                    first,
+                    bmcs: fleet.bmcs().len(),
+                })?;
+                Ok(SocketAddr::new(first.ip(), port))
+            };
+            each(fleet, &authority, options, stop, tasks, progress, counted)?
+        }
+        Listen::Loopback => loopback(fleet, &authority, stop, tasks, progress)?,
+        Listen::One(address) => one(fleet, &authority, address, options, stop, tasks, progress)?,
+    };
     Ok(Served {
         ca_pem: authority.pem(),
         bmcs,
     })
 }
 
+fn ip_of(bmc: &Bmc) -> Result<IpAddr, ServeError> {
+    let address = bmc.endpoint().address;
+    address.parse().map_err(|_| ServeError::NotAnAddress {
+        machine: bmc.name().to_owned(),
+        address,
+    })
+}
+
+fn each(
+    fleet: &Fleet,
+    authority: &Authority,
+    options: ServeOptions,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+    progress: impl Fn(usize),
+    address_of: impl Fn(usize, &Bmc) -> Result<SocketAddr, ServeError>,
+) -> Result<Vec<ServedBmc>, ServeError> {
+    let mut listeners = Vec::new();
+    for (index, bmc) in fleet.bmcs().into_iter().enumerate() {
+        let wanted = address_of(index, &bmc)?;
+        let listener = sockets::bind(wanted, options)?;
+        let address = sockets::local_address(&listener, wanted.ip(), wanted.port());
+        listeners.push((bmc, listener, address));
+        progress(listeners.len());
+    }
+    let mut served = Vec::with_capacity(listeners.len());
+    for (bmc, listener, address) in listeners {
+        served.push(ServedBmc::at(&bmc, address));
+        let front = Front::Each(bmc);
+        tasks.spawn(listener::serve_bmcs(front, listener, authority.clone(), stop.clone()));
+    }
+    Ok(served)
+}
+
+fn loopback(
+    fleet: &Fleet,
+    authority: &Authority,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+    progress: impl Fn(usize),
+) -> Result<Vec<ServedBmc>, ServeError> {
+    let mut ports: BTreeMap<u16, BTreeMap<IpAddr, Bmc>> = BTreeMap::new();
+    let mut served = Vec::new();
+    for bmc in fleet.bmcs() {
+        let (ip, port) = (ip_of(&bmc)?, bmc.endpoint().port);
+        if !(ip.is_ipv4() && ip.is_loopback()) || port == 0 {
+            return Err(ServeError::NotShared {
+                machine: bmc.name().to_owned(),
+                address: SocketAddr::new(ip, port),
+            });
+        }
+        served.push(ServedBmc::at(&bmc, SocketAddr::new(ip, port)));
+        ports.entry(port).or_default().insert(ip, bmc);
+    }
+    let mut listeners = Vec::new();
+    for (port, bmcs) in ports {
+        listeners.push((sockets::bind_loopback(port)?, bmcs));
+    }
+    progress(served.len());
+    for (listener, bmcs) in listeners {
+        tasks.spawn(listener::serve_bmcs(
+            Front::Loopback(bmcs),
+            listener,
+            authority.clone(),
+            stop.clone(),
+        ));
+    }
+    Ok(served)
+}
+
+fn one(
+    fleet: &Fleet,
+    authority: &Authority,
+    address: SocketAddr,
+    options: ServeOptions,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+    progress: impl Fn(usize),
+) -> Result<Vec<ServedBmc>, ServeError> {
+    let nameless = authority.config_of_front(address.ip())?;
+    let listener = sockets::bind(address, options)?;
+    let address = sockets::local_address(&listener, address.ip(), address.port());
+    let served: Vec<ServedBmc> = fleet.bmcs().iter().map(|bmc| ServedBmc::named(bmc, address)).collect();
+    progress(served.len());
+    let front = Front::Named(names::Names::new(fleet.clone(), nameless));
+    tasks.spawn(listener::serve_bmcs(front, listener, authority.clone(), stop.clone()));
+    Ok(served)
+}
+
 /// Serves the admin API over HTTP until `stop`, and says where.
 ///
 /// # Errors
 /// If the address is not allowed or not free.
-pub async fn serve_admin(
+pub fn serve_admin(
     fleet: &Fleet,
     token: &str,
     address: SocketAddr,
@@ -111,29 +251,8 @@ pub async fn serve_admin(
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<SocketAddr, ServeError> {
-    let listener = bind(address, options).await?;
-    let bound = local_address(&listener, address.ip(), address.port());
+    let listener = sockets::bind(address, options)?;
+    let bound = sockets::local_address(&listener, address.ip(), address.port());
     tasks.spawn(listener::serve_plain(fleet.admin_router(token), listener, stop.clone()));
     Ok(bound)
-}
-
-async fn bind(address: SocketAddr, options: ServeOptions) -> Result<TcpListener, ServeError> {
-    if !options.allow_remote && !address.ip().is_loopback() {
-        return Err(ServeError::NotLoopback { address: address.ip() });
-    }
-    TcpListener::bind(address).await.map_err(|source| {
-        let hint = match source.kind() {
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher bmc.port",
-            std::io::ErrorKind::AddrInUse => "something else listens there; stop it or choose another port",
-            std::io::ErrorKind::AddrNotAvailable => {
-                "this host does not have the address; on macOS, add an alias for it to lo0"
-            }
-            _ => "with many BMCs, raise the limit of open files (ulimit -n)",
-        };
-        ServeError::Bind { address, hint, source }
-    })
-}
-
-fn local_address(listener: &TcpListener, ip: IpAddr, port: u16) -> SocketAddr {
-    listener.local_addr().unwrap_or_else(|_| SocketAddr::new(ip, port))
 }

@@ -20,6 +20,7 @@ mod redfish;
 mod replay;
 mod sensors;
 mod server_sent_events;
+mod ssdp;
 mod support;
 mod telemetry;
 mod tls;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bmc_emulator::{
     AdminAction, Bmc, BoxError, ConnectionDropped, DriveName, Fault, Fleet, FleetError, FleetSpec, HttpAction,
-    HttpService, Mockup, Mockups, RecordError, RecordOptions, Recording, Secret, record,
+    HttpService, Mockup, Mockups, RecordError, RecordOptions, Recording, Secret, When, record,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -287,6 +287,7 @@ async fn a_recording_goes_on_where_it_was_interrupted() {
             body: None,
         },
         remaining: Some(2),
+        when: When::default(),
     })
     .expect("valid");
     let before = bmc.inspect().counters.requests;

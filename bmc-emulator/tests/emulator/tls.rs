@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bmc_emulator::serve::{ServeError, ServeOptions, serve_admin, serve_fleet};
-use bmc_emulator::{Boot, Edges, Fault, Fleet, FleetSpec, GuestExit, GuestOs, HttpAction, HttpService};
+use bmc_emulator::serve::{Listen, ServeError, ServeOptions, Served, serve_admin, serve_fleet};
+use bmc_emulator::{Boot, Edges, Fault, Fleet, FleetSpec, GuestExit, GuestOs, HttpAction, HttpService, When};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -45,9 +45,7 @@ async fn the_tree_over_tls() {
     let fleet = fleet("machines: [{ name: node, count: 2, bmc: { port: 0, address: '127.9.7.1{index}' } }]");
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ())
-        .await
-        .expect("free addresses");
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ()).expect("free addresses");
     let client = client(&served.ca_pem);
     assert_ne!(served.bmcs[0].address.ip(), served.bmcs[1].address.ip());
     for bmc in &served.bmcs {
@@ -74,6 +72,7 @@ async fn the_tree_over_tls() {
         path: "**".to_owned(),
         action: HttpAction::Drop { processed: false },
         remaining: Some(1),
+        when: When::default(),
     })
     .expect("valid");
     assert!(
@@ -87,9 +86,7 @@ async fn the_tree_over_tls() {
     assert!(client.get(&url).send().await.is_ok());
 
     let local = "127.0.0.1:0".parse().expect("an address");
-    let admin = serve_admin(&fleet, "s3cret", local, ServeOptions::default(), &stop, &mut tasks)
-        .await
-        .expect("free");
+    let admin = serve_admin(&fleet, "s3cret", local, ServeOptions::default(), &stop, &mut tasks).expect("free");
     let machines = client
         .get(format!("http://{admin}/machines"))
         .bearer_auth("s3cret")
@@ -112,8 +109,7 @@ async fn nothing_listens_where_others_could_reach_it() {
         &CancellationToken::new(),
         &mut tasks,
         |_| (),
-    )
-    .await;
+    );
     assert!(matches!(refused, Err(ServeError::NotLoopback { .. })));
     assert!(tasks.is_empty());
 }
@@ -150,9 +146,7 @@ async fn call(url: &str, ca_pem: &str, body: Option<Value>) -> Option<(u16, Valu
 async fn a_certificate_is_replaced() {
     let fleet = fleet("machines: [{ name: node, bmc: { port: 0, address: '127.9.7.31' } }]");
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ())
-        .await
-        .expect("free");
+    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ()).expect("free");
     let base = format!("https://{}", served.bmcs[0].address);
     let service = format!("{base}/redfish/v1/CertificateService/Actions/CertificateService.");
     let collection = "/redfish/v1/Managers/BMC/NetworkProtocol/HTTPS/Certificates";
@@ -219,13 +213,11 @@ async fn http_2_is_spoken_where_it_is_offered() {
     );
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let served = serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| ())
-        .await
-        .expect("free addresses");
+    let served = served(&fleet, Listen::Each, &stop, &mut tasks);
     let client = client(&served.ca_pem);
     for (bmc, version) in served.bmcs.iter().zip([http::Version::HTTP_2, http::Version::HTTP_11]) {
         let response = client
-            .get(format!("https://{}/redfish/v1", bmc.address))
+            .get(format!("{}/redfish/v1", bmc.url))
             .send()
             .await
             .expect("an answer");
@@ -233,6 +225,148 @@ async fn http_2_is_spoken_where_it_is_offered() {
         let root: Value = serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON");
         assert_eq!(root["Id"], "RootService");
     }
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Serves a fleet as `listen` says, and returns what clients trust and where BMCs are.
+fn served(fleet: &Fleet, listen: Listen, stop: &CancellationToken, tasks: &mut JoinSet<()>) -> Served {
+    let options = ServeOptions {
+        listen,
+        ..ServeOptions::default()
+    };
+    serve_fleet(fleet, options, stop, tasks, |_| ()).expect("free addresses")
+}
+
+#[tokio::test]
+async fn one_port_for_all_bmcs() {
+    let fleet = fleet("machines: [{ name: node, count: 3 }]");
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    let local = "127.9.8.1:0".parse().expect("an address");
+    let served = served(&fleet, Listen::One(local), &stop, &mut tasks);
+    let address = served.bmcs[0].address;
+    assert_eq!(
+        served.bmcs[2].url,
+        format!("https://node-2.localhost:{}", address.port())
+    );
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ca = reqwest::Certificate::from_pem(served.ca_pem.as_bytes()).expect("a certificate");
+    let names = [
+        "node-0.localhost",
+        "node-1.localhost",
+        "node-2.localhost",
+        "node-9.localhost",
+    ];
+    let builder = reqwest::Client::builder().tls_certs_only([ca]);
+    let builder = names
+        .into_iter()
+        .fold(builder, |builder, name| builder.resolve(name, address));
+    let client = builder.build().expect("a client");
+    let uuid = async |url: String, host: Option<&str>| {
+        let mut request = client
+            .get(format!("{url}/redfish/v1/Systems/1"))
+            .basic_auth("admin", Some("password"));
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        let body: Value = serde_json::from_slice(&response.bytes().await.ok()?).unwrap_or_default();
+        Some((status, body["UUID"].as_str().unwrap_or_default().to_owned()))
+    };
+    for bmc in fleet.bmcs() {
+        let expected = Some((200, bmc.system_uuid().to_string()));
+        let named = format!("https://{}.localhost:{}", bmc.name(), address.port());
+        assert_eq!(uuid(named, None).await, expected);
+        assert_eq!(
+            uuid(format!("https://{address}"), Some(bmc.name())).await,
+            expected,
+            "by Host alone"
+        );
+    }
+    let first = format!("https://node-0.localhost:{}", address.port());
+    assert_eq!(
+        uuid(first, Some("node-1")).await,
+        Some((421, String::new())),
+        "one certificate, another BMC"
+    );
+    assert_eq!(
+        uuid(format!("https://{address}"), None).await,
+        Some((421, String::new())),
+        "nobody is named"
+    );
+    let nobody = format!("https://node-9.localhost:{}", address.port());
+    assert_eq!(uuid(nobody, None).await, None, "there is no such BMC");
+
+    let second = fleet.bmc("node-1").expect("it exists");
+    second.inject(Fault::BmcUnreachable { duration: None }).expect("valid");
+    let url = format!("https://node-1.localhost:{}", address.port());
+    assert_eq!(uuid(url, None).await, None, "it does not answer, the others do");
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_socket_for_all_addresses() {
+    let fleet = fleet("machines: [{ name: node, count: 300, bmc: { port: 28443 } }]\nfirstAddress: 127.77.0.1");
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    let served = served(&fleet, Listen::Loopback, &stop, &mut tasks);
+    assert_eq!(tasks.len(), 1, "one listener");
+    for index in [0, 299] {
+        let (bmc, served_bmc) = (&fleet.bmcs()[index], &served.bmcs[index]);
+        let url = format!("{}/redfish/v1/Systems/1", served_bmc.url);
+        let (status, body) = call(&url, &served.ca_pem, None).await.expect("an answer");
+        assert_eq!(
+            (status, body["UUID"].as_str()),
+            (200, Some(bmc.system_uuid().to_string().as_str()))
+        );
+    }
+    let nobody = "https://127.77.9.9:28443/redfish/v1";
+    assert_eq!(call(nobody, &served.ca_pem, None).await, None);
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn certificates_and_bodies_go_wrong_on_the_wire() {
+    let fleet = fleet("machines: [{ name: node, bmc: { port: 0, address: '127.9.7.41' } }]");
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    let served = served(&fleet, Listen::Each, &stop, &mut tasks);
+    let (bmc, url) = (
+        fleet.bmc("node").expect("it exists"),
+        format!("{}/redfish/v1", served.bmcs[0].url),
+    );
+    for (fault, said) in [
+        (Fault::CertificateExpired { duration: None }, "expired"),
+        (Fault::CertificateWrongName { duration: None }, "not valid for name"),
+    ] {
+        bmc.inject(fault).expect("valid");
+        let error = client(&served.ca_pem)
+            .get(&url)
+            .send()
+            .await
+            .expect_err("not to be trusted");
+        let text = format!("{error:?}").to_lowercase();
+        assert!(text.contains(said) || text.contains("notvalidforname"), "{text}");
+        bmc.clear_faults();
+        assert!(client(&served.ca_pem).get(&url).send().await.is_ok());
+    }
+    let body = |action| Fault::Http {
+        method: None,
+        path: "**".to_owned(),
+        action,
+        remaining: Some(1),
+        when: When::default(),
+    };
+    bmc.inject(body(HttpAction::TruncatedBody)).expect("valid");
+    let response = client(&served.ca_pem).get(&url).send().await.expect("it begins");
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err(), "and breaks off");
+    bmc.inject(body(HttpAction::InvalidJson)).expect("valid");
+    let response = client(&served.ca_pem).get(&url).send().await.expect("an answer");
+    let bytes = response.bytes().await.expect("complete, as far as HTTP knows");
+    assert!(serde_json::from_slice::<Value>(&bytes).is_err());
     stop.cancel();
     while tasks.join_next().await.is_some() {}
 }

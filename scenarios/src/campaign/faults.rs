@@ -6,7 +6,7 @@ use super::machines;
 use super::mishap::Mishap;
 use crate::net::disturbance::{Disturbance, Trouble};
 use bmc_emulator::fleet::duration::DurationText;
-use bmc_emulator::{AdminAction, DriveName, Fault, HttpAction, PowerState};
+use bmc_emulator::{AdminAction, DriveName, Fault, HttpAction, PowerState, When};
 use std::time::Duration;
 
 /// All processes of the operator.
@@ -73,6 +73,7 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
             path: "**".to_owned(),
             action,
             remaining: None,
+            when: When::default(),
         })
     };
     let milliseconds = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
@@ -186,6 +187,7 @@ pub(super) fn draw(class: FaultClass, number: u32, percent: u8, lasts: Duration,
                 body: None,
             },
             remaining: Some(1 + u32::try_from(draw.index(4)).unwrap_or_default()),
+            when: When::default(),
         }),
         C::StalePower => fault(Fault::StaleReads {
             duration: DurationText(Duration::from_secs(5 + draw.number() % 55)),

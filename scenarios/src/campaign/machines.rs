@@ -69,6 +69,7 @@ pub(super) fn scenario(name: &str, description: &str, numbers: &[u32]) -> Scenar
         requires: BTreeSet::new(),
         parameters: BTreeMap::from([("servers".to_owned(), numbers.len().to_string())]),
         fleet: FleetSpec {
+            faults: Vec::new(),
             machines: numbers.iter().copied().map(machine).collect(),
             first_address: None,
         },

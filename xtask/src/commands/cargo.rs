@@ -2,7 +2,7 @@
 
 use crate::repository::Repository;
 use miette::{Context, IntoDiagnostic};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Together with this program: cargo would choose other features for the other alone, and compile every dependency again.
@@ -10,6 +10,38 @@ use std::process::Command;
 /// # Errors
 /// If it does not build; the compiler has said why.
 pub(crate) fn build(repository: &Repository, profile: &str, package: &str, binary: &str) -> miette::Result<()> {
+    run(
+        repository,
+        &[
+            "--profile",
+            profile,
+            "--package",
+            "xtask",
+            "--package",
+            package,
+            "--bin",
+            binary,
+        ],
+        binary,
+    )
+}
+
+/// By itself and optimised, as it is installed. Returns where it is.
+///
+/// # Errors
+/// If it does not build; the compiler has said why.
+pub(crate) fn build_release(repository: &Repository, package: &str, binary: &str) -> miette::Result<PathBuf> {
+    run(
+        repository,
+        &["--release", "--package", package, "--bin", binary],
+        binary,
+    )?;
+    let beside = beside_this_program(binary)?;
+    let target = beside.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
+    Ok(target.join("release").join(beside.file_name().unwrap_or_default()))
+}
+
+fn run(repository: &Repository, arguments: &[&str], binary: &str) -> miette::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What the outer cargo tells this program about itself; ring's build script would take it for a reason to build again.
     for (name, _) in std::env::vars_os() {
@@ -19,17 +51,8 @@ pub(crate) fn build(repository: &Repository, profile: &str, package: &str, binar
         }
     }
     let status = cargo
-        .args([
-            "build",
-            "--profile",
-            profile,
-            "--package",
-            "xtask",
-            "--package",
-            package,
-            "--bin",
-            binary,
-        ])
+        .arg("build")
+        .args(arguments)
         .arg("--manifest-path")
         .arg(repository.path("Cargo.toml"))
         .status()

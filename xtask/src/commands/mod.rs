@@ -7,6 +7,7 @@ pub(crate) mod generated;
 pub(crate) mod interop;
 pub(crate) mod sim;
 pub(crate) mod up;
+mod venv;
 
 /// A time scale from the command line: 1 is real time, 60 makes a minute of machine time take a second.
 fn time_scale(text: &str) -> Result<f64, String> {

@@ -1,6 +1,7 @@
 //! `bmc-emulator`: a fleet of emulated machines, each with a Redfish service of its own, without anything around it.
 
 mod edges;
+mod files;
 mod guest;
 mod models;
 mod quirks;

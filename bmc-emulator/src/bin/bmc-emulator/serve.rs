@@ -1,18 +1,18 @@
 //! `bmc-emulator serve`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use bmc_emulator::fleet::spec::MachineSpec;
-use bmc_emulator::serve::{ServeOptions, Served, serve_admin, serve_fleet};
-use bmc_emulator::{Edges, Fleet, FleetSpec, Mockup, Mockups};
+use bmc_emulator::serve::{Listen, ServeOptions, Served, serve_admin, serve_fleet, serve_ssdp};
+use bmc_emulator::{Edges, Fleet, FleetSpec, Mockup, Mockups, Shard};
 use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{edges, guest};
+use crate::{edges, files, guest};
 
 /// Longer tables are cut; the admin API lists all machines.
 const TABLE_ROWS: usize = 40;
@@ -36,6 +36,17 @@ pub(crate) struct ServeArguments {
     /// Derived identities (UUIDs, serial numbers, addresses) follow from it.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Where BMCs listen: `each` at its own address, with a socket each; `loopback`, the same with one socket for all of
+    /// them, for more BMCs than a process may have sockets (Linux); ADDRESS:PORT+, a port each from this one on; or one
+    /// ADDRESS:PORT for all, where they are told apart by name, as in https://node-7.localhost:8443.
+    #[arg(long, value_name = "each|loopback|ADDRESS:PORT+|ADDRESS:PORT", default_value = "each", value_parser = listen)]
+    listen: Listen,
+    /// Serve only part I (from 0) of N, as in 0/4: every Nth machine.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Let BMCs be discovered by SSDP on the network of this address of this host, as in 127.0.0.1.
+    #[arg(long, value_name = "ADDRESS")]
+    ssdp: Option<Ipv4Addr>,
     /// Allow addresses that other machines can reach.
     #[arg(long)]
     allow_remote: bool,
@@ -107,6 +118,21 @@ impl std::fmt::Debug for ServeArguments {
     }
 }
 
+fn listen(text: &str) -> Result<Listen, String> {
+    match text {
+        "each" => Ok(Listen::Each),
+        "loopback" => Ok(Listen::Loopback),
+        text => {
+            let (address, counts) = text.strip_suffix('+').map_or((text, false), |address| (address, true));
+            match address.parse() {
+                Ok(address) if counts => Ok(Listen::Ports(address)),
+                Ok(address) => Ok(Listen::One(address)),
+                Err(_) => Err("each, loopback, or an address with a port is needed".to_owned()),
+            }
+        }
+    }
+}
+
 pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let (spec, mockups) = arguments.what.load()?;
     let edges = Edges {
@@ -116,19 +142,22 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         time_scale: arguments.time_scale,
     };
-    let fleet = Fleet::with_mockups(&spec, edges, &mockups)?;
+    let fleet = Fleet::part(&spec, edges, &mockups, arguments.shard)?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let options = ServeOptions {
         allow_remote: arguments.allow_remote,
+        listen: arguments.listen,
     };
     let total = fleet.bmcs().len();
+    if matches!(arguments.listen, Listen::Each | Listen::Ports(_)) {
+        files::allow(total);
+    }
     let served = serve_fleet(&fleet, options, &stop, &mut tasks, |done| {
         if done % 1000 == 0 {
             eprintln!("{done} of {total} BMCs listen");
         }
-    })
-    .await?;
+    })?;
     std::fs::write(&arguments.ca_file, &served.ca_pem)
         .with_context(|| format!("cannot write the CA certificate to {}", arguments.ca_file.display()))?;
     print_table(&fleet, &served);
@@ -136,19 +165,22 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         "\n{total} BMCs listen; their certificates are signed by {}",
         arguments.ca_file.display()
     );
+    if let Some(interface) = arguments.ssdp {
+        serve_ssdp(&fleet, &served, interface, options, &stop, &mut tasks)?;
+    }
     if let Some(address) = arguments.admin {
         let token = arguments.admin_token.map_or_else(edges::random_token, Ok)?;
-        let address = serve_admin(&fleet, &token, address, options, &stop, &mut tasks).await?;
+        let address = serve_admin(&fleet, &token, address, options, &stop, &mut tasks)?;
         println!("admin API: curl -H 'Authorization: Bearer {token}' http://{address}/machines");
     }
     if let (Some(bmc), Some(first)) = (fleet.bmcs().first(), served.bmcs.first()) {
         let endpoint = bmc.endpoint();
         println!(
-            "try: curl --cacert {} -u {}:{} https://{}/redfish/v1/Systems",
+            "try: curl --cacert {} -u {}:{} {}/redfish/v1/Systems",
             arguments.ca_file.display(),
             endpoint.username,
             endpoint.password.expose(),
-            first.address,
+            first.url,
         );
     }
     let (running, token) = (fleet.clone(), stop.clone());
@@ -168,7 +200,7 @@ fn print_table(fleet: &Fleet, served: &Served) {
         .map(|(bmc, served)| {
             [
                 bmc.name().to_owned(),
-                format!("https://{}", served.address),
+                served.url.clone(),
                 bmc.system_uuid().to_string(),
                 bmc.endpoint().username,
             ]

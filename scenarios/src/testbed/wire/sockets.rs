@@ -118,7 +118,6 @@ impl Wire for SocketWire {
 
     async fn publish_fleet(&mut self, fleet: &Fleet) -> Result<(), TestbedError> {
         let served = serve_fleet(fleet, ServeOptions::default(), &self.stop, &mut self.tasks, |_| {})
-            .await
             .map_err(|error| TestbedError::failed("the BMCs cannot be served", error))?;
         let path = self.directory.join("bmc-ca.pem");
         std::fs::write(&path, &served.ca_pem)

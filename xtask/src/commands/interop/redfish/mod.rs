@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tools::{Judged, Tool, Tools};
+use tools::{Judged, Tools};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,9 +32,9 @@ Examples:
   cargo xtask interop redfish --personality dell
   cargo xtask interop redfish --schemas redfish-csdl.tar.xz
 
-Needs python3 with its venv module, and once a package index. The exit code is 0 when nothing failed, else 1.";
+Needs python3 with its venv module, and once a package index; with Go, and once its module proxy, gofish takes part, too. The exit code is 0 when nothing failed, else 1.";
 
-/// Run the DMTF's protocol validator, service validator and use-case checkers, and OpenStack's client, against every personality
+/// Run the DMTF's protocol validator, service validator and use-case checkers, and clients of the DMTF, of OpenStack and in Go, against every personality
 ///
 /// Writes bmc-emulator/INTEROP.md when all personalities are judged.
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,8 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
     let venv = arguments.venv.clone().unwrap_or_else(|| folder.join("venv"));
-    let tools = Tools::install(&std::path::absolute(venv).into_diagnostic()?)?;
+    let venv = std::path::absolute(venv).into_diagnostic()?;
+    let tools = Tools::install(repository, &venv, &folder)?;
     let schemas = schemas::unpack(repository, arguments.schemas.as_deref(), &folder, tools.python())?;
     let personalities = match arguments.personalities.as_slice() {
         [] => PersonalityName::ALL,
@@ -113,14 +114,15 @@ fn judge_all(
 ) -> miette::Result<Vec<Row>> {
     let waiting = Mutex::new(emulator.bmcs.iter().enumerate());
     let done: Mutex<Vec<(usize, miette::Result<Vec<Row>>)>> = Mutex::default();
-    let progress = ProgressBar::new((emulator.bmcs.len() * Tool::ALL.len()) as u64)
+    let progress = ProgressBar::new((emulator.bmcs.len() * tools.all().len()) as u64)
         .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}").into_diagnostic()?);
     progress.enable_steady_tick(Duration::from_millis(200));
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
         while let Some((index, bmc)) = next() {
-            let outcome = Tool::ALL
-                .iter()
+            let outcome = tools
+                .all()
+                .into_iter()
                 .map(|tool| {
                     progress.set_message(format!("{} against {}", tool.name, bmc.personality));
                     let report = folder.join("reports").join(bmc.personality.to_string()).join(tool.name);

@@ -1,9 +1,11 @@
 //! The validators and clients: which, in which version, and how each is called.
 
 use super::verdict::Verdict;
+use crate::commands::venv::Venv;
+use crate::repository::Repository;
 use miette::{Context, IntoDiagnostic};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// Who judges: the account every emulated BMC is delivered with.
 const USER: &str = "admin";
@@ -26,10 +28,12 @@ enum Run {
     UseCaseCheckers,
     /// A script of ours that uses the package.
     Script(&'static str),
+    /// A program of ours in Go that uses the package, in `bmc-emulator/interop`.
+    Go,
 }
 
 impl Tool {
-    pub(super) const ALL: [&'static Tool; 4] = [
+    pub(super) const ALL: [&'static Tool; 7] = [
         &Tool {
             name: "protocol-validator",
             package: "redfish-protocol-validator",
@@ -54,6 +58,25 @@ impl Tool {
             version: "5.14.0",
             run: Run::Script(include_str!("sushy_client.py")),
         },
+        &Tool {
+            name: "redfish",
+            package: "redfish",
+            version: "3.4.2",
+            run: Run::Script(include_str!("redfish_client.py")),
+        },
+        &Tool {
+            name: "redfishtool",
+            package: "redfishtool",
+            version: "1.1.8",
+            run: Run::Script(include_str!("redfishtool_client.py")),
+        },
+        &Tool {
+            name: "gofish",
+            package: "github.com/stmcginnis/gofish",
+            // The same as in go.mod. 0.21.0 sends a reset to the target of another action.
+            version: "0.20.0",
+            run: Run::Go,
+        },
     ];
 }
 
@@ -66,49 +89,34 @@ pub(super) struct Judged<'a> {
     pub report: &'a Path,
 }
 
-/// All of them, in a Python environment of their own.
+/// All of them that this host can run: in a Python environment of their own, and the one in Go, where there is Go.
 pub(super) struct Tools {
-    venv: PathBuf,
+    venv: Venv,
+    go_program: Option<PathBuf>,
 }
 
 impl Tools {
     /// Reuses the environment if it is there; what is installed already in the right version stays.
-    pub(super) fn install(venv: &Path) -> miette::Result<Self> {
-        let tools = Self { venv: venv.to_owned() };
-        if !tools.python().exists() {
-            eprintln!("making a Python environment in {}", venv.display());
-            let made = Command::new("python3").args(["-m", "venv"]).arg(venv).output();
-            let output = made.into_diagnostic().map_err(|error| {
-                error.context(
-                    "python3 cannot be started: install Python 3.9 or newer, the DMTF's tools are written in it",
-                )
-            })?;
-            demand(
-                &output,
-                "python3 cannot make an environment: install its venv module (Debian: python3-venv)",
-            )?;
-        }
-        let pins = Tool::ALL.map(|tool| format!("{}=={}", tool.package, tool.version));
-        let output = Command::new(tools.python())
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(&pins)
-            .output()
-            .into_diagnostic()
-            .wrap_err("pip cannot be started")?;
-        demand(
-            &output,
-            "pip cannot install the tools: make a package index reachable (pip.conf), or name an environment that has them by --venv",
-        )?;
-        Ok(tools)
+    pub(super) fn install(repository: &Repository, venv: &Path, folder: &Path) -> miette::Result<Self> {
+        let venv = Venv::open(venv)?;
+        let python = Tool::ALL.into_iter().filter(|tool| tool.run != Run::Go);
+        let pins: Vec<String> = python
+            .map(|tool| format!("{}=={}", tool.package, tool.version))
+            .collect();
+        venv.install(&pins)?;
+        Ok(Self {
+            venv,
+            go_program: build_go(repository, folder),
+        })
+    }
+
+    pub(super) fn all(&self) -> Vec<&'static Tool> {
+        let can_run = |tool: &&Tool| tool.run != Run::Go || self.go_program.is_some();
+        Tool::ALL.into_iter().filter(can_run).collect()
     }
 
     pub(super) fn python(&self) -> PathBuf {
-        self.program("python3")
-    }
-
-    fn program(&self, name: &str) -> PathBuf {
-        let folder = if cfg!(windows) { "Scripts" } else { "bin" };
-        self.venv.join(folder).join(name)
+        self.venv.python()
     }
 
     /// Runs one tool to its end. Its reports, and all it has printed, are in the folder of reports.
@@ -146,7 +154,7 @@ impl Tools {
 
     fn command(&self, tool: &Tool, judged: &Judged<'_>) -> Command {
         let named = |program: &str| {
-            let mut command = Command::new(self.program(program));
+            let mut command = Command::new(self.venv.program(program));
             command.args(["-u", USER, "-p", judged.password, "-r", judged.url]);
             command
         };
@@ -186,19 +194,29 @@ impl Tools {
                 command.args(["-W", "ignore", "-c", text, judged.url, USER, judged.password]);
                 command
             }
+            Run::Go => {
+                let mut command = Command::new(self.go_program.as_deref().unwrap_or(Path::new("gofish-interop")));
+                command.args([judged.url, USER, judged.password]);
+                command
+            }
         }
     }
 }
 
-/// Fails with `advice` and what the program said, unless it succeeded.
-fn demand(output: &Output, advice: &'static str) -> miette::Result<()> {
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    Err(miette::miette!(
-        help = advice,
-        "{}",
-        String::from_utf8_lossy(&said).trim()
-    ))
+/// Says so and goes on without it where there is no Go, or no way to its modules.
+fn build_go(repository: &Repository, folder: &Path) -> Option<PathBuf> {
+    let program = folder.join(format!("gofish-interop{}", std::env::consts::EXE_SUFFIX));
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(repository.path("bmc-emulator/interop/gofish"))
+        .output();
+    let reason = match built {
+        Ok(output) if output.status.success() => return Some(program),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    eprintln!("gofish is left out, because its client cannot be built: {reason}");
+    None
 }

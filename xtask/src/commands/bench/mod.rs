@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: how fast things are.
 
+mod bmc;
+
 use super::sim;
 use crate::repository::Repository;
 use clap::Subcommand;
@@ -21,6 +23,7 @@ enum What {
         #[arg(long, value_name = "N,…", default_value = "10,100,1000")]
         servers: OsString,
     },
+    Bmc(bmc::Arguments),
 }
 
 pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Result<ExitCode> {
@@ -29,5 +32,6 @@ pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Resu
             let arguments = ["bench".into(), "--servers".into(), servers];
             sim::simulate(repository, false, &arguments)
         }
+        What::Bmc(arguments) => bmc::run(repository, &arguments),
     }
 }

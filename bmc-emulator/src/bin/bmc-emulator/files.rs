@@ -1,0 +1,25 @@
+//! How many files and sockets this process may have open.
+
+/// What is open besides the sockets of BMCs: connections, mostly.
+#[cfg(unix)]
+const OTHERS: u64 = 1000;
+
+/// Raises the limit as far as an ordinary user may, if `sockets` need it. What is still too low shows when they are opened.
+#[cfg(unix)]
+pub(crate) fn allow(sockets: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let wanted = sockets as u64 + OTHERS;
+    let raise = || {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        if soft >= wanted {
+            return Ok(());
+        }
+        setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard)
+    };
+    if let Err(error) = raise() {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn allow(_: usize) {}
