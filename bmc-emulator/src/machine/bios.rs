@@ -40,6 +40,13 @@ impl Bios {
         all
     }
 
+    /// Where UEFI HTTP boot fetches from, on machines that have it among their attributes.
+    pub(crate) fn url_boot_file(&self, personality: &Personality) -> Option<String> {
+        let current = self.current(personality);
+        let uri = current.get("UrlBootFile")?.as_str()?;
+        Some(uri.to_owned()).filter(|uri| !uri.is_empty())
+    }
+
     /// What the next POST will set, besides a reset to defaults.
     pub(crate) fn pending(&self) -> &Attributes {
         &self.pending

@@ -485,11 +485,12 @@ impl Machine {
         }
         self.counters.boots += 1;
         let armed = self.boot.override_.clone();
+        let target = armed.target;
         if self.has(Quirk::ContinuousNotKept) && self.boot.override_.enabled == OverrideEnabled::Continuous {
             self.boot.override_.enabled = OverrideEnabled::Once;
         }
         let mut media = self.inserted_media();
-        if self.has(Quirk::VirtualCdIsUsbCd) && armed.target == BootTarget::Cd {
+        if self.has(Quirk::VirtualCdIsUsbCd) && target == BootTarget::Cd {
             // That is a drive in the machine, and it has none.
             media.clear();
         }
@@ -504,6 +505,9 @@ impl Machine {
                 http_boot_uri,
                 from_override,
             } => {
+                let is_http = target == BootTarget::UefiHttp && from_override;
+                let configured = || self.bios.url_boot_file(self.personality).filter(|_| is_http);
+                let http_boot_uri = http_boot_uri.or_else(configured);
                 let labels = devices.iter().map(BootDevice::label).collect();
                 self.event(
                     moment.wall,

@@ -241,3 +241,23 @@ async fn a_virtual_cd_may_have_another_name() {
         assert_eq!(execution["state"], expected, "{target}");
     }
 }
+
+/// What an iLO takes instead of `HttpBootUri`.
+#[tokio::test(start_paused = true)]
+async fn http_boot_follows_a_bios_attribute() {
+    let run = Run::new("machines: [{ name: node, personality: hpe, quirks: [http-boot-uri-ignored] }]");
+    let client = run.client("node");
+    let script = "#!ipxe\nkernel http://boot.example/kernel quiet\nboot\n";
+    run.world.serve("http://boot.example/script", script);
+    let attributes = json!({ "Attributes": { "UrlBootFile": "http://boot.example/script" } });
+    assert_eq!(client.patch(BIOS, attributes).await.status, 200);
+    let boot = json!({ "Boot": {
+        "BootSourceOverrideEnabled": "Once",
+        "BootSourceOverrideTarget": "UefiHttp",
+        "HttpBootUri": "http://boot.example/other",
+    } });
+    assert_eq!(client.patch(SYSTEM, boot).await.status, 200);
+    reset(&client, "On").await;
+    pass(300).await;
+    assert_eq!(run.world.urls(), ["http://boot.example/script"]);
+}
