@@ -135,6 +135,8 @@ quirks! {
     NoBios = "no-bios", "DSP0268: `Bios` of a ComputerSystem is optional";
     /// Storage answers 503 `SYS518` for twenty seconds after the BMC has restarted.
     StorageNotReadyAfterRestart = "storage-not-ready-after-restart", "OpenStack release note increase-server-retries";
+    /// A session that there is no room for is refused with `RAC0218`, a message of the vendor's.
+    SessionLimitInOwnWords = "session-limit-in-own-words", "stmcginnis/gofish#75";
     /// A task that has ended can be read for a minute, and its monitor not at all.
     TasksVanish = "tasks-vanish", "OpenStack release note fix-bios-update-silent-fail";
     /// The BIOS attribute registry says `Readonly` where it means `ReadOnly`.

@@ -155,6 +155,7 @@ pub(crate) static DELL: Personality = Personality {
         Quirk::NewTaskState,
         Quirk::EventTimeWithoutColon,
         Quirk::RegistryMisspells,
+        Quirk::SessionLimitInOwnWords,
     ],
     power: PowerStyle {
         shows_guest_shutdown: false,

@@ -183,7 +183,8 @@ fn reset_to_defaults(cx: &mut Context<'_>) -> Answer {
         }
         None => return bad(Message::new(&message::ACTION_PARAMETER_MISSING, [ACTION, "ResetType"])),
     }
-    cx.machine.redfish.reset_to_defaults();
+    let (personality, now) = (cx.personality(), cx.moment.now);
+    cx.machine.redfish.reset_to_defaults(personality, now);
     cx.machine.reset_bmc(cx.moment);
     Ok(cx.success())
 }

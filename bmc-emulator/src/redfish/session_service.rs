@@ -11,9 +11,11 @@ use tokio::time::Instant;
 use super::call::Reply;
 use super::context::{Answer, Context, collection, link};
 use super::message::{self, Message};
+use super::vendor;
 use crate::event::MachineEventKind;
 use crate::identity;
 use crate::personality::SessionLimits;
+use crate::quirk::Quirk;
 use crate::secret::Secret;
 
 const URI: &str = "/redfish/v1/SessionService";
@@ -228,6 +230,10 @@ fn log_in(cx: &mut Context<'_>) -> Answer {
         false => sessions.open(user, cx.moment.now, created),
     };
     let Some((id, token)) = opened else {
+        if cx.machine.has(Quirk::SessionLimitInOwnWords) {
+            let text = "The maximum number of user sessions has been reached.";
+            return Err(cx.vendor_error(StatusCode::SERVICE_UNAVAILABLE, vendor::IDRAC, "RAC0218", text));
+        }
         let message = Message::new(&message::SESSION_LIMIT_EXCEEDED, []);
         return Err(cx.error(StatusCode::SERVICE_UNAVAILABLE, message));
     };

@@ -23,8 +23,9 @@ pub(crate) struct RedfishState {
 
 impl RedfishState {
     /// What users have set up is gone. Sessions end with the restart that follows.
-    pub(crate) fn reset_to_defaults(&mut self) {
+    pub(crate) fn reset_to_defaults(&mut self, personality: &Personality, now: Instant) {
         self.accounts.reset_to_defaults();
+        self.telemetry = Telemetry::new(personality.telemetry.as_ref(), now);
         self.subscriptions = Subscriptions::default();
         self.network = NetworkProtocol {
             ssdp: self.network.ssdp.map(|_| true),

@@ -261,3 +261,17 @@ async fn http_boot_follows_a_bios_attribute() {
     pass(300).await;
     assert_eq!(run.world.urls(), ["http://boot.example/script"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_idrac_says_so_in_its_own_words() {
+    let run = Run::new("machines: [{ name: node, personality: dell }]");
+    let client = run.client("node");
+    let log_in = async || {
+        let credentials = json!({ "UserName": "admin", "Password": "password" });
+        client.post("/redfish/v1/SessionService/Sessions", credentials).await
+    };
+    for _ in 0..8 {
+        assert_eq!(log_in().await.status, 201);
+    }
+    assert_eq!(said(&log_in().await), (503, "RAC0218"));
+}
