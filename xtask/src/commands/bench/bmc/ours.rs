@@ -107,7 +107,7 @@ pub(super) async fn size(program: &Path, folder: &Path, bmcs: u32) -> miette::Re
     let served = serve(program, folder, bmcs, "loopback")?;
     let idle_memory = served.process.memory();
     let per_bmc = |all: Option<u64>| Some(all?.saturating_sub(alone?) / u64::from(bmcs.max(1)));
-    let service = Service::new(String::new(), Some(PASSWORD), Some(&served.ca_file))?;
+    let service = Service::passing_by(PASSWORD, &served.ca_file)?;
     let begin = Instant::now();
     let mut workers = JoinSet::new();
     for worker in 0..CONTACTS {
