@@ -50,12 +50,14 @@ impl FromStr for LeaseFile {
     }
 }
 
+/// Reads a file.
+pub type ReadFile = Arc<dyn Fn(&Path) -> std::io::Result<String> + Send + Sync>;
+
 /// A lease file that is read again for every look: DHCP servers replace theirs now and then.
 pub struct Leases {
     pub file: LeaseFile,
     pub clock: Clock,
-    /// Reads a file.
-    pub read: Arc<dyn Fn(&Path) -> std::io::Result<String> + Send + Sync>,
+    pub read: ReadFile,
 }
 
 impl Source for Leases {

@@ -1,5 +1,6 @@
 //! Requests, several at a time, for some seconds.
 
+use super::process::Process;
 use miette::IntoDiagnostic;
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
@@ -100,6 +101,23 @@ fn trusting(ca_file: Option<&Path>) -> miette::Result<ClientBuilder> {
 }
 
 impl Load {
+    /// Good answers a second, and how long `server` has worked for each.
+    pub(super) async fn cost(
+        &self,
+        server: &Process,
+        request: impl Fn() -> RequestBuilder,
+    ) -> miette::Result<(f64, Option<Duration>)> {
+        let before = server.processor_time();
+        let rate = self.rate(request).await?;
+        let worked = server
+            .processor_time()
+            .zip(before)
+            .map(|(after, before)| after.saturating_sub(before));
+        // Answers before anything was counted were work, too.
+        let answers = rate * (self.duration + WARM_UP).as_secs_f64();
+        Ok((rate, worked.map(|worked| worked.div_f64(answers.max(1.0)))))
+    }
+
     /// Good answers a second.
     ///
     /// # Errors

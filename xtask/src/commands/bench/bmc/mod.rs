@@ -104,6 +104,8 @@ struct Results {
     name: &'static str,
     /// Answers a second; none where it does not do this.
     get_system: Option<f64>,
+    /// How long it has worked for one such answer.
+    work_per_get: Option<Duration>,
     patch_boot: Option<f64>,
     expand: Option<f64>,
     memory_per_bmc: Option<u64>,

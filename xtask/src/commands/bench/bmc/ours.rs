@@ -61,9 +61,11 @@ pub(super) async fn requests(program: &Path, folder: &Path, load: &Load) -> miet
     let service = Service::new(served.first_url.clone(), Some(PASSWORD), Some(&served.ca_file))?;
     let system = service.system().await?;
     let boot = json!({ "Boot": { "BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once" } });
+    let (get_system, work_per_get) = load.cost(&served.process, || service.get(&system)).await?;
     Ok(Results {
         name: "bmc-emulator",
-        get_system: Some(load.rate(|| service.get(&system)).await?),
+        get_system: Some(get_system),
+        work_per_get,
         patch_boot: Some(load.rate(|| service.patch(&system, &boot)).await?),
         expand: Some(load.rate(|| service.get("/redfish/v1/Systems?$expand=.")).await?),
         memory_per_bmc: None,
