@@ -74,7 +74,7 @@ pub(super) async fn requests(program: &Path, folder: &Path, load: &Load) -> miet
 }
 
 /// Its own tree as files, for servers of mockups.
-pub(super) async fn record(program: &Path, folder: &Path) -> miette::Result<PathBuf> {
+pub(super) fn record(program: &Path, folder: &Path) -> miette::Result<PathBuf> {
     let served = serve(program, folder, 1, "each")?;
     let output = folder.join("recording");
     std::fs::remove_dir_all(&output).ok();
