@@ -15,6 +15,7 @@
 //! | [`operator`] | the operator as a whole: [`Operator`] |
 //! | [`api_deadline`] | no request to the API server lasts for ever |
 //! | [`controllers`] | one folder or file per kind |
+//! | [`discovery`] | Endpoints from DHCP leases and SSDP, where that is asked for |
 //! | [`ownership`] | who holds a machine, and what may be done to it |
 //! | [`runtime`] | watches, caches and work queues that all controllers share |
 //! | [`context`], [`conditions`], [`events`], [`freshness`], [`turns`], [`merge_patch`] | what reconcilers are given and write with |
@@ -27,6 +28,7 @@ pub mod bmc_http;
 pub mod conditions;
 pub mod context;
 pub mod controllers;
+pub mod discovery;
 pub mod edges;
 pub mod events;
 pub mod freshness;

@@ -1,6 +1,8 @@
 //! `metal-operator`: the deployed process. See the library for what it does; this is where the real clock, the operating
 //! system's randomness, sockets and signals come in.
 
+mod discovery_sources;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -72,7 +74,8 @@ async fn run(options: Options) -> anyhow::Result<()> {
         identity = edges.identity,
         "metal-operator starts"
     );
-    let operator = Operator::new(options, edges)?;
+    let sources = discovery_sources::of(&options.discovery, &edges);
+    let operator = Operator::new(options, edges)?.discovering(sources);
     // The servers outlive the work: while it drains, probes of the kubelet and agents get an answer.
     let (stop, close) = (CancellationToken::new(), CancellationToken::new());
     let mut servers = sockets.open(&operator, &close).await?;

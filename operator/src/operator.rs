@@ -15,6 +15,7 @@ use crate::context::{Caches, Context};
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{bmc, boot_configuration, endpoint, server, server_claim};
+use crate::discovery;
 use crate::edges::Edges;
 use crate::events::Recorder;
 use crate::freshness::OwnWrites;
@@ -44,6 +45,7 @@ pub struct Operator {
     health: Health,
     registry: Registry,
     bmcs: BmcPool,
+    discovery: Arc<[Box<dyn discovery::Source>]>,
 }
 
 /// Why the operator ended without having been asked to.
@@ -89,9 +91,17 @@ impl Operator {
             metrics,
             health: Health::new(),
             registry,
+            discovery: Arc::new([]),
             options,
             edges,
         })
+    }
+
+    /// Who looks for BMCs, for whoever has files and sockets to give: nobody does unless this is called.
+    #[must_use]
+    pub fn discovering(mut self, sources: Vec<Box<dyn discovery::Source>>) -> Self {
+        self.discovery = sources.into();
+        self
     }
 
     /// What probes and wipe agents talk to.
@@ -306,6 +316,15 @@ impl Operator {
             pacing(many, resync),
             boot_configuration::reconcile
         );
+        if !self.discovery.is_empty() {
+            let interval = self.options.discovery.interval.get();
+            tasks.spawn(discovery::run(
+                context.clone(),
+                self.discovery.clone(),
+                interval,
+                stop.clone(),
+            ));
+        }
         let (bmcs, stop) = (self.bmcs.clone(), stop.clone());
         let interval = self.options.bmc.bmc_session_idle_timeout.get() / SWEEPS_PER_IDLE_TIMEOUT;
         tasks.spawn(async move {

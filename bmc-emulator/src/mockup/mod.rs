@@ -135,6 +135,11 @@ impl Mockup {
         })
     }
 
+    /// Whether it is all of such state, as a collection is.
+    pub(crate) fn is_root_of_state(&self, path: &str) -> bool {
+        self.0.profile.state.iter().any(|owned| owned == path)
+    }
+
     /// Whether a drive of the machine was recorded at `path`.
     pub(crate) fn is_drive(&self, path: &str) -> bool {
         self.0.profile.drive_uris.contains(path)

@@ -480,6 +480,8 @@ fn state<'a>(tree: &Tree<'_>, personality: &Personality, streams: impl Iterator<
         "TaskService/TaskMonitors",
         "EventService/Subscriptions",
         "EventService/SSE",
+        "JobService/Jobs",
+        "TelemetryService/MetricReports",
     ];
     let bios = link(&tree.system["Bios"]).map(|bios| format!("{bios}/{}", personality.bios_settings));
     let system = personality

@@ -17,7 +17,16 @@ use crate::mockup::{Mockup, Recorded, overlay};
 pub(super) fn dispatch(cx: &mut Context<'_>, mockup: &Mockup) -> Answer {
     let path = cx.call.path.clone();
     if mockup.is_state(&path) {
-        return emulated(cx, mockup, &path);
+        let answer = emulated(cx, mockup, &path);
+        let is_missing = matches!(&answer, Err(reply) if reply.status == StatusCode::NOT_FOUND);
+        // The recorded machine may have a service that the emulated one lacks.
+        return match mockup.resource(&path) {
+            Some(recorded) if is_missing && mockup.is_root_of_state(&path) => {
+                let document = recorded.json().unwrap_or_default();
+                cx.read_only(|_| document)
+            }
+            _ => answer,
+        };
     }
     if let Some((resource, action)) = path.split_once("/Actions/") {
         let known = mockup.resource(resource).is_some() || mockup.is_state(resource);

@@ -123,3 +123,14 @@ async fn what_is_too_large_or_too_deep_is_refused() {
     let answer = client.send(Method::PATCH, system, &deep).await;
     assert_eq!((answer.status, answer.messages()), (400, vec!["MalformedJSON"]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn paths_may_be_short() {
+    let run = Run::new(FLEET);
+    for path in ["/", "/x", "/redfish", "//", "/redfish/v1/"] {
+        for method in [Method::PATCH, Method::POST, Method::DELETE, Method::PUT] {
+            let status = run.client("generic").send(method.clone(), path, "{}").await.status;
+            assert!((400..500).contains(&status), "{method} {path}: {status}");
+        }
+    }
+}

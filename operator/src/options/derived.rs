@@ -24,6 +24,10 @@ impl Options {
         self.registry_url()?;
         self.metrics_bind_address()?;
         self.health_probe_bind_address()?;
+        let discovers = !self.discovery.leases.is_empty() || self.discovery.ssdp.is_some();
+        if discovers && self.mac_prefixes_file.is_empty() {
+            return Err(ConfigError::DiscoveryWithoutPrefixes);
+        }
         let election = &self.leader_election;
         for (shorter, shorter_value, longer, longer_value) in [
             (
@@ -64,6 +68,7 @@ impl Options {
             ("bmc-read-timeout", self.bmc.bmc_read_timeout),
             ("server-resync-interval", self.controllers.server_resync_interval),
             ("bmc-resync-interval", self.controllers.bmc_resync_interval),
+            ("endpoint-discovery-interval", self.discovery.interval),
             ("bmc-discovery-interval", self.controllers.bmc_discovery_interval),
             ("power-polling-interval", self.controllers.power_polling_interval),
             ("resource-polling-interval", self.controllers.resource_polling_interval),

@@ -10,6 +10,9 @@ pub enum ConfigError {
         "probes need to know the registry: give --registry-url, or --registry-address (environment REGISTRY_ADDRESS)"
     )]
     RegistryUrlMissing,
+    /// Nothing would become an Endpoint.
+    #[error("endpoint discovery knows BMCs by their MAC prefixes: give --mac-prefixes-file")]
+    DiscoveryWithoutPrefixes,
     /// Two durations in the wrong order.
     #[error("--{shorter} ({shorter_value}) must be shorter than --{longer} ({longer_value})")]
     Order {

@@ -1,11 +1,12 @@
 //! The flags, in the groups in which `--help` shows them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::ArgAction;
 
 use super::{CleanupPolicy, GoDuration};
+use crate::discovery::leases::LeaseFile;
 
 /// The HTTP server that probes and wipe agents report to.
 #[derive(Clone, Debug, clap::Args)]
@@ -121,6 +122,24 @@ pub struct CleanupOptions {
     /// How long one drive's out-of-band erase may take.
     #[arg(long, default_value = "30m", value_name = "DURATION")]
     pub cleanup_drive_timeout: GoDuration,
+}
+
+/// Endpoints that nobody has to write down.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Endpoint discovery")]
+pub struct DiscoveryOptions {
+    /// Create an Endpoint for every BMC (known to --mac-prefixes-file) that has a lease in this file of a DHCP server: dnsmasq, kea
+    /// (memfile) or isc. Can be repeated.
+    #[arg(long = "endpoint-discovery-leases", value_name = "SERVER:FILE")]
+    pub leases: Vec<LeaseFile>,
+
+    /// Create an Endpoint for every such BMC that answers a search by SSDP on the network of this address of the host.
+    #[arg(long = "endpoint-discovery-ssdp", value_name = "ADDRESS")]
+    pub ssdp: Option<Ipv4Addr>,
+
+    /// Interval between two looks.
+    #[arg(long = "endpoint-discovery-interval", default_value = "1m", value_name = "DURATION")]
+    pub interval: GoDuration,
 }
 
 /// How BMCs are reached.

@@ -17,7 +17,8 @@ pub use derived::CertificatePolicy;
 pub use duration::{DurationError, GoDuration};
 pub use error::ConfigError;
 pub use groups::{
-    BmcOptions, CleanupOptions, ControllerOptions, LeaderElectionOptions, RegistryOptions, ServingOptions,
+    BmcOptions, CleanupOptions, ControllerOptions, DiscoveryOptions, LeaderElectionOptions, RegistryOptions,
+    ServingOptions,
 };
 
 /// Default of `--discovery-ignition-path`.
@@ -101,6 +102,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub cleanup: CleanupOptions,
+
+    #[command(flatten)]
+    pub discovery: DiscoveryOptions,
 
     #[command(flatten)]
     pub bmc: BmcOptions,
@@ -219,6 +223,10 @@ mod tests {
             (
                 vec!["--server-resync-interval=0"],
                 "--server-resync-interval must be longer than 0",
+            ),
+            (
+                vec!["--endpoint-discovery-leases=kea:/leases.csv"],
+                "endpoint discovery knows BMCs by their MAC prefixes: give --mac-prefixes-file",
             ),
             (
                 vec!["--metrics-bind-address=nowhere"],

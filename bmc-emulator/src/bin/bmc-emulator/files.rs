@@ -1,14 +1,14 @@
 //! How many files and sockets this process may have open.
 
-/// What is open besides the sockets of BMCs: connections, mostly.
+/// What is open besides a socket or a connection for each BMC.
 #[cfg(unix)]
 const OTHERS: u64 = 1000;
 
-/// Raises the limit as far as an ordinary user may, if `sockets` need it. What is still too low shows when they are opened.
+/// Raises the limit as far as an ordinary user may, if so many BMCs need it. What is still too low shows when they are opened.
 #[cfg(unix)]
-pub(crate) fn allow(sockets: usize) {
+pub(crate) fn allow(bmcs: usize) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let wanted = sockets as u64 + OTHERS;
+    let wanted = bmcs as u64 + OTHERS;
     let raise = || {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         if soft >= wanted {

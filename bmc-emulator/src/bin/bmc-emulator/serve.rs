@@ -150,9 +150,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         listen: arguments.listen,
     };
     let total = fleet.bmcs().len();
-    if matches!(arguments.listen, Listen::Each | Listen::Ports(_)) {
-        files::allow(total);
-    }
+    files::allow(total);
     let served = serve_fleet(&fleet, options, &stop, &mut tasks, |done| {
         if done % 1000 == 0 {
             eprintln!("{done} of {total} BMCs listen");

@@ -14,7 +14,8 @@ pub(super) fn markdown(results: &[Results], size: &Size, arguments: &Arguments) 
          # How fast emulated BMCs are\n\n\
          {compared}\n\n\
          Requests a second, {connections} at a time for {seconds} s each, from a client on the same machine ({cores} cores). `bmc-emulator` was asked over\n\
-         TLS, with a password that it checks; the others in plain HTTP and without one, a process for each BMC. sushy-tools' emulator\n\
+         TLS, with a password that it checks; the others in plain HTTP and without one, a process for each BMC. The client takes its share of the\n\
+         processors; what the server itself has worked for an answer, TLS included, does not depend on it. sushy-tools' emulator\n\
          (`sushy-emulator --fake`, 2.2.0) knows no `$expand`. The DMTF's mockup server serves a recording of `bmc-emulator`, in which a PATCH\n\
          changes a text and nothing else.\n\n\
          ## {bmcs} BMCs in one process\n\n\
@@ -60,6 +61,17 @@ fn compared(results: &[Results], size: &Size, preset: &str) -> String {
         }
         table.add_row(row);
     }
+    let work = |results: &Results| results.work_per_get.map(|work| work.as_secs_f64() * 1e6);
+    let mut row = vec![
+        "work for one GET system".to_owned(),
+        work(ours).map_or_else(none, microseconds),
+    ];
+    for other in others {
+        let ratio = work(ours).zip(work(other)).map(|(ours, theirs)| theirs / ours.max(1.0));
+        row.push(work(other).map_or_else(none, microseconds));
+        row.push(ratio.map_or_else(none, |ratio| format!("{ratio:.1} ×")));
+    }
+    table.add_row(row);
     let mut memory = vec![
         "memory per idle BMC".to_owned(),
         size.idle_memory.map_or_else(none, bytes),
@@ -120,6 +132,10 @@ fn many(size: &Size, preset: &str) -> String {
 
 fn none() -> String {
     "–".to_owned()
+}
+
+fn microseconds(microseconds: f64) -> String {
+    format!("{microseconds:.0} µs")
 }
 
 fn seconds(seconds: f64) -> String {

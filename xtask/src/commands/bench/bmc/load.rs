@@ -1,7 +1,8 @@
 //! Requests, several at a time, for some seconds.
 
+use super::process::Process;
 use miette::IntoDiagnostic;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -27,21 +28,24 @@ pub(super) struct Service {
 impl Service {
     /// Over TLS with `ca_file`, or in plain HTTP without one.
     pub(super) fn new(base: String, password: Option<&str>, ca_file: Option<&Path>) -> miette::Result<Self> {
-        // A second call finds it installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder().timeout(Duration::from_secs(60));
-        if let Some(file) = ca_file {
-            let pem = std::fs::read(file).into_diagnostic()?;
-            builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).into_diagnostic()?]);
-        }
         Ok(Self {
-            client: builder.build().into_diagnostic()?,
+            client: trusting(ca_file)?.build().into_diagnostic()?,
             base,
             password: password.map(str::to_owned),
         })
     }
 
-    /// The same service at another address, with the same pool of connections.
+    /// For many BMCs: no connection is kept, since a process may not have as many open.
+    pub(super) fn passing_by(password: &str, ca_file: &Path) -> miette::Result<Self> {
+        let client = trusting(Some(ca_file))?.pool_max_idle_per_host(0);
+        Ok(Self {
+            client: client.build().into_diagnostic()?,
+            base: String::new(),
+            password: Some(password.to_owned()),
+        })
+    }
+
+    /// The same client of another service.
     pub(super) fn at(&self, base: String) -> Self {
         Self { base, ..self.clone() }
     }
@@ -85,7 +89,35 @@ impl Service {
     }
 }
 
+fn trusting(ca_file: Option<&Path>) -> miette::Result<ClientBuilder> {
+    // A second call finds it installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder().timeout(Duration::from_secs(60));
+    let Some(file) = ca_file else {
+        return Ok(builder);
+    };
+    let pem = std::fs::read(file).into_diagnostic()?;
+    Ok(builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).into_diagnostic()?]))
+}
+
 impl Load {
+    /// Good answers a second, and how long `server` has worked for each.
+    pub(super) async fn cost(
+        &self,
+        server: &Process,
+        request: impl Fn() -> RequestBuilder,
+    ) -> miette::Result<(f64, Option<Duration>)> {
+        let before = server.processor_time();
+        let rate = self.rate(request).await?;
+        let worked = server
+            .processor_time()
+            .zip(before)
+            .map(|(after, before)| after.saturating_sub(before));
+        // Answers before anything was counted were work, too.
+        let answers = rate * (self.duration + WARM_UP).as_secs_f64();
+        Ok((rate, worked.map(|worked| worked.div_f64(answers.max(1.0)))))
+    }
+
     /// Good answers a second.
     ///
     /// # Errors

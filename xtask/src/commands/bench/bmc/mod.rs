@@ -74,7 +74,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     };
     let results = runtime.block_on(async {
         let mut results = vec![ours::requests(&program, &folder, &load).await?];
-        let recording = ours::record(&program, &folder).await?;
+        let recording = ours::record(&program, &folder)?;
         results.push(theirs::sushy(&venv, &folder, &load).await?);
         if let Some(clone) = &arguments.mockup_server {
             results.push(theirs::mockup_server(&venv, clone, &recording, &folder, &load).await?);
@@ -104,6 +104,8 @@ struct Results {
     name: &'static str,
     /// Answers a second; none where it does not do this.
     get_system: Option<f64>,
+    /// How long it has worked for one such answer.
+    work_per_get: Option<Duration>,
     patch_boot: Option<f64>,
     expand: Option<f64>,
     memory_per_bmc: Option<u64>,

@@ -61,9 +61,11 @@ pub(super) async fn requests(program: &Path, folder: &Path, load: &Load) -> miet
     let service = Service::new(served.first_url.clone(), Some(PASSWORD), Some(&served.ca_file))?;
     let system = service.system().await?;
     let boot = json!({ "Boot": { "BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once" } });
+    let (get_system, work_per_get) = load.cost(&served.process, || service.get(&system)).await?;
     Ok(Results {
         name: "bmc-emulator",
-        get_system: Some(load.rate(|| service.get(&system)).await?),
+        get_system: Some(get_system),
+        work_per_get,
         patch_boot: Some(load.rate(|| service.patch(&system, &boot)).await?),
         expand: Some(load.rate(|| service.get("/redfish/v1/Systems?$expand=.")).await?),
         memory_per_bmc: None,
@@ -72,7 +74,7 @@ pub(super) async fn requests(program: &Path, folder: &Path, load: &Load) -> miet
 }
 
 /// Its own tree as files, for servers of mockups.
-pub(super) async fn record(program: &Path, folder: &Path) -> miette::Result<PathBuf> {
+pub(super) fn record(program: &Path, folder: &Path) -> miette::Result<PathBuf> {
     let served = serve(program, folder, 1, "each")?;
     let output = folder.join("recording");
     std::fs::remove_dir_all(&output).ok();
@@ -107,7 +109,7 @@ pub(super) async fn size(program: &Path, folder: &Path, bmcs: u32) -> miette::Re
     let served = serve(program, folder, bmcs, "loopback")?;
     let idle_memory = served.process.memory();
     let per_bmc = |all: Option<u64>| Some(all?.saturating_sub(alone?) / u64::from(bmcs.max(1)));
-    let service = Service::new(String::new(), Some(PASSWORD), Some(&served.ca_file))?;
+    let service = Service::passing_by(PASSWORD, &served.ca_file)?;
     let begin = Instant::now();
     let mut workers = JoinSet::new();
     for worker in 0..CONTACTS {

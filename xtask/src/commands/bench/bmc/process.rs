@@ -97,6 +97,24 @@ impl Process {
     }
 }
 
+/// Linux counts the time of processes in hundredths of a second, on every machine (`USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
+
+impl Process {
+    /// How long processors have worked for it, where the operating system tells (`/proc`).
+    pub(super) fn processor_time(&self) -> Option<Duration> {
+        worked(&std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?)
+    }
+}
+
+/// `utime` and `stime` (proc_pid_stat(5)). The name of a program may have spaces in it.
+fn worked(stat: &str) -> Option<Duration> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let (user, system): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(TICK * (user + system))
+}
+
 fn resident(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -111,6 +129,12 @@ pub(super) fn free_address() -> miette::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn processor_time_is_read_from_the_statistics_of_a_process() {
+        let stat = "42 (a b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 7 1 1";
+        assert_eq!(super::worked(stat), Some(std::time::Duration::from_secs(3)));
+    }
+
     #[test]
     fn memory_is_read_from_the_status_of_a_process() {
         assert_eq!(

@@ -58,7 +58,7 @@ async fn measure(
     let system = service.system().await.wrap_err(name)?;
     let memory = process.memory();
     let boot = json!({ "Boot": { "BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once" } });
-    let get_system = load.rate(|| service.get(&system)).await.wrap_err(name)?;
+    let (get_system, work_per_get) = load.cost(&process, || service.get(&system)).await.wrap_err(name)?;
     let patch_boot = load.rate(|| service.patch(&system, &boot)).await.wrap_err(name)?;
     let expand = match expands {
         true => Some(
@@ -71,6 +71,7 @@ async fn measure(
     Ok(Results {
         name,
         get_system: Some(get_system),
+        work_per_get,
         patch_boot: Some(patch_boot),
         expand,
         memory_per_bmc: memory,
