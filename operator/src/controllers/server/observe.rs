@@ -260,6 +260,7 @@ impl Look {
             system: self.bmc.as_ref().map(|bmc| &bmc.system),
             holder: self.holder.clone(),
             boot: boot_view(context, server),
+            stray_boot: is_stray_boot_there(context, server),
             registration: None,
             cleanup: CleanupView::default(),
         };
@@ -319,6 +320,14 @@ fn logged<T>(server: &str, what: &str, result: Result<T, BmcError>) -> Option<T>
     result
         .inspect_err(|error| tracing::warn!(server, what, %error, "could not be read"))
         .ok()
+}
+
+fn is_stray_boot_there(context: &Context, server: &Server) -> bool {
+    let (namespace, name) = (&context.settings.manager_namespace, server.name_any());
+    let reference = server.spec.boot_configuration_ref.as_ref();
+    let referenced = reference.is_some_and(|reference| reference.namespace == *namespace && reference.name == name);
+    let found = context.caches.boot_configurations.get_in(namespace, &name);
+    !referenced && found.is_some_and(|found| boot::is_own(&found) && found.metadata.deletion_timestamp.is_none())
 }
 
 /// The boot configuration that the server's holder calls for, as the cache shows it.

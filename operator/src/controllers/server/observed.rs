@@ -114,6 +114,9 @@ pub struct Observed<'a> {
     pub system: Option<&'a System>,
     pub holder: Holder,
     pub boot: BootView,
+    /// Whether the cache shows a boot configuration that the operator made for the server and that the server does not reference: one whose
+    /// creation arrived after everybody had given it up.
+    pub stray_boot: bool,
     /// Of this epoch.
     pub registration: Option<Registration>,
     pub cleanup: CleanupView,

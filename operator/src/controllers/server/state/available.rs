@@ -61,6 +61,18 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_configuration_that_came_too_late_goes_when_nothing_else_is_to_be_done() {
+        let mut stray = world();
+        stray.stray_boot = true;
+        assert_eq!(stray.decide().step, Step::DiscardBoot);
+        let running = stray.power(ReportedPower::On);
+        assert_eq!(
+            running.decide().step,
+            World::first(Operation::Reset(ResetType::GracefulShutdown))
+        );
+    }
+
+    #[test]
     fn a_claim_or_residue_moves_it_on_before_anything_is_powered() {
         for (world, state) in [
             (World::held(), ServerState::Reserved),

@@ -50,6 +50,22 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
     if let Some(decision) = parked::approach(observed) {
         return decision;
     }
+    let decision = in_state(observed);
+    // Nobody will boot from it, and its Secrets hold a token. In the other states it is made, or made anew.
+    let settled = matches!(
+        observed.status().state,
+        Some(ServerState::Available | ServerState::Reserved | ServerState::Released)
+    );
+    if settled && observed.stray_boot && decision.step == Step::Rest {
+        return Decision {
+            step: Step::DiscardBoot,
+            ..decision
+        };
+    }
+    decision
+}
+
+fn in_state(observed: &Observed<'_>) -> Decision {
     match observed.status().state.as_ref() {
         None => unset::decide(observed),
         Some(ServerState::Initial) => initial::decide(observed),

@@ -28,6 +28,7 @@ pub(super) struct World {
     pub(super) readable: bool,
     pub(super) holder: Holder,
     pub(super) boot: BootView,
+    pub(super) stray_boot: bool,
     pub(super) registration: Option<Registration>,
     pub(super) cleanup: CleanupView,
     pub(super) settings: Settings,
@@ -81,6 +82,7 @@ impl World {
             readable: true,
             holder: Holder::None,
             boot: BootView::Missing,
+            stray_boot: false,
             registration: None,
             cleanup: CleanupView::default(),
             settings: Settings {
@@ -287,6 +289,7 @@ impl World {
             system: self.readable.then_some(&self.system),
             holder: self.holder.clone(),
             boot: self.boot.clone(),
+            stray_boot: self.stray_boot,
             registration: self.registration.clone(),
             cleanup: self.cleanup.clone(),
         }
