@@ -5,7 +5,7 @@
 //! | [`leases`] | lease files of dnsmasq, Kea and ISC dhcpd |
 //! | [`ssdp`] | searches for Redfish services |
 //! | [`neighbors`] | which hardware address an IP address belongs to |
-//! | [`plan`] | what follows from what was seen |
+//! | `plan` | what follows from what was seen |
 //!
 //! Off unless a flag asks for it. Files, datagrams and the clock come in from outside. An Endpoint is made for hardware
 //! addresses that the database of MAC prefixes knows as BMCs, and for no other: a management network has laptops, too.
