@@ -3,7 +3,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`messages`] | what is sent, and what is understood |
+//! | `messages` | what is sent, and what is understood |
 //!
 //! Datagrams come and go through channels: whoever has sockets connects them (`serve`), a test does without. How long a BMC
 //! waits before it answers follows from the seed.
