@@ -365,6 +365,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_agent_did_not_cover_says_why() {
+        let mut evidence = enumerate(&[drive("a", Some("A"), false), drive("b", None, false)]);
+        merge_report(&mut evidence, &report(CleanupState::Succeeded, &[]), now());
+        let messages: Vec<_> = evidence.iter().filter_map(|drive| drive.message.as_deref()).collect();
+        assert_eq!(
+            messages,
+            [
+                "the wipe agent did not report this drive",
+                "the BMC knows no serial number of this drive, so no report can prove that it was erased",
+            ]
+        );
+    }
+
+    #[test]
     fn a_drive_erased_out_of_band_needs_no_second_opinion_but_heeds_one() {
         let mut evidence = enumerate(&[drive("a", Some("A"), true)]);
         erased(&mut evidence[0], now());

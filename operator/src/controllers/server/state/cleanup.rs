@@ -857,4 +857,22 @@ mod tests {
         });
         assert_eq!(recorded(&retried.decide()).attempts, 3);
     }
+
+    #[test]
+    fn what_counts_as_a_boot_override() {
+        for (enabled, target, expected) in [
+            (Some("Once"), Some("Pxe"), true),
+            (Some("Continuous"), Some("Hdd"), true),
+            (Some("Once"), Some("None"), false),
+            (Some("Once"), None, false),
+            // Left behind by a vendor who disables it.
+            (Some("Disabled"), Some("Pxe"), false),
+            (None, Some("Pxe"), false),
+        ] {
+            let mut world = World::free();
+            world.system.boot.override_enabled = enabled.map(Into::into);
+            world.system.boot.override_target = target.map(Into::into);
+            assert_eq!(has_boot_override(&world.system), expected, "{enabled:?} {target:?}");
+        }
+    }
 }
