@@ -41,6 +41,7 @@ use crds::ServerState;
 use super::decision::{Decision, Step};
 use super::observed::Observed;
 use crate::ownership::reservation::Change;
+use crate::sabotage::{self, Bug};
 
 /// Decides for the state the server is in.
 pub fn decide(observed: &Observed<'_>) -> Decision {
@@ -56,7 +57,9 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
         observed.status().state,
         Some(ServerState::Available | ServerState::Reserved | ServerState::Released)
     );
-    if settled && observed.stray_boot && decision.step == Step::Rest {
+    // Incidents 74 and 165.
+    let kept = sabotage::active(Bug::DiscoveryConfigKept);
+    if settled && observed.stray_boot && decision.step == Step::Rest && !kept {
         return Decision {
             step: Step::DiscardBoot,
             ..decision
