@@ -26,7 +26,7 @@ enum Run {
     ProtocolValidator,
     ServiceValidator,
     UseCaseCheckers,
-    /// A script of ours that uses the package.
+    /// A script of ours that uses the package, `steps.py` before it.
     Script(&'static str),
     /// A program of ours in Go that uses the package, in `bmc-emulator/interop`.
     Go,
@@ -56,19 +56,19 @@ impl Tool {
             name: "sushy",
             package: "sushy",
             version: "5.14.0",
-            run: Run::Script(include_str!("sushy_client.py")),
+            run: Run::Script(concat!(include_str!("steps.py"), include_str!("sushy_client.py"))),
         },
         &Tool {
             name: "redfish",
             package: "redfish",
             version: "3.4.2",
-            run: Run::Script(include_str!("redfish_client.py")),
+            run: Run::Script(concat!(include_str!("steps.py"), include_str!("redfish_client.py"))),
         },
         &Tool {
             name: "redfishtool",
             package: "redfishtool",
             version: "1.1.8",
-            run: Run::Script(include_str!("redfishtool_client.py")),
+            run: Run::Script(concat!(include_str!("steps.py"), include_str!("redfishtool_client.py"))),
         },
         &Tool {
             name: "gofish",
