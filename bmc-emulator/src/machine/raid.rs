@@ -143,11 +143,7 @@ impl Machine {
             return;
         };
         let volume = self.volumes.remove(index);
-        for member in &volume.members {
-            if let Some(drive) = self.drive(member) {
-                drive.content.records.extend(volume.content.records.clone());
-            }
-        }
+        self.leave_on_members(&volume.members, &volume.content);
         self.boot.remove_drive(&volume.device);
         let (controller, volume) = (volume.controller, volume.id);
         self.event(moment.wall, MachineEventKind::VolumeDeleted { controller, volume });
@@ -160,11 +156,8 @@ impl Machine {
         };
         let content = std::mem::take(&mut self.volumes[index].content);
         if is_fast {
-            for member in self.volumes[index].members.clone() {
-                if let Some(drive) = self.drive(&member) {
-                    drive.content.records.extend(content.records.clone());
-                }
-            }
+            let members = self.volumes[index].members.clone();
+            self.leave_on_members(&members, &content);
         } else {
             self.overwrite_members(index);
         }
@@ -177,6 +170,15 @@ impl Machine {
                 is_fast,
             },
         );
+    }
+
+    /// What a host has written to a volume stays on its drives.
+    fn leave_on_members(&mut self, members: &[DriveName], content: &DriveContent) {
+        for member in members {
+            if let Some(drive) = self.drive(member) {
+                drive.content.records.extend(content.records.clone());
+            }
+        }
     }
 
     /// Members that are not plugged in keep what they have.

@@ -18,3 +18,8 @@ pub fn is_parked(server: &Server) -> bool {
 pub fn is_to_be_parked(server: &Server) -> bool {
     requested(server) == Some(keys::operation::PARK)
 }
+
+/// Whether nothing is to be done with it for a claim: others have the machine, or will.
+pub fn is_withheld(server: &Server) -> bool {
+    is_parked(server) || is_to_be_parked(server)
+}

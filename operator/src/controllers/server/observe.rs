@@ -260,7 +260,7 @@ impl Look {
             system: self.bmc.as_ref().map(|bmc| &bmc.system),
             holder: self.holder.clone(),
             boot: boot_view(context, server),
-            stray_boot: is_stray_boot_there(context, server),
+            own_boot_exists: own_boot_exists(context, server),
             registration: None,
             cleanup: CleanupView::default(),
         };
@@ -322,12 +322,10 @@ fn logged<T>(server: &str, what: &str, result: Result<T, BmcError>) -> Option<T>
         .ok()
 }
 
-fn is_stray_boot_there(context: &Context, server: &Server) -> bool {
-    let (namespace, name) = (&context.settings.manager_namespace, server.name_any());
-    let reference = server.spec.boot_configuration_ref.as_ref();
-    let referenced = reference.is_some_and(|reference| reference.namespace == *namespace && reference.name == name);
-    let found = context.caches.boot_configurations.get_in(namespace, &name);
-    !referenced && found.is_some_and(|found| boot::is_own(&found) && found.metadata.deletion_timestamp.is_none())
+fn own_boot_exists(context: &Context, server: &Server) -> bool {
+    let namespace = &context.settings.manager_namespace;
+    let found = context.caches.boot_configurations.get_in(namespace, &server.name_any());
+    found.is_some_and(|found| boot::is_own(&found) && found.metadata.deletion_timestamp.is_none())
 }
 
 /// The boot configuration that the server's holder calls for, as the cache shows it.

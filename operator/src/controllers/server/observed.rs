@@ -114,9 +114,8 @@ pub struct Observed<'a> {
     pub system: Option<&'a System>,
     pub holder: Holder,
     pub boot: BootView,
-    /// Whether the cache shows a boot configuration that the operator made for the server and that the server does not reference: one whose
-    /// creation arrived after everybody had given it up.
-    pub stray_boot: bool,
+    /// Whether the cache shows a boot configuration that the operator made for the server, whether or not the server references it.
+    pub own_boot_exists: bool,
     /// Of this epoch.
     pub registration: Option<Registration>,
     pub cleanup: CleanupView,

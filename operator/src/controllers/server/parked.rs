@@ -27,20 +27,14 @@ pub(super) async fn keep(context: &Context, server: &mut Server) -> Result<Durat
         }
         // It is.
         Some(keys::operation::PARK) => {
-            perform::change(context, server, &Change::ClearRequest).await?;
+            requests::clear(context, server).await?;
         }
         Some(keys::operation::RETRY) | None => {}
-        Some(request) => {
-            let (reason, note) = if requests::requested_reset(server).is_some() {
-                let note =
-                    format!("Operation {request} was removed: the Server is parked, and others work on its machine");
-                ("ParkedOperationDropped", note)
-            } else {
-                let note = format!("Operation {request} is not supported on a Server and was removed");
-                ("UnsupportedOperation", note)
-            };
-            requests::give_up(context, server, reason, note).await?;
+        Some(request) if requests::requested_reset(server).is_some() => {
+            let note = format!("Operation {request} was removed: the Server is parked, and others work on its machine");
+            requests::give_up(context, server, "ParkedOperationDropped", note).await?;
         }
+        Some(request) => requests::give_up_unsupported(context, server, request).await?,
     }
     if server.metadata.deletion_timestamp.is_some() {
         let message = "Others work on this machine; the Server goes after the operation unpark";

@@ -24,7 +24,7 @@ use crate::registry::Term;
 use crate::sabotage::{self, Bug};
 
 /// Who events are from (contract section 1.11).
-const CONTROLLER: &str = "server-controller";
+pub(super) const CONTROLLER: &str = "server-controller";
 
 /// What follows a step.
 pub(super) enum Next {
@@ -153,30 +153,26 @@ pub(super) async fn change(context: &Context, server: &mut Server, change: &Chan
         Change::Unpark => ("Unparking", "The operator takes the machine back"),
         _ => return Ok(()),
     };
-    tell_of_parking(context, server, reason, note.to_owned()).await;
+    let now = context.now().as_second();
+    tell(context, server, reason, "Park", note.to_owned(), now).await;
     Ok(())
 }
 
-/// Tells something that happens once in a tenancy.
-async fn tell(context: &Context, server: &Server, reason: &'static str, action: &'static str, note: String) {
+/// Tells what has happened. What has the same `occurrence` is told once.
+pub(super) async fn tell(
+    context: &Context,
+    server: &Server,
+    reason: &'static str,
+    action: &'static str,
+    note: String,
+    occurrence: i64,
+) {
     let happening = Happening {
         severity: Severity::Normal,
         reason,
         action,
         note,
-        occurrence: server.tenancy_epoch(),
-    };
-    context.events.record(CONTROLLER, server, happening).await;
-}
-
-/// Tells something about parking, of which a tenancy may see any number.
-async fn tell_of_parking(context: &Context, server: &Server, reason: &'static str, note: String) {
-    let happening = Happening {
-        severity: Severity::Normal,
-        reason,
-        action: "Park",
-        note,
-        occurrence: context.now().as_second(),
+        occurrence,
     };
     context.events.record(CONTROLLER, server, happening).await;
 }
@@ -203,11 +199,13 @@ async fn enter(
         context.metrics.state_left(left.as_str(), stayed);
     }
     let note = format!("Server state changed from {from} to {state}");
-    match (&left, &state) {
-        (_, ServerState::Parked) => tell_of_parking(context, server, "StateChanged", note).await,
-        (Some(ServerState::Parked), _) => tell_of_parking(context, server, "Resumed", note).await,
-        _ => tell(context, server, "StateChanged", "ChangeState", note).await,
-    }
+    // A tenancy may see any number of parkings.
+    let (reason, action, occurrence) = match (&left, &state) {
+        (_, ServerState::Parked) => ("StateChanged", "Park", context.now().as_second()),
+        (Some(ServerState::Parked), _) => ("Resumed", "Park", context.now().as_second()),
+        _ => ("StateChanged", "ChangeState", server.tenancy_epoch()),
+    };
+    tell(context, server, reason, action, note, occurrence).await;
     Ok(Next::Continue)
 }
 

@@ -6,6 +6,7 @@ use crds::{Server, ServerState, keys};
 use super::observe::Look;
 use super::observed::Holder;
 use super::parked::PARKED;
+use super::perform;
 use crate::bmc::ResetType;
 use crate::conditions::{self, Wish};
 use crate::context::Context;
@@ -55,13 +56,10 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
     look.record(context, server).await?;
     // It is not parked.
     if request == keys::operation::UNPARK {
-        let patch = Change::ClearRequest.patch(server);
-        *server = context.patch_server(server, patch).await?;
-        return Ok(());
+        return clear(context, server).await;
     }
     let Some(reset) = reset(&request) else {
-        let note = format!("Operation {request} is not supported on a Server and was removed");
-        return give_up(context, server, "UnsupportedOperation", note).await;
+        return give_up_unsupported(context, server, &request).await;
     };
     let operation = Operation::Reset(reset);
     let name = operation.to_string();
@@ -111,8 +109,7 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
             return Ok(());
         }
     }
-    let patch = Change::ClearRequest.patch(server);
-    *server = context.patch_server(server, patch).await?;
+    clear(context, server).await?;
     // What was read before the reset says nothing about the time after it.
     look.bmc = None;
     Ok(())
@@ -132,15 +129,8 @@ async fn defer_parking(context: &Context, server: &Server, look: &mut Look) -> R
     }
     let state = status.state.as_ref().map_or("none", ServerState::as_str);
     let note = format!("The Server is in state {state}; it is parked when it is Available, or Reserved by a claim");
-    let happening = Happening {
-        severity: Severity::Normal,
-        reason: DEFERRED,
-        action: "Park",
-        note: note.clone(),
-        occurrence: server.tenancy_epoch(),
-    };
     // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
-    context.events.record("server-controller", server, happening).await;
+    perform::tell(context, server, DEFERRED, "Park", note.clone(), server.tenancy_epoch()).await;
     look.note(context, server, &Wish::no(PARKED, DEFERRED, note));
     Ok(())
 }
@@ -160,7 +150,18 @@ pub(super) async fn give_up(
         occurrence: server.metadata.generation.unwrap_or_default(),
     };
     // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
-    context.events.record("server-controller", server, happening).await;
+    context.events.record(perform::CONTROLLER, server, happening).await;
+    clear(context, server).await
+}
+
+/// Removes a request that means nothing on a Server.
+pub(super) async fn give_up_unsupported(context: &Context, server: &mut Server, request: &str) -> Result<(), Error> {
+    let note = format!("Operation {request} is not supported on a Server and was removed");
+    give_up(context, server, "UnsupportedOperation", note).await
+}
+
+/// Removes the request.
+pub(super) async fn clear(context: &Context, server: &mut Server) -> Result<(), Error> {
     let patch = Change::ClearRequest.patch(server);
     *server = context.patch_server(server, patch).await?;
     Ok(())

@@ -81,7 +81,7 @@ pub fn decide(claim: &ServerClaim, mine: &Mine, configured: bool) -> Step {
                     message: format!("Server {} was released", server.name_any()),
                 };
             }
-            if parking::is_parked(server) || parking::is_to_be_parked(server) {
+            if parking::is_withheld(server) {
                 return Step::AwaitReserved;
             }
             let state = server.status.as_ref().and_then(|status| status.state.as_ref());

@@ -70,7 +70,7 @@ pub fn offered(server: &Server) -> Result<(), Obstacle> {
     if server.metadata.deletion_timestamp.is_some() {
         return Err(Obstacle::BeingDeleted);
     }
-    if parking::is_parked(server) || parking::is_to_be_parked(server) {
+    if parking::is_withheld(server) {
         return Err(Obstacle::Parked);
     }
     if status.and_then(|status| status.state.as_ref()) != Some(&ServerState::Available) || is_ignored(server) {

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_boot_configuration_that_came_too_late_goes_when_nothing_else_is_to_be_done() {
         let mut stray = world();
-        stray.stray_boot = true;
+        stray.own_boot_exists = true;
         assert_eq!(stray.decide().step, Step::DiscardBoot);
         let running = stray.power(ReportedPower::On);
         assert_eq!(

@@ -52,14 +52,15 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
         return decision;
     }
     let decision = in_state(observed);
-    // Nobody will boot from it, and its Secrets hold a token. In the other states it is made, or made anew.
+    // Its creation arrived after everybody had given it up. Nobody will boot from it, and its Secrets hold a token. In the other states it is made, or made anew.
     let settled = matches!(
         observed.status().state,
         Some(ServerState::Available | ServerState::Reserved | ServerState::Released)
     );
     // Incidents 74 and 165.
     let kept = sabotage::active(Bug::DiscoveryConfigKept);
-    if settled && observed.stray_boot && decision.step == Step::Rest && !kept {
+    let stray = observed.own_boot_exists && !observed.has_own_boot_reference();
+    if settled && stray && decision.step == Step::Rest && !kept {
         return Decision {
             step: Step::DiscardBoot,
             ..decision

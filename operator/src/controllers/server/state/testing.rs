@@ -28,7 +28,7 @@ pub(super) struct World {
     pub(super) readable: bool,
     pub(super) holder: Holder,
     pub(super) boot: BootView,
-    pub(super) stray_boot: bool,
+    pub(super) own_boot_exists: bool,
     pub(super) registration: Option<Registration>,
     pub(super) cleanup: CleanupView,
     pub(super) settings: Settings,
@@ -82,7 +82,7 @@ impl World {
             readable: true,
             holder: Holder::None,
             boot: BootView::Missing,
-            stray_boot: false,
+            own_boot_exists: false,
             registration: None,
             cleanup: CleanupView::default(),
             settings: Settings {
@@ -289,7 +289,7 @@ impl World {
             system: self.readable.then_some(&self.system),
             holder: self.holder.clone(),
             boot: self.boot.clone(),
-            stray_boot: self.stray_boot,
+            own_boot_exists: self.own_boot_exists,
             registration: self.registration.clone(),
             cleanup: self.cleanup.clone(),
         }
