@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crds::{BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerStatus, keys};
+use crds::{Server, ServerStatus, keys};
 use jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Resource, ResourceExt};
@@ -17,26 +17,15 @@ use crate::edges::{Clock, Seed};
 use crate::events::Recorder;
 use crate::freshness::OwnWrites;
 use crate::ignition::TemplateSource;
+use crate::kinds::Caches;
 use crate::leader_election::Leadership;
 use crate::mac_prefixes::MacPrefixes;
 use crate::merge_patch;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::registry::Registry;
-use crate::runtime::Cache;
 use crate::sabotage::{self, Bug};
 use crate::turns::Turns;
-
-/// The objects that controllers look at.
-#[derive(Clone)]
-pub struct Caches {
-    pub endpoints: Cache<Endpoint>,
-    pub bmcs: Cache<BMC>,
-    pub secrets: Cache<BMCSecret>,
-    pub servers: Cache<Server>,
-    pub claims: Cache<ServerClaim>,
-    pub boot_configurations: Cache<ServerBootConfiguration>,
-}
 
 /// Everything a reconciler needs besides its object.
 pub struct Context {

@@ -35,6 +35,7 @@ pub mod freshness;
 pub mod health;
 pub mod identity;
 pub mod ignition;
+pub mod kinds;
 pub mod leader_election;
 pub mod logging;
 pub mod mac_prefixes;
@@ -48,6 +49,7 @@ pub mod runtime;
 pub mod sabotage;
 pub mod serve;
 pub mod turns;
+pub mod wakeups;
 
 pub use edges::Edges;
 pub use operator::{Operator, RunError};

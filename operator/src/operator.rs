@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim};
+use crds::Server;
 use futures::StreamExt;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api_deadline::with_deadline;
 use crate::bmc::{BmcPool, PoolSettings};
-use crate::context::{Caches, Context};
+use crate::context::Context;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{bmc, boot_configuration, endpoint, server, server_claim};
@@ -21,14 +21,15 @@ use crate::events::Recorder;
 use crate::freshness::OwnWrites;
 use crate::health::Health;
 use crate::ignition::TemplateSource;
+use crate::kinds::{Queues, Watches};
 use crate::leader_election::{self, ElectionError, Leadership, LeaseConfig};
 use crate::mac_prefixes::MacPrefixes;
 use crate::metrics::{Metrics, ServerSample};
 use crate::options::{ConfigError, Options};
 use crate::registry::{KnownServer, Registry, Term, TokenError};
-use crate::runtime::{Pacing, Queue, Watch, Work, run};
-use crate::sabotage::{self, Bug};
+use crate::runtime::{Pacing, run};
 use crate::turns::Turns;
+use crate::wakeups;
 
 /// Sessions of idle BMCs are looked for this often, in parts of the idle timeout.
 const SWEEPS_PER_IDLE_TIMEOUT: u32 = 4;
@@ -159,13 +160,13 @@ impl Operator {
         let tokens = self.registry.tokens();
         tokens.load_key(client, namespace, &self.edges.seed).await?;
         let stop = stop.child_token();
-        let world = World::new(client);
-        let (context, queues, mut tasks) = self.start(world, leadership, &stop);
+        let watches = Watches::new(client);
+        let (context, queues, mut tasks) = self.start(watches, leadership, &stop);
         self.metrics.set_leader(true);
         let result = tokio::select! {
             biased;
             () = stop.cancelled() => Ok(()),
-            ready = synced(&context.caches) => {
+            ready = context.caches.synced() => {
                 if ready {
                     self.registry.set_serving(true);
                     self.work(&context, queues, &mut tasks, &stop);
@@ -191,7 +192,7 @@ impl Operator {
     /// Starts the watches, with everything that they wake.
     fn start(
         &self,
-        world: World,
+        mut watches: Watches,
         leadership: Leadership,
         stop: &CancellationToken,
     ) -> (Arc<Context>, Queues, JoinSet<()>) {
@@ -199,7 +200,7 @@ impl Operator {
         let (queues, wakers) = Queues::new();
         let context = Arc::new(Context {
             client: self.edges.kube.clone(),
-            caches: world.caches(),
+            caches: watches.caches(),
             bmcs: self.bmcs.clone(),
             registry: self.registry.clone(),
             options: self.options.clone(),
@@ -223,7 +224,8 @@ impl Operator {
         });
         self.connect_registry(&context);
         let mut tasks = JoinSet::new();
-        world.spawn(&context, &wakers, stop, &mut tasks);
+        wakeups::connect(&mut watches, &context, &wakers);
+        watches.spawn(stop, &mut tasks);
         let mut reports = self.registry.subscribe();
         let (reported, servers, turned) = (board, wakers.servers, context.clone());
         let stopped = stop.clone();
@@ -351,183 +353,5 @@ fn sample(server: &Server) -> ServerSample {
             .iter()
             .map(|condition| (condition.type_.clone(), condition.status.clone()))
             .collect(),
-    }
-}
-
-/// Nothing is decided from a cache that has not seen its first complete list (S6).
-async fn synced(caches: &Caches) -> bool {
-    caches.endpoints.ready().await
-        && caches.bmcs.ready().await
-        && caches.secrets.ready().await
-        && caches.servers.ready().await
-        && caches.claims.ready().await
-        && caches.boot_configurations.ready().await
-}
-
-/// The receiving ends of all work queues.
-struct Queues {
-    endpoints: Work<Endpoint>,
-    bmcs: Work<BMC>,
-    servers: Work<Server>,
-    claims: Work<ServerClaim>,
-    boot_configurations: Work<ServerBootConfiguration>,
-}
-
-/// The sending ends.
-#[derive(Clone)]
-struct Wakers {
-    endpoints: Queue<Endpoint>,
-    bmcs: Queue<BMC>,
-    servers: Queue<Server>,
-    claims: Queue<ServerClaim>,
-    boot_configurations: Queue<ServerBootConfiguration>,
-}
-
-impl Queues {
-    fn new() -> (Self, Wakers) {
-        let (endpoints, endpoint_work) = Queue::new();
-        let (bmcs, bmc_work) = Queue::new();
-        let (servers, server_work) = Queue::new();
-        let (claims, claim_work) = Queue::new();
-        let (boot_configurations, boot_configuration_work) = Queue::new();
-        (
-            Self {
-                endpoints: endpoint_work,
-                bmcs: bmc_work,
-                servers: server_work,
-                claims: claim_work,
-                boot_configurations: boot_configuration_work,
-            },
-            Wakers {
-                endpoints,
-                bmcs,
-                servers,
-                claims,
-                boot_configurations,
-            },
-        )
-    }
-}
-
-/// One watch per kind.
-struct World {
-    endpoints: Watch<Endpoint>,
-    bmcs: Watch<BMC>,
-    secrets: Watch<BMCSecret>,
-    servers: Watch<Server>,
-    claims: Watch<ServerClaim>,
-    boot_configurations: Watch<ServerBootConfiguration>,
-}
-
-impl World {
-    fn new(client: &kube::Client) -> Self {
-        Self {
-            endpoints: Watch::new(Api::all(client.clone())),
-            bmcs: Watch::new(Api::all(client.clone())),
-            secrets: Watch::new(Api::all(client.clone())),
-            servers: Watch::new(Api::all(client.clone())),
-            claims: Watch::new(Api::all(client.clone())),
-            boot_configurations: Watch::new(Api::all(client.clone())),
-        }
-    }
-
-    fn caches(&self) -> Caches {
-        Caches {
-            endpoints: self.endpoints.cache(),
-            bmcs: self.bmcs.cache(),
-            secrets: self.secrets.cache(),
-            servers: self.servers.cache(),
-            claims: self.claims.cache(),
-            boot_configurations: self.boot_configurations.cache(),
-        }
-    }
-
-    /// Says who looks when what changes, and starts watching.
-    fn spawn(mut self, context: &Arc<Context>, wakers: &Wakers, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
-        let references = Arc::new(bmc::References::default());
-        let (known, own) = (references.clone(), wakers.clone());
-        self.endpoints.on_change(move |change| {
-            let name = change.object().name_any();
-            own.endpoints.wake(&name);
-            known.of_endpoint(&name).iter().for_each(|bmc| own.bmcs.wake(bmc));
-        });
-        let (known, own) = (references.clone(), wakers.clone());
-        self.secrets.on_change(move |change| {
-            let name = change.object().name_any();
-            own.endpoints.wake(&name);
-            // Incident 31.
-            let missed = |bmc: &&String| sabotage::active(Bug::SecretMappedByName) && **bmc != name;
-            let bmcs = known.of_secret(&name);
-            bmcs.iter()
-                .filter(|bmc| !missed(bmc))
-                .for_each(|bmc| own.bmcs.wake(bmc));
-        });
-        let stir_and_wake = |own: &Wakers, context: &Context, server: &str| {
-            context.turns.stir(server);
-            own.servers.wake(server);
-        };
-        let (board, own, turned) = (context.board.clone(), wakers.clone(), context.clone());
-        self.bmcs.on_change(move |change| {
-            references.bmc_changed(change);
-            let name = change.object().name_any();
-            if matches!(change, crate::runtime::Change::Gone(_)) {
-                turned.listings.forget(&name);
-            }
-            own.endpoints.wake(&name);
-            own.bmcs.wake(&name);
-            board
-                .servers_of(&name)
-                .iter()
-                .for_each(|server| stir_and_wake(&own, &turned, server));
-        });
-        let (board, own, turned) = (context.board.clone(), wakers.clone(), context.clone());
-        self.servers.on_change(move |change| {
-            let server = change.object();
-            if matches!(change, crate::runtime::Change::Gone(_)) {
-                turned.turns.forget(&server.name_any());
-            }
-            // First the board: a pass must not run before it knows that the UUID is taken.
-            let claims = board.server_changed(change);
-            own.servers.wake_object(server);
-            for (namespace, name) in claims {
-                own.claims.wake_in(&namespace, &name);
-            }
-            if let crate::runtime::Change::Gone(server) = change
-                && let Some(bmc) = &server.spec.bmc_ref
-            {
-                turned.listings.stir(&bmc.name);
-                own.bmcs.wake(&bmc.name);
-            }
-        });
-        let (board, own, turned) = (context.board.clone(), wakers.clone(), context.clone());
-        self.claims.on_change(move |change| {
-            let claim = change.object();
-            own.claims.wake_object(claim);
-            let uid = claim.uid().unwrap_or_default();
-            let referenced = claim.spec.server_ref.as_ref().map(|server| server.name.clone());
-            if let Some(server) = referenced.or_else(|| board.server_of(&uid)) {
-                stir_and_wake(&own, &turned, &server);
-            }
-            for (namespace, name) in board.claim_changed(change) {
-                own.claims.wake_in(&namespace, &name);
-            }
-        });
-        let (own, turned) = (wakers.clone(), context.clone());
-        self.boot_configurations.on_change(move |change| {
-            let configuration = change.object();
-            own.boot_configurations.wake_object(configuration);
-            stir_and_wake(&own, &turned, &configuration.spec.server_ref.name);
-            // A claim's configuration is named as the claim.
-            own.claims.wake_in(
-                &configuration.namespace().unwrap_or_default(),
-                &configuration.name_any(),
-            );
-        });
-        tasks.spawn(self.endpoints.run(stop.clone()));
-        tasks.spawn(self.bmcs.run(stop.clone()));
-        tasks.spawn(self.secrets.run(stop.clone()));
-        tasks.spawn(self.servers.run(stop.clone()));
-        tasks.spawn(self.claims.run(stop.clone()));
-        tasks.spawn(self.boot_configurations.run(stop.clone()));
     }
 }

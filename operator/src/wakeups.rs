@@ -1,0 +1,133 @@
+//! Who looks again when what changes. A function per kind that changes.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use crate::context::Context;
+use crate::controllers::bmc::References;
+use crate::kinds::{Wakers, Watches};
+use crate::runtime::Change;
+use crate::sabotage::{self, Bug};
+
+/// Adds the handlers to the watches, which do not run yet.
+pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
+    let wakeups = Wakeups {
+        context: context.clone(),
+        wakers: wakers.clone(),
+        references: Arc::default(),
+    };
+    wakeups.endpoints(watches);
+    wakeups.secrets(watches);
+    wakeups.bmcs(watches);
+    wakeups.servers(watches);
+    wakeups.claims(watches);
+    wakeups.boot_configurations(watches);
+}
+
+/// What the handlers know.
+#[derive(Clone)]
+struct Wakeups {
+    context: Arc<Context>,
+    wakers: Wakers,
+    /// Of BMCs to Endpoints and secrets.
+    references: Arc<References>,
+}
+
+impl Wakeups {
+    fn endpoints(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.endpoints.on_change(move |change| {
+            let name = change.object().name_any();
+            own.wakers.endpoints.wake(&name);
+            let bmcs = own.references.of_endpoint(&name);
+            bmcs.iter().for_each(|bmc| own.wakers.bmcs.wake(bmc));
+        });
+    }
+
+    fn secrets(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.secrets.on_change(move |change| {
+            let name = change.object().name_any();
+            own.wakers.endpoints.wake(&name);
+            // Incident 31.
+            let missed = |bmc: &&String| sabotage::active(Bug::SecretMappedByName) && **bmc != name;
+            let bmcs = own.references.of_secret(&name);
+            let bmcs = bmcs.iter().filter(|bmc| !missed(bmc));
+            bmcs.for_each(|bmc| own.wakers.bmcs.wake(bmc));
+        });
+    }
+
+    fn bmcs(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.bmcs.on_change(move |change| {
+            own.references.bmc_changed(change);
+            let name = change.object().name_any();
+            if matches!(change, Change::Gone(_)) {
+                own.context.listings.forget(&name);
+            }
+            own.wakers.endpoints.wake(&name);
+            own.wakers.bmcs.wake(&name);
+            let servers = own.context.board.servers_of(&name);
+            servers.iter().for_each(|server| own.look_at_server(server));
+        });
+    }
+
+    fn servers(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.servers.on_change(move |change| {
+            let server = change.object();
+            if matches!(change, Change::Gone(_)) {
+                own.context.turns.forget(&server.name_any());
+            }
+            // First the board: a pass must not run before it knows that the UUID is taken.
+            let claims = own.context.board.server_changed(change);
+            own.wakers.servers.wake_object(server);
+            own.look_at_claims(claims);
+            if let Change::Gone(server) = change
+                && let Some(bmc) = &server.spec.bmc_ref
+            {
+                own.context.listings.stir(&bmc.name);
+                own.wakers.bmcs.wake(&bmc.name);
+            }
+        });
+    }
+
+    fn claims(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.claims.on_change(move |change| {
+            let claim = change.object();
+            own.wakers.claims.wake_object(claim);
+            let uid = claim.uid().unwrap_or_default();
+            let referenced = claim.spec.server_ref.as_ref().map(|server| server.name.clone());
+            if let Some(server) = referenced.or_else(|| own.context.board.server_of(&uid)) {
+                own.look_at_server(&server);
+            }
+            own.look_at_claims(own.context.board.claim_changed(change));
+        });
+    }
+
+    fn boot_configurations(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.boot_configurations.on_change(move |change| {
+            let configuration = change.object();
+            own.wakers.boot_configurations.wake_object(configuration);
+            own.look_at_server(&configuration.spec.server_ref.name);
+            // A claim's configuration is named as the claim.
+            let namespace = configuration.namespace().unwrap_or_default();
+            own.wakers.claims.wake_in(&namespace, &configuration.name_any());
+        });
+    }
+
+    /// At once: what its last pass settled for does not count any more.
+    fn look_at_server(&self, name: &str) {
+        self.context.turns.stir(name);
+        self.wakers.servers.wake(name);
+    }
+
+    fn look_at_claims(&self, claims: Vec<(String, String)>) {
+        for (namespace, name) in claims {
+            self.wakers.claims.wake_in(&namespace, &name);
+        }
+    }
+}
