@@ -12,6 +12,7 @@
 //! | [`campaign`] | random worlds: faults and people from a seed |
 //! | [`net`] | a network without sockets |
 //! | [`edges`] | clock and HTTP as values |
+//! | [`envtest`] | a real control plane as processes |
 //! | [`runner`] | one scenario in one world, in real or virtual time |
 //! | `knife` | what is done to the operator at one of its effects |
 //! | [`end_state`] | what is the case in the end, for comparison of two runs |
@@ -24,6 +25,7 @@ pub mod campaign;
 pub mod edges;
 pub mod end_state;
 pub mod engine;
+pub mod envtest;
 pub mod expression;
 pub mod guest;
 pub mod invariants;

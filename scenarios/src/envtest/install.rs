@@ -1,0 +1,104 @@
+//! Manifests, applied as `kubectl apply --server-side` does.
+
+use crate::testbed::TestbedError;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::discovery::{Scope, pinned_kind};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Client, ResourceExt};
+use serde::Deserialize as _;
+use std::time::Duration;
+
+const FIELD_MANAGER: &str = "metal-envtest";
+const ESTABLISHED: Duration = Duration::from_secs(30);
+
+/// Installs the kinds of this repository, and waits until they are served.
+///
+/// # Errors
+/// The API server refuses one, or does not serve it.
+pub async fn crds(client: &Client) -> Result<(), TestbedError> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    let all = ::crds::manifest::all();
+    for crd in &all {
+        api.patch(&crd.name_any(), &parameters, &Patch::Apply(crd))
+            .await
+            .map_err(|error| TestbedError::failed(format!("{} cannot be installed", crd.name_any()), error))?;
+    }
+    for crd in &all {
+        let name = crd.name_any();
+        let served = await_condition(api.clone(), &name, conditions::is_crd_established());
+        tokio::time::timeout(ESTABLISHED, served)
+            .await
+            .map_err(|_| TestbedError::failed(format!("{name} is not served"), "it is not Established in time"))?
+            .map_err(|error| TestbedError::failed(format!("{name} cannot be watched"), error))?;
+    }
+    Ok(())
+}
+
+/// Applies every document of a YAML text, in order.
+///
+/// # Errors
+/// A document is no object of a kind that is served, or is refused.
+pub async fn manifests(client: &Client, name: &str, yaml: &str) -> Result<(), TestbedError> {
+    for object in documents(name, yaml)? {
+        apply(client, name, object).await?;
+    }
+    Ok(())
+}
+
+/// The objects of a YAML text.
+///
+/// # Errors
+/// It is not YAML, or a document is no object.
+pub fn documents(name: &str, yaml: &str) -> Result<Vec<DynamicObject>, TestbedError> {
+    let failed =
+        |error: &dyn std::fmt::Display| TestbedError::failed(format!("{name} is no manifest"), error.to_string());
+    let values: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).map_err(|error| failed(&error))?;
+    values
+        .into_iter()
+        .filter(|value| !value.is_null())
+        .map(|value| DynamicObject::deserialize(value).map_err(|error| failed(&error)))
+        .collect()
+}
+
+/// Applies one object.
+///
+/// # Errors
+/// It is of no kind that is served, or is refused.
+pub async fn apply(client: &Client, origin: &str, object: DynamicObject) -> Result<(), TestbedError> {
+    let types = object.types.clone().unwrap_or_default();
+    let what = format!("{} {} ({origin})", types.kind, object.name_any());
+    let kind = kube::core::GroupVersionKind::try_from(&types)
+        .map_err(|error| TestbedError::failed(format!("{what} has no kind"), error))?;
+    let (resource, capabilities) = pinned_kind(client, &kind)
+        .await
+        .map_err(|error| TestbedError::failed(format!("{what}: the kind is not served"), error))?;
+    let api: Api<DynamicObject> = match (capabilities.scope, object.namespace()) {
+        (Scope::Namespaced, namespace) => {
+            Api::namespaced_with(client.clone(), namespace.as_deref().unwrap_or("default"), &resource)
+        }
+        (Scope::Cluster, _) => Api::all_with(client.clone(), &resource),
+    };
+    api.patch(
+        &object.name_any(),
+        &PatchParams::apply(FIELD_MANAGER).force(),
+        &Patch::Apply(&object),
+    )
+    .await
+    .map_err(|error| TestbedError::failed(format!("{what} cannot be applied"), error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_have_several_objects() {
+        let yaml = "# a comment\napiVersion: v1\nkind: Namespace\nmetadata: { name: a }\n---\napiVersion: v1\nkind: Secret\nmetadata: { name: b }\n";
+        let found = documents("x.yaml", yaml).expect("two objects");
+        assert_eq!(found.iter().map(ResourceExt::name_any).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(documents("x.yaml", "- 1\n").is_err());
+    }
+}
