@@ -31,6 +31,14 @@ pub mod finalizer {
     pub const ENDPOINT: &str = "metal.ironcore.dev/endpoint";
     pub const BMC: &str = "metal.ironcore.dev/bmc";
     pub const SERVER: &str = "metal.ironcore.dev/server";
+    pub const BIOS_SETTINGS: &str = "metal.ironcore.dev/biossettings";
+    pub const BIOS_SETTINGS_SET: &str = "metal.ironcore.dev/biossettingsset";
+    pub const BIOS_VERSION: &str = "metal.ironcore.dev/biosversion";
+    pub const BIOS_VERSION_SET: &str = "metal.ironcore.dev/biosversionset";
+    pub const BMC_SETTINGS: &str = "metal.ironcore.dev/bmcsettings";
+    pub const BMC_SETTINGS_SET: &str = "metal.ironcore.dev/bmcsettingsset";
+    pub const BMC_VERSION: &str = "metal.ironcore.dev/bmcversion";
+    pub const BMC_VERSION_SET: &str = "metal.ironcore.dev/bmcversionset";
     pub const SERVER_CLAIM: &str = "metal.ironcore.dev/serverclaim";
 }
 

@@ -1,7 +1,9 @@
 //! The CustomResourceDefinitions as objects and as files.
 
 use crate::kinds::{
-    bmc::BMC, bmc_user::BMCUser, endpoint::Endpoint, server::Server,
+    bios_settings::BIOSSettings, bios_settings_set::BIOSSettingsSet, bios_version::BIOSVersion,
+    bios_version_set::BIOSVersionSet, bmc::BMC, bmc_settings::BMCSettings, bmc_settings_set::BMCSettingsSet,
+    bmc_user::BMCUser, bmc_version::BMCVersion, bmc_version_set::BMCVersionSet, endpoint::Endpoint, server::Server,
     server_boot_configuration::ServerBootConfiguration, server_claim::ServerClaim,
     server_readiness_rule::ServerReadinessRule,
 };
@@ -20,6 +22,14 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         ServerClaim::crd(),
         ServerBootConfiguration::crd(),
         ServerReadinessRule::crd(),
+        BIOSSettings::crd(),
+        BIOSVersion::crd(),
+        BMCSettings::crd(),
+        BMCVersion::crd(),
+        BIOSSettingsSet::crd(),
+        BIOSVersionSet::crd(),
+        BMCSettingsSet::crd(),
+        BMCVersionSet::crd(),
     ]
     .into_iter()
     .map(without_nullable)

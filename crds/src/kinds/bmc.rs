@@ -50,6 +50,9 @@ pub struct BMCSpec {
     pub console_protocol: Option<ConsoleProtocol>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// The BMCSettings of this BMC; written by the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bmc_settings_ref: Option<LocalObjectReference>,
 }
 
 /// Network access stated in place.

@@ -67,6 +67,9 @@ pub struct ServerSpec {
     pub bmc_ref: Option<LocalObjectReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bmc: Option<InlineBmc>,
+    /// The BIOSSettings of this machine; written by the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bios_settings_ref: Option<LocalObjectReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_configuration_ref: Option<ObjectReference>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -120,6 +120,7 @@ fn bmc(name: &str, entry: &MacPrefix) -> Result<BMC, Error> {
             },
             console_protocol: console,
             hostname: None,
+            bmc_settings_ref: None,
         },
     ))
 }
