@@ -30,7 +30,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
 struct Wakeups {
     context: Arc<Context>,
     wakers: Wakers,
-    /// Of BMCs to Endpoints and secrets.
+    /// Of BMCs to Endpoints and secrets, of Servers to secrets.
     references: Arc<References>,
 }
 
@@ -55,6 +55,8 @@ impl Wakeups {
             let bmcs = own.references.of_secret(&name);
             let bmcs = bmcs.iter().filter(|bmc| !missed(bmc));
             bmcs.for_each(|bmc| own.wakers.bmcs.wake(bmc));
+            let servers = own.references.servers_of_secret(&name);
+            servers.iter().for_each(|server| own.look_at_server(server));
         });
     }
 
@@ -80,6 +82,7 @@ impl Wakeups {
             if matches!(change, Change::Gone(_)) {
                 own.context.turns.forget(&server.name_any());
             }
+            own.references.server_changed(change);
             // First the board: a pass must not run before it knows that the UUID is taken.
             let claims = own.context.board.server_changed(change);
             own.wakers.servers.wake_object(server);

@@ -27,6 +27,27 @@ pub(crate) fn bmc(machine: &MachineInfo) -> Value {
     })
 }
 
+/// A Server that states how its BMC is reached.
+pub(crate) fn server(machine: &MachineInfo) -> Value {
+    json!({
+        "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "Server",
+        "metadata": { "name": server_name(machine) },
+        "spec": {
+            "systemUUID": machine.system_uuid,
+            "bmc": {
+                "address": machine.address,
+                "bmcSecretRef": { "name": machine.name },
+                "protocol": { "name": "Redfish", "port": machine.port, "scheme": machine.scheme }
+            }
+        }
+    })
+}
+
+/// Contract section 3.3: `<bmc name>-system-<index>`; an emulated BMC manages one system.
+pub(crate) fn server_name(machine: &MachineInfo) -> String {
+    format!("{}-system-0", machine.name)
+}
+
 /// An endpoint of the out-of-band network, from which the operator finds out the rest.
 pub(crate) fn endpoint(machine: &MachineInfo) -> Value {
     json!({

@@ -119,14 +119,18 @@ impl Steps {
     async fn register(&self, register: &Register) -> Result<(), StepFailure> {
         for machine in self.select(&register.machines) {
             match register.via {
-                RegisterVia::Bmc => {
+                RegisterVia::Bmc | RegisterVia::Server => {
                     let password = match register.credentials {
                         RegisterCredentials::Right => machine.password.0.clone(),
                         RegisterCredentials::Wrong => format!("not-{}", machine.password.0),
                     };
                     let secret = registration::bmc_secret(machine, &password);
                     self.cluster.apply(&secret).await?;
-                    self.cluster.apply(&registration::bmc(machine)).await?;
+                    let access = match register.via {
+                        RegisterVia::Server => registration::server(machine),
+                        _ => registration::bmc(machine),
+                    };
+                    self.cluster.apply(&access).await?;
                 }
                 RegisterVia::Endpoint => self.cluster.apply(&registration::endpoint(machine)).await?,
             }
@@ -279,8 +283,7 @@ fn target<'a>(kind: &'a str, namespace: Option<&'a str>, name: &'a str) -> Targe
 fn machine_variables(machine: &MachineInfo) -> [(String, Value); 6] {
     [
         ("machine.name".to_owned(), json!(machine.name)),
-        // Contract section 3.3: `<bmc name>-system-<index>`; an emulated BMC manages one system.
-        ("machine.server".to_owned(), json!(format!("{}-system-0", machine.name))),
+        ("machine.server".to_owned(), json!(registration::server_name(machine))),
         ("machine.systemUUID".to_owned(), json!(machine.system_uuid)),
         ("machine.address".to_owned(), json!(machine.address)),
         ("machine.port".to_owned(), json!(machine.port)),

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub struct StepFile {
     /// What the step is for, as the report shows it. Default: a summary of what it does.
     pub name: Option<String>,
-    /// Makes machines known to the operator: credentials, and a BMC or an Endpoint.
+    /// Makes machines known to the operator: credentials, and a BMC, an Endpoint or a Server.
     pub register: Option<Register>,
     /// Creates or updates objects, as `kubectl apply` does.
     pub apply: Option<Apply>,
@@ -137,6 +137,8 @@ pub enum RegisterVia {
     Bmc,
     /// An Endpoint named like the machine; credentials come from the MAC prefix database.
     Endpoint,
+    /// A BMCSecret named like the machine, and a Server with its own access to the BMC, named as if a BMC had made it. There is no BMC object.
+    Server,
 }
 
 /// Which credentials the BMCSecret gets.

@@ -7,10 +7,10 @@ use serde_json::Value;
 pub(super) fn of(action: &Action) -> String {
     match action {
         Action::Register(register) => {
-            let via = if register.via == RegisterVia::Endpoint {
-                " by Endpoint"
-            } else {
-                ""
+            let via = match register.via {
+                RegisterVia::Bmc => "",
+                RegisterVia::Endpoint => " by Endpoint",
+                RegisterVia::Server => " by Server",
             };
             let wrong = if register.credentials == RegisterCredentials::Wrong {
                 " with wrong credentials"

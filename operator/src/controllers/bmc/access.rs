@@ -26,35 +26,28 @@ pub enum AccessError {
     Secret(#[from] MissingKey),
 }
 
-/// Access to the BMC of a server.
+/// Access to the BMC of a server: that of its BMC object, or its own. Where both are stated, the object counts.
 ///
 /// # Errors
 /// [`AccessError`].
 pub fn of_server(context: &Context, server: &Server) -> Result<BmcAccess, AccessError> {
-    if let Some(inline) = &server.spec.bmc {
-        let name = server.name_any();
-        return access(
-            context,
-            &name,
-            &inline.protocol,
-            inline.address.clone(),
-            &inline.bmc_secret_ref.name,
-        );
+    if let Some(reference) = &server.spec.bmc_ref {
+        let bmc = context
+            .caches
+            .bmcs
+            .get(&reference.name)
+            .ok_or_else(|| AccessError::Missing {
+                kind: "BMC",
+                name: reference.name.clone(),
+            })?;
+        return of_bmc(context, &bmc);
     }
-    let reference = server
-        .spec
-        .bmc_ref
-        .as_ref()
-        .ok_or_else(|| AccessError::NoBmc(server.name_any()))?;
-    let bmc = context
-        .caches
-        .bmcs
-        .get(&reference.name)
-        .ok_or_else(|| AccessError::Missing {
-            kind: "BMC",
-            name: reference.name.clone(),
-        })?;
-    of_bmc(context, &bmc)
+    let name = server.name_any();
+    let Some(inline) = &server.spec.bmc else {
+        return Err(AccessError::NoBmc(name));
+    };
+    let address = inline.address.clone();
+    access(context, &name, &inline.protocol, address, &inline.bmc_secret_ref.name)
 }
 
 /// Access to a BMC.

@@ -16,6 +16,7 @@ use super::{boot, duplicate, observe, perform};
 use crate::bmc::{ReportedPower, ResetType};
 use crate::conditions::{self, Wish};
 use crate::context::Context;
+use crate::controllers::bmc::access;
 use crate::controllers::{Error, remove_finalizer};
 use crate::ownership::intent;
 use crate::ownership::operation::Operation;
@@ -103,8 +104,30 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<C
     if !sabotage::active(Bug::CleanupErrorsSwallowed) {
         discarded?;
     }
+    hang_up(context, &server).await;
     remove_finalizer(&context.api(), &server, keys::finalizer::SERVER).await?;
     Ok(Course::Wait(resync))
+}
+
+/// Closes the session of a BMC that has no object of its own, with the last Server behind it.
+async fn hang_up(context: &Context, server: &Server) {
+    let Some(own) = server.spec.bmc.as_ref().filter(|_| server.spec.bmc_ref.is_none()) else {
+        return;
+    };
+    let servers = context.caches.servers.all();
+    let shared = servers.iter().any(|other| {
+        other.metadata.uid != server.metadata.uid
+            && other
+                .spec
+                .bmc
+                .as_ref()
+                .is_some_and(|bmc| bmc.address == own.address && bmc.protocol.port == own.protocol.port)
+    });
+    if let Ok(access) = access::of_server(context, server)
+        && !shared
+    {
+        context.bmcs.forget(&access).await;
+    }
 }
 
 /// The next Server for this machine would know nothing of what is on its drives, and offer them (S4).
