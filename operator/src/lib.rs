@@ -18,7 +18,7 @@
 //! | [`discovery`] | Endpoints from DHCP leases and SSDP, where that is asked for |
 //! | [`ownership`] | who holds a machine, and what may be done to it |
 //! | [`runtime`] | watches, caches and work queues that all controllers share |
-//! | [`context`], [`conditions`], [`events`], [`freshness`], [`turns`], [`merge_patch`] | what reconcilers are given and write with |
+//! | [`context`], [`conditions`], [`events`], [`freshness`], [`turns`], [`merge_patch`], [`label_selector`] | what reconcilers are given and write with |
 //! | [`sabotage`] | known bugs for tests to put back; never in a binary that ships |
 //! | [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
 
@@ -36,6 +36,7 @@ pub mod health;
 pub mod identity;
 pub mod ignition;
 pub mod kinds;
+pub mod label_selector;
 pub mod leader_election;
 pub mod logging;
 pub mod mac_prefixes;
