@@ -26,6 +26,16 @@ pub mod operation {
     pub const UNPARK: &str = "unpark";
 }
 
+/// Labels of maintenances (contract section 1.10).
+pub mod maintenance {
+    /// On a ServerClaim: a maintenance wants its server; value `"true"`.
+    pub const NEEDED_LABEL: &str = "metal.ironcore.dev/maintenance-needed";
+    /// On a ServerClaim: its owner lets the maintenance begin; any value.
+    pub const APPROVED_LABEL: &str = "metal.ironcore.dev/maintenance-approved";
+    /// Annotation on a ServerMaintenance: why, for people.
+    pub const REASON_ANNOTATION: &str = "metal.ironcore.dev/maintenance-reason";
+}
+
 /// Finalizers.
 pub mod finalizer {
     pub const ENDPOINT: &str = "metal.ironcore.dev/endpoint";
@@ -40,6 +50,7 @@ pub mod finalizer {
     pub const BMC_VERSION: &str = "metal.ironcore.dev/bmcversion";
     pub const BMC_VERSION_SET: &str = "metal.ironcore.dev/bmcversionset";
     pub const SERVER_CLAIM: &str = "metal.ironcore.dev/serverclaim";
+    pub const SERVER_MAINTENANCE: &str = "metal.ironcore.dev/servermaintenance";
 }
 
 /// Field manager of server-side applies.

@@ -37,6 +37,9 @@ pub use kinds::{
         BootConfigurationState, ServerBootConfiguration, ServerBootConfigurationSpec, ServerBootConfigurationStatus,
     },
     server_claim::{ClaimPhase, ServerClaim, ServerClaimSpec, ServerClaimStatus},
+    server_maintenance::{
+        MaintenancePolicy, MaintenanceState, ServerMaintenance, ServerMaintenanceSpec, ServerMaintenanceStatus,
+    },
     server_readiness_rule::{ServerReadinessRule, ServerReadinessRuleSpec},
     server_status::{ServerState, ServerStatus},
 };

@@ -5,7 +5,7 @@ use crate::kinds::{
     bios_version_set::BIOSVersionSet, bmc::BMC, bmc_settings::BMCSettings, bmc_settings_set::BMCSettingsSet,
     bmc_user::BMCUser, bmc_version::BMCVersion, bmc_version_set::BMCVersionSet, endpoint::Endpoint, server::Server,
     server_boot_configuration::ServerBootConfiguration, server_claim::ServerClaim,
-    server_readiness_rule::ServerReadinessRule,
+    server_maintenance::ServerMaintenance, server_readiness_rule::ServerReadinessRule,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -30,6 +30,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         BIOSVersionSet::crd(),
         BMCSettingsSet::crd(),
         BMCVersionSet::crd(),
+        ServerMaintenance::crd(),
     ]
     .into_iter()
     .map(without_nullable)

@@ -54,7 +54,7 @@ pub struct BIOSSettingsTemplate {
     pub retry_policy: Option<RetryPolicy>,
     /// `OwnerApproval` or `Enforced`, for the ServerMaintenance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_maintenance_policy: Option<String>,
+    pub server_maintenance_policy: Option<crate::kinds::server_maintenance::MaintenancePolicy>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

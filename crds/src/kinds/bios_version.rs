@@ -55,7 +55,7 @@ pub struct VersionTemplate {
     pub retry_policy: Option<RetryPolicy>,
     /// `OwnerApproval` or `Enforced`, for the ServerMaintenance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_maintenance_policy: Option<String>,
+    pub server_maintenance_policy: Option<crate::kinds::server_maintenance::MaintenancePolicy>,
 }
 
 /// How far an update is; of a BIOSVersion and of a BMCVersion.

@@ -16,5 +16,6 @@ pub mod server;
 pub mod server_boot_configuration;
 pub mod server_claim;
 pub mod server_cleanup;
+pub mod server_maintenance;
 pub mod server_readiness_rule;
 pub mod server_status;

@@ -45,6 +45,14 @@ use serde_json::json;
     {
         "rule": "has(oldSelf.serverClaimRef) || !has(self.serverClaimRef) || !has(self.serverClaimRef.uid) || (has(self.tenancyEpoch) && (!has(oldSelf.tenancyEpoch) || self.tenancyEpoch > oldSelf.tenancyEpoch))",
         "message": "a new holder starts a new tenancyEpoch"
+    },
+    {
+        "rule": "!has(oldSelf.serverMaintenanceRef) || !has(self.serverMaintenanceRef) || (self.serverMaintenanceRef.__namespace__ == oldSelf.serverMaintenanceRef.__namespace__ && self.serverMaintenanceRef.name == oldSelf.serverMaintenanceRef.name && (!has(oldSelf.serverMaintenanceRef.uid) || (has(self.serverMaintenanceRef.uid) && self.serverMaintenanceRef.uid == oldSelf.serverMaintenanceRef.uid)))",
+        "message": "one maintenance is never replaced by another; it ends first"
+    },
+    {
+        "rule": "!has(self.serverMaintenanceRef) || !has(self.serverClaimRef) || has(oldSelf.serverClaimRef) || !has(oldSelf.serverMaintenanceRef)",
+        "message": "a server in maintenance is not claimed"
     }
 ])))]
 pub struct ServerSpec {
@@ -70,6 +78,12 @@ pub struct ServerSpec {
     /// The BIOSSettings of this machine; written by the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bios_settings_ref: Option<LocalObjectReference>,
+    /// The maintenance that has the server. Set and cleared by the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_maintenance_ref: Option<MaintenanceReference>,
+    /// What the server boots during that maintenance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_boot_configuration_ref: Option<ObjectReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_configuration_ref: Option<ObjectReference>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -129,6 +143,19 @@ pub struct ClaimReference {
     pub namespace: String,
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = json!([{"rule": "self == oldSelf"}])))]
     pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub uid: Option<String>,
+}
+
+/// The maintenance that has a server. One that is made again under the same name is another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MaintenanceReference {
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Not there in references that an older operator has written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub uid: Option<String>,

@@ -21,6 +21,8 @@ open_enum! {
         Released = "Released",
         Error = "Error",
         Parked = "Parked",
+        /// The ServerMaintenance of `spec.serverMaintenanceRef` has the machine.
+        Maintenance = "Maintenance",
     }
 }
 

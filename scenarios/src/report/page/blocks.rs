@@ -84,6 +84,7 @@ pub(super) fn state_class(state: &str) -> &'static str {
         ServerState::Released => "released",
         ServerState::Error => "error",
         ServerState::Parked => "parked",
+        ServerState::Maintenance => "maintenance",
         ServerState::Other(_) => "unknown",
     }
 }

@@ -82,7 +82,7 @@ fn in_state(observed: &Observed<'_>) -> Decision {
         // One that is still parked does not come here.
         Some(ServerState::Parked) => parked::resume(observed),
         // A state of another version of the operator: hands off.
-        Some(ServerState::Other(_)) => Step::Rest.into(),
+        Some(ServerState::Maintenance | ServerState::Other(_)) => Step::Rest.into(),
     }
 }
 
