@@ -440,3 +440,25 @@ pub struct Bios {
     /// `ResetBiosToDefaultsPending`: a reset was accepted and waits for the next boot.
     pub reset_pending: bool,
 }
+
+/// What of a machine has firmware of its own that this driver updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// Of the system.
+    Bios,
+    /// Of the manager.
+    Bmc,
+}
+
+/// Parameters of `UpdateService.SimpleUpdate`.
+#[derive(Clone, Debug)]
+pub struct UpdateRequest {
+    /// `ImageURI`.
+    pub image_uri: String,
+    /// `TransferProtocol`.
+    pub transfer_protocol: Option<String>,
+    /// For the server that the image comes from.
+    pub credentials: Option<Credentials>,
+    /// `ForceUpdate`.
+    pub force: bool,
+}

@@ -1,12 +1,14 @@
-//! BIOS attributes and their reset to defaults.
+//! BIOS attributes: read, staged, and reset to defaults.
 
+use nv_redfish::core::{Bmc, ODataETag};
 use nv_redfish::quirks::CompatBmc;
 use nv_redfish::schema::bios::Bios as SchemaBios;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::call::Call;
-use super::document::{compat_error, flat, link, read, typed};
-use crate::bmc::{Bios, BmcClient, BmcError};
+use super::attribute_registry::attribute_registry;
+use super::call::{Call, odata_id};
+use super::document::{compat_error, flat, link, read, text, typed};
+use crate::bmc::{AttributeRegistry, Bios, BmcClient, BmcError};
 use crate::identity::SystemUri;
 
 fn attributes(document: &Value) -> Map<String, Value> {
@@ -58,6 +60,49 @@ impl BmcClient {
                 supports_reset: bios.actions.is_some_and(|actions| actions.reset_bios.is_some()),
                 reset_pending: flat(bios.reset_bios_to_defaults_pending).unwrap_or(false),
             }))
+        })
+        .await
+    }
+
+    /// What the registry of the BIOS says of its attributes; empty when there is none.
+    ///
+    /// # Errors
+    /// [`BmcError`].
+    pub async fn bios_registry(&self, uri: &SystemUri) -> Result<AttributeRegistry, BmcError> {
+        self.measured("bios_registry", self.reading(), async |call| {
+            let bmc = call.compat().await?;
+            let Some(document) = bios_document(&bmc, uri).await? else {
+                return Ok(AttributeRegistry::default());
+            };
+            let name = text(&document, "AttributeRegistry");
+            attribute_registry(call, &bmc, name.as_deref(), "BiosAttributeRegistry").await
+        })
+        .await
+    }
+
+    /// Stages attributes for the next POST (contract section 9.5).
+    ///
+    /// # Errors
+    /// [`BmcError`]; `Unsupported` when the system has no `Bios`.
+    pub async fn set_bios_attributes(&self, uri: &SystemUri, changes: &Map<String, Value>) -> Result<(), BmcError> {
+        self.measured("set_bios_attributes", self.modifying(), async |call| {
+            let bmc = call.compat().await?;
+            let document = bios_document(&bmc, uri).await?.ok_or_else(|| BmcError::Unsupported {
+                what: "Bios".to_owned(),
+            })?;
+            let settings = document
+                .get("@Redfish.Settings")
+                .and_then(|settings| link(settings, "SettingsObject"))
+                .or_else(|| text(&document, "@odata.id"))
+                .unwrap_or_default();
+            let etag = text(&read(&bmc, &settings).await?, "@odata.etag").map(ODataETag::from);
+            let body = json!({
+                "Attributes": changes,
+                "@Redfish.SettingsApplyTime": { "ApplyTime": "OnReset" },
+            });
+            call.update::<_, Value>(&odata_id(&settings), etag.as_ref(), &body)
+                .await
+                .map(drop)
         })
         .await
     }

@@ -6,6 +6,7 @@
 //! (bugs.md #68, #69).
 
 mod answer;
+mod attribute_registry;
 mod bios;
 mod boot;
 mod call;
@@ -18,6 +19,8 @@ mod protocol;
 mod session;
 mod systems;
 mod task;
+mod update_service;
+mod vendor;
 
 pub(super) use call::{Call, Endpoint, Shared};
 pub(super) use gate::LoginGate;

@@ -11,7 +11,7 @@ use crate::identity::TaskUri;
 use crate::sabotage::{self, Bug};
 
 /// Reads a document as a task. A monitor whose operation is over answers with that operation's result instead.
-fn report(document: &Value) -> Result<TaskReport, BmcError> {
+pub(super) fn report(document: &Value) -> Result<TaskReport, BmcError> {
     if document.get("JobState").is_some() && document.get("TaskState").is_none() {
         return Ok(job_report(document));
     }
