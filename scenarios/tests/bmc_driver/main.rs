@@ -1,5 +1,7 @@
 //! The operator's BMC driver against the BMC emulator: every operation, on every personality, over the wire format only.
 
+mod firmware;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +48,14 @@ struct Rack {
 impl Rack {
     /// One running machine of this personality, and the driver's pool in front of its BMC.
     fn new(personality: &str) -> Self {
+        let nobody = HttpService::new(tower::service_fn(async |_: Request<Bytes>| {
+            Err::<Response<Bytes>, BoxError>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
+        }));
+        Self::beside(personality, nobody)
+    }
+
+    /// As [`Self::new`], with what the machine reaches over HTTP.
+    fn beside(personality: &str, http: HttpService) -> Self {
         let yaml = format!(
             r"
 machines:
@@ -63,12 +73,9 @@ machines:
         let spec = FleetSpec::from_yaml(&yaml, "fleet.yaml").expect("fleet file");
         let start = tokio::time::Instant::now();
         let epoch: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("timestamp");
-        let nobody = HttpService::new(tower::service_fn(async |_: Request<Bytes>| {
-            Err::<Response<Bytes>, BoxError>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
-        }));
         let edges = Edges {
             clock: Arc::new(move || epoch + start.elapsed()),
-            http: nobody,
+            http,
             guest: Arc::new(Idle),
             seed: 1,
             time_scale: 1.0,
