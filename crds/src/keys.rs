@@ -24,6 +24,8 @@ pub mod operation {
     pub const PARK: &str = "park";
     /// On a parked Server: take it back.
     pub const UNPARK: &str = "unpark";
+    /// Delete something although it is under maintenance.
+    pub const ALLOW_IN_PROGRESS_DELETE: &str = "allow-in-progress-delete";
 }
 
 /// Labels of maintenances (contract section 1.10).

@@ -12,6 +12,7 @@
 //! | [`registry`] | what probes and wipe agents report, and the tokens that let them |
 //! | [`leader_election`] | one active operator, and for how long it may act |
 //! | [`metrics`], [`health`] | Prometheus; probes of the kubelet |
+//! | [`webhook`] | objects that are refused before they are stored |
 //! | [`operator`] | the operator as a whole: [`Operator`] |
 //! | [`api_deadline`] | no request to the API server lasts for ever |
 //! | [`controllers`] | one folder or file per kind |
@@ -51,6 +52,7 @@ pub mod sabotage;
 pub mod serve;
 pub mod turns;
 pub mod wakeups;
+pub mod webhook;
 
 pub use edges::Edges;
 pub use operator::{Operator, RunError};

@@ -14,15 +14,15 @@ use crate::options::{ConfigError, LogFormat, Options};
 /// The filter does not parse, or a subscriber is there already.
 pub fn install(options: &Options) -> Result<(), ConfigError> {
     let invalid = |message: String| ConfigError::LogFilter {
-        filter: options.log_level.clone(),
+        filter: options.logging.filter().to_owned(),
         message,
     };
-    let filter = EnvFilter::try_new(&options.log_level).map_err(|error| invalid(error.to_string()))?;
+    let filter = EnvFilter::try_new(options.logging.filter()).map_err(|error| invalid(error.to_string()))?;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
-    let installed = match options.log_format {
+    let installed = match options.logging.format() {
         LogFormat::Text => registry.with(layer).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };

@@ -121,7 +121,7 @@ impl MacPrefixes {
 }
 
 /// Lower case without `:`, `-` and `.`.
-fn normalise(mac_address: &str) -> String {
+pub fn normalise(mac_address: &str) -> String {
     mac_address
         .chars()
         .filter(|character| !matches!(character, ':' | '-' | '.'))

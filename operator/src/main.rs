@@ -2,8 +2,8 @@
 //! system's randomness, sockets and signals come in.
 
 mod discovery_sources;
+mod sockets;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use operator::edges::{Clock, Edges, Seed};
-use operator::serve::serve;
 use operator::{Operator, Options, bmc_http, logging};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use sockets::Sockets;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -143,38 +143,6 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
-    }
-}
-
-/// Where the process listens.
-struct Sockets {
-    registry: SocketAddr,
-    health: Option<SocketAddr>,
-    metrics: Option<SocketAddr>,
-}
-
-impl Sockets {
-    fn of(options: &Options) -> anyhow::Result<Self> {
-        Ok(Self {
-            registry: SocketAddr::new(options.serving.bind_address, options.registry.registry_port),
-            health: options.health_probe_bind_address()?,
-            metrics: options.metrics_bind_address()?,
-        })
-    }
-
-    async fn open(&self, operator: &Operator, close: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
-        let wanted = [
-            ("registry", Some(self.registry), operator.registry_router()),
-            ("health", self.health, operator.health_router()),
-            ("metrics", self.metrics, operator.metrics_router()),
-        ];
-        let mut servers = JoinSet::new();
-        for (name, address, router) in wanted {
-            if let Some(address) = address {
-                serve(name, address, router, close.clone(), &mut servers).await?;
-            }
-        }
-        Ok(servers)
     }
 }
 

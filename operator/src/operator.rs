@@ -24,12 +24,13 @@ use crate::ignition::TemplateSource;
 use crate::kinds::{Queues, Watches};
 use crate::leader_election::{self, ElectionError, Leadership, LeaseConfig};
 use crate::mac_prefixes::MacPrefixes;
-use crate::metrics::{Metrics, ServerSample};
+use crate::metrics::{Metrics, ServerSample, guarded};
 use crate::options::{ConfigError, Options};
 use crate::registry::{KnownServer, Registry, Term, TokenError};
 use crate::runtime::{Pacing, run};
 use crate::turns::Turns;
 use crate::wakeups;
+use crate::webhook::Webhooks;
 
 /// Sessions of idle BMCs are looked for this often, in parts of the idle timeout.
 const SWEEPS_PER_IDLE_TIMEOUT: u32 = 4;
@@ -115,9 +116,24 @@ impl Operator {
         self.health.router()
     }
 
-    /// `/metrics`.
+    /// What the kubelet asks.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// `/metrics`, for everybody.
     pub fn metrics_router(&self) -> axum::Router {
         self.metrics.router()
+    }
+
+    /// `/metrics`, for those whom the API server allows to read it.
+    pub fn guarded_metrics_router(&self) -> axum::Router {
+        guarded(self.metrics.router(), self.edges.kube.clone(), self.edges.clock.clone())
+    }
+
+    /// The webhooks: what they need to know is watched in `tasks` until `stop`.
+    pub fn start_webhooks(&self, stop: &CancellationToken, tasks: &mut JoinSet<()>) -> axum::Router {
+        Webhooks::start(&self.edges.kube, self.metrics.clone(), stop, tasks).router()
     }
 
     /// Runs until stopped: waits for leadership (with `--leader-elect`), works, drains, and closes every BMC session before it

@@ -94,6 +94,15 @@ async fn what_cannot_work_is_said_with_its_flag() {
             "--discovery-ignition-path: /missing",
         ),
         (
+            [&REQUIRED[..], &[&good, "--webhook-cert-path=/missing"]].concat(),
+            "--webhook-cert-path (/missing): /missing/tls.crt: No such file",
+        ),
+        (
+            [&REQUIRED[..], &[&good, "--metrics-cert-path=/missing"]].concat(),
+            "--metrics-cert-path (/missing): /missing/tls.crt: No such file",
+        ),
+        (vec!["--config=/missing"], "--config: /missing: No such file"),
+        (
             [&REQUIRED[..], &[&good, "--bind-address=192.0.2.1"]].concat(),
             "registry cannot listen on 192.0.2.1:10000",
         ),

@@ -1,5 +1,6 @@
 //! Prometheus metrics: the names of contract section 8.5 that exist in this version, and what W15 found missing.
 
+mod access;
 mod servers;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use access::guarded;
 pub use servers::{ServerSample, ServerSource};
 
 /// All metrics of the operator. Cheap to clone.
@@ -31,6 +33,7 @@ struct Inner {
     bmc_request_seconds: Family<OperationLabel, Histogram>,
     bmc_sessions: Gauge,
     registry_requests: Family<RegistryLabels, Counter>,
+    admission_reviews: Family<AdmissionLabels, Counter>,
     claim_wait_seconds: Histogram,
     state_seconds: Family<StateLabel, Histogram>,
     leader: Gauge,
@@ -71,6 +74,12 @@ struct RegistryLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AdmissionLabels {
+    resource: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: String,
 }
@@ -84,6 +93,15 @@ pub enum ServerReconciliation {
     ErrorFetch,
     /// The pass failed.
     ErrorReconcile,
+}
+
+/// What a webhook said, label `outcome` of `metal_admission_reviews_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdmissionOutcome {
+    Allowed,
+    Denied,
+    /// The question itself was wrong.
+    Refused,
 }
 
 const REQUEST_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -153,6 +171,12 @@ impl Metrics {
             "Requests to the registry by endpoint and status code",
             registry_requests.clone(),
         );
+        let admission_reviews = Family::default();
+        registry.register(
+            "metal_admission_reviews",
+            "Reviews of webhooks by resource and outcome",
+            admission_reviews.clone(),
+        );
         let claim_wait_seconds = life_cycle_histogram();
         registry.register_with_unit(
             "metal_claim_wait",
@@ -180,6 +204,7 @@ impl Metrics {
             bmc_request_seconds,
             bmc_sessions,
             registry_requests,
+            admission_reviews,
             claim_wait_seconds,
             state_seconds,
             leader,
@@ -245,6 +270,19 @@ impl Metrics {
         self.0
             .registry_requests
             .get_or_create(&RegistryLabels { endpoint, code })
+            .inc();
+    }
+
+    /// Counts an answer of a webhook.
+    pub fn admission_reviewed(&self, resource: &'static str, outcome: AdmissionOutcome) {
+        let outcome = match outcome {
+            AdmissionOutcome::Allowed => "allowed",
+            AdmissionOutcome::Denied => "denied",
+            AdmissionOutcome::Refused => "refused",
+        };
+        self.0
+            .admission_reviews
+            .get_or_create(&AdmissionLabels { resource, outcome })
             .inc();
     }
 
@@ -315,6 +353,7 @@ mod tests {
         metrics.bmc_requested("system", "success", Duration::from_millis(7));
         metrics.session_opened();
         metrics.registry_answered("register", 201);
+        metrics.admission_reviewed("endpoints", AdmissionOutcome::Denied);
         metrics.claim_bound(Duration::from_secs(2));
         metrics.state_left("Initial", Duration::from_secs(20));
         metrics.set_leader(true);

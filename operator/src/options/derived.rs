@@ -1,10 +1,16 @@
 //! What follows from the flags: checks across several of them, and values that are built from them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{ConfigError, Options};
 use crate::bmc::Scheme;
+use crate::serve::HttpVersions;
+use crate::serve::certificates::CertificateFiles;
+
+/// Below the folder for temporary files: where controller-runtime looks.
+const DEFAULT_WEBHOOK_CERTIFICATES: &str = "k8s-webhook-server/serving-certs";
 
 /// How the transport verifies BMC certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +142,42 @@ impl Options {
     /// [`ConfigError::BindAddress`].
     pub fn metrics_bind_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
         bind_address("metrics-bind-address", &self.serving.metrics_bind_address)
+    }
+
+    /// Where the certificate of the metrics endpoint is, `None` where one is to be made.
+    pub fn metrics_certificate(&self) -> Option<CertificateFiles> {
+        let serving = &self.serving;
+        let folder = Path::new(&serving.metrics_cert_path);
+        (!serving.metrics_cert_path.is_empty()).then(|| CertificateFiles {
+            certificate: folder.join(&serving.metrics_cert_name),
+            key: folder.join(&serving.metrics_cert_key),
+        })
+    }
+
+    /// Where the certificate of the webhooks is, `None` where they are not to be served.
+    pub fn webhook_certificate(&self) -> Option<CertificateFiles> {
+        let webhooks = &self.webhooks;
+        let wanted = webhooks.enable_webhooks.as_deref().map(|value| value != "false");
+        let folder = if webhooks.webhook_cert_path.is_empty() {
+            std::env::temp_dir().join(DEFAULT_WEBHOOK_CERTIFICATES)
+        } else {
+            PathBuf::from(&webhooks.webhook_cert_path)
+        };
+        let files = CertificateFiles {
+            certificate: folder.join(&webhooks.webhook_cert_name),
+            key: folder.join(&webhooks.webhook_cert_key),
+        };
+        let serve = wanted.unwrap_or_else(|| !webhooks.webhook_cert_path.is_empty() || files.certificate.exists());
+        serve.then_some(files)
+    }
+
+    /// Which protocols HTTPS servers offer.
+    pub fn http_versions(&self) -> HttpVersions {
+        if self.serving.enable_http2 {
+            HttpVersions::OneAndTwo
+        } else {
+            HttpVersions::One
+        }
     }
 
     /// Socket of the health endpoint, `None` when turned off.

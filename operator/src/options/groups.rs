@@ -192,7 +192,8 @@ pub struct BmcOptions {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Serving")]
 pub struct ServingOptions {
-    /// Address on which the registry listens. Machines must reach it in production; the default reaches nobody by accident.
+    /// Address on which registry and webhooks listen. Machines and the API server must reach it in production; the default reaches
+    /// nobody by accident.
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     pub bind_address: IpAddr,
 
@@ -203,6 +204,51 @@ pub struct ServingOptions {
     /// Address of /healthz and /readyz; `:8081` is 127.0.0.1:8081, `0` turns it off.
     #[arg(long, default_value = ":8081", value_name = "ADDRESS")]
     pub health_probe_bind_address: String,
+
+    /// Serve metrics over HTTPS, and only to whom the API server allows to `get` the URL /metrics (TokenReview, SubjectAccessReview).
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub metrics_secure: bool,
+
+    /// Folder with the certificate of the metrics endpoint; without it one is made at the start that nobody has signed.
+    #[arg(long, default_value = "", value_name = "DIR")]
+    pub metrics_cert_path: String,
+
+    /// Name of the certificate in that folder.
+    #[arg(long, default_value = "tls.crt", value_name = "FILE")]
+    pub metrics_cert_name: String,
+
+    /// Name of its key.
+    #[arg(long, default_value = "tls.key", value_name = "FILE")]
+    pub metrics_cert_key: String,
+
+    /// Offer HTTP/2 on the metrics endpoint and for webhooks. Off, because of attacks by requests that are taken back at once.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub enable_http2: bool,
+}
+
+/// Validation of objects before they are stored.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Webhooks")]
+pub struct WebhookOptions {
+    /// Serve the validating webhooks: `false` never, anything else always. Without it, where there is a certificate for them.
+    #[arg(long, env = "ENABLE_WEBHOOKS", value_name = "BOOL")]
+    pub enable_webhooks: Option<String>,
+
+    /// Port on which they are served, over HTTPS.
+    #[arg(long, default_value_t = 9443, value_name = "PORT")]
+    pub webhook_port: u16,
+
+    /// Folder with their certificate; without it k8s-webhook-server/serving-certs in the folder for temporary files.
+    #[arg(long, default_value = "", value_name = "DIR")]
+    pub webhook_cert_path: String,
+
+    /// Name of the certificate in that folder.
+    #[arg(long, default_value = "tls.crt", value_name = "FILE")]
+    pub webhook_cert_name: String,
+
+    /// Name of its key.
+    #[arg(long, default_value = "tls.key", value_name = "FILE")]
+    pub webhook_cert_key: String,
 }
 
 /// One active operator among several.

@@ -5,21 +5,25 @@
 mod derived;
 mod duration;
 mod error;
+mod file;
 mod go_flags;
 mod groups;
+mod logging;
 
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
 
 pub use derived::CertificatePolicy;
 pub use duration::{DurationError, GoDuration};
 pub use error::ConfigError;
+pub use file::FileError;
 pub use groups::{
     BmcOptions, CleanupOptions, ControllerOptions, DiscoveryOptions, LeaderElectionOptions, RegistryOptions,
-    ServingOptions,
+    ServingOptions, WebhookOptions,
 };
+pub use logging::{LogFormat, LoggingOptions, ZapEncoder};
 
 /// Default of `--discovery-ignition-path`.
 pub const DEFAULT_IGNITION_PATH: &str = "/etc/metal-operator/ignition-template.yaml";
@@ -34,15 +38,6 @@ pub enum CleanupPolicy {
     Skip,
 }
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
 /// Options of `metal-operator`. Durations are written as in Go: 90s, 2m, 1h30m.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -52,6 +47,11 @@ pub enum LogFormat {
     max_term_width = 120
 )]
 pub struct Options {
+    /// YAML file with options under the names of these flags. What stands on the command line or in a variable goes before it.
+    // Read before the flags are; it is here for --help.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Kubeconfig file; without it the in-cluster configuration, else the default kubeconfig.
     // An empty variable means none, as for kubectl; clap's own parser of paths would refuse it.
     #[arg(long, env = "KUBECONFIG", value_parser = OsStringValueParser::new().map(PathBuf::from), value_name = "FILE")]
@@ -86,14 +86,6 @@ pub struct Options {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=16), value_name = "N")]
     pub password_hash_cost: u32,
 
-    /// Log filter, as of the `RUST_LOG` environment variable.
-    #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
-    pub log_level: String,
-
-    /// Format of log lines.
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
-
     #[command(flatten)]
     pub registry: RegistryOptions,
 
@@ -113,28 +105,35 @@ pub struct Options {
     pub serving: ServingOptions,
 
     #[command(flatten)]
+    pub webhooks: WebhookOptions,
+
+    #[command(flatten)]
+    pub logging: LoggingOptions,
+
+    #[command(flatten)]
     pub leader_election: LeaderElectionOptions,
 }
 
 impl Options {
-    /// Parses arguments (without the program name) in Go or GNU syntax.
+    /// Parses arguments (without the program name) in Go or GNU syntax, and the file of `--config`.
     ///
     /// # Errors
-    /// What clap says; `--help` and `--version` are such errors, too.
+    /// What clap says, or what is wrong with the file; `--help` and `--version` are such errors, too.
     pub fn from_arguments<I, S>(arguments: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = S>,
         S: Into<std::ffi::OsString>,
     {
         let arguments = go_flags::normalise(arguments.into_iter().map(Into::into));
+        let command = Self::command();
+        let arguments = file::extended(&command, arguments, |variable| std::env::var_os(variable).is_some())
+            .map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n")))?;
         Self::try_parse_from(std::iter::once("metal-operator".into()).chain(arguments))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::bmc::Scheme;
 
@@ -193,6 +192,23 @@ mod tests {
                 "{arguments:?}"
             );
         }
+    }
+
+    #[test]
+    fn webhooks_are_served_where_they_are_wanted_or_possible() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = format!("--webhook-cert-path={}", folder.path().display());
+        let serves = |arguments: &[&str]| parse(arguments).webhook_certificate().map(|files| files.certificate);
+        assert_eq!(serves(&[&path]), Some(folder.path().join("tls.crt")));
+        assert_eq!(
+            serves(&[&path, "--webhook-cert-name=a.pem"]),
+            Some(folder.path().join("a.pem"))
+        );
+        assert_eq!(serves(&[&path, "--enable-webhooks=false"]), None);
+        assert_eq!(
+            serves(&["--enable-webhooks=true"]),
+            Some(std::env::temp_dir().join("k8s-webhook-server/serving-certs/tls.crt"))
+        );
     }
 
     #[test]

@@ -1,10 +1,15 @@
-//! Binds a router to a socket.
+//! Binds a router to a socket, over plain HTTP or TLS.
+
+pub mod certificates;
+mod tls;
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+pub use tls::{HttpVersions, serve_tls};
 
 /// A socket that could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +18,12 @@ pub struct ServeError {
     name: &'static str,
     address: SocketAddr,
     source: std::io::Error,
+}
+
+impl ServeError {
+    fn new(name: &'static str, address: SocketAddr, source: std::io::Error) -> Self {
+        Self { name, address, source }
+    }
 }
 
 /// Serves plain HTTP until `stop`; requests under way are answered. Returns the address that was bound.
@@ -26,7 +37,7 @@ pub async fn serve(
     stop: CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<SocketAddr, ServeError> {
-    let failed = |source| ServeError { name, address, source };
+    let failed = |source| ServeError::new(name, address, source);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     tracing::info!(server = name, address = %bound, "listening");
