@@ -14,6 +14,12 @@ pub const EPOCH_ANNOTATION: &str = "metal.ironcore.dev/tenancy-epoch";
 /// Annotation on a Server that is parked: others work on the machine, and the operator leaves it alone; value `"true"`.
 pub const PARKED_ANNOTATION: &str = "metal.ironcore.dev/parked";
 
+/// Annotation on a Server that has been ready once for a readiness rule with mode BootstrapOnly, followed by the rule's name; value `"true"`.
+pub const BOOTSTRAP_COMPLETED_ANNOTATION_PREFIX: &str = "readiness.metal.ironcore.dev/bootstrap-completed-";
+/// Annotation on a Server that a readiness rule has tainted, followed by the rule's name (our addition; ignored by other clients). The value
+/// tells rule and taint.
+pub const TAINTED_BY_ANNOTATION_PREFIX: &str = "readiness.metal.ironcore.dev/tainted-by-";
+
 /// Values of [`OPERATION_ANNOTATION`].
 pub mod operation {
     /// The reconciler leaves the object alone (deletion still runs). Stays until a user removes it.
@@ -51,6 +57,7 @@ pub mod finalizer {
     pub const BMC_SETTINGS_SET: &str = "metal.ironcore.dev/bmcsettingsset";
     pub const BMC_VERSION: &str = "metal.ironcore.dev/bmcversion";
     pub const BMC_VERSION_SET: &str = "metal.ironcore.dev/bmcversionset";
+    pub const SERVER_READINESS_RULE: &str = "readiness.metal.ironcore.dev/cleanup-taints";
     pub const SERVER_CLAIM: &str = "metal.ironcore.dev/serverclaim";
     pub const SERVER_MAINTENANCE: &str = "metal.ironcore.dev/servermaintenance";
 }

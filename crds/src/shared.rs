@@ -68,7 +68,7 @@ pub enum TaintEffect {
     /// No new claim is bound.
     #[default]
     NoBind,
-    /// Reserved by upstream; has no effect there or here.
+    /// As `NoBind`; and a claim that has the server already is asked to leave it. Nothing is taken away from it.
     Evict,
 }
 
@@ -82,6 +82,17 @@ pub struct Taint {
     #[serde(default)]
     #[schemars(extend("default" = "NoBind"))]
     pub effect: TaintEffect,
+}
+
+/// As kubectl writes taints: `key=value:Effect`.
+impl std::fmt::Display for Taint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.key)?;
+        if let Some(value) = self.value.as_deref().filter(|value| !value.is_empty()) {
+            write!(formatter, "={value}")?;
+        }
+        write!(formatter, ":{:?}", self.effect)
+    }
 }
 
 /// How a toleration compares values.

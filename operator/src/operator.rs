@@ -14,7 +14,7 @@ use crate::bmc::{BmcPool, PoolSettings};
 use crate::context::Context;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
-use crate::controllers::{bmc, boot_configuration, endpoint, server, server_claim};
+use crate::controllers::{bmc, boot_configuration, endpoint, server, server_claim, server_readiness_rule};
 use crate::discovery;
 use crate::edges::Edges;
 use crate::events::Recorder;
@@ -333,6 +333,13 @@ impl Operator {
             queues.boot_configurations,
             pacing(many, resync),
             boot_configuration::reconcile
+        );
+        controller!(
+            "serverreadinessrule",
+            readiness_rules,
+            queues.readiness_rules,
+            pacing(few, resync),
+            server_readiness_rule::reconcile
         );
         if !self.discovery.is_empty() {
             let interval = self.options.discovery.interval.get();

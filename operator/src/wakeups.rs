@@ -6,6 +6,7 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::controllers::bmc::References;
+use crate::controllers::server_readiness_rule::evaluation;
 use crate::kinds::{Wakers, Watches};
 use crate::runtime::Change;
 use crate::sabotage::{self, Bug};
@@ -23,6 +24,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
     wakeups.servers(watches);
     wakeups.claims(watches);
     wakeups.boot_configurations(watches);
+    wakeups.readiness_rules(watches);
 }
 
 /// What the handlers know.
@@ -119,6 +121,19 @@ impl Wakeups {
             // A claim's configuration is named as the claim.
             let namespace = configuration.namespace().unwrap_or_default();
             own.wakers.claims.wake_in(&namespace, &configuration.name_any());
+        });
+    }
+
+    fn readiness_rules(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.readiness_rules.on_change(move |change| {
+            let rule = change.object();
+            // First the board: nothing more may be bound that the rule selects.
+            own.look_at_claims(own.context.board.rule_changed(change));
+            own.wakers.readiness_rules.wake_object(rule);
+            let servers = own.context.caches.servers.all();
+            let concerned = servers.iter().filter(|server| evaluation::concerns(rule, server));
+            concerned.for_each(|server| own.look_at_server(&server.name_any()));
         });
     }
 

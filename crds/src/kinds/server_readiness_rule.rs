@@ -61,6 +61,17 @@ pub enum EnforcementMode {
     Continuous,
 }
 
+impl ConditionStatus {
+    /// As conditions write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// The taint of a rule; its members cannot change in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("x-kubernetes-validations" = json!([

@@ -9,6 +9,7 @@ pub mod endpoint;
 mod error;
 pub mod server;
 pub mod server_claim;
+pub mod server_readiness_rule;
 
 pub use error::Error;
 

@@ -2,6 +2,7 @@
 
 use super::{Breach, Invariant, Scene};
 use crate::engine::world::ObjectKey;
+use crds::keys::finalizer::SERVER_READINESS_RULE;
 use kube_emulator::{Commit, CommitEvent};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ fn foreign(object: &Value) -> BTreeSet<&str> {
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
     let finalizers = finalizers.into_iter().flatten().filter_map(Value::as_str);
     finalizers
-        .filter(|finalizer| !finalizer.starts_with(crds::GROUP))
+        .filter(|finalizer| !finalizer.starts_with(crds::GROUP) && *finalizer != SERVER_READINESS_RULE)
         .collect()
 }
 

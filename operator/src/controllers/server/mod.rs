@@ -40,7 +40,7 @@ use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 
-use super::{Error, ensure_finalizer, is_ignored};
+use super::{Error, ensure_finalizer, is_ignored, server_readiness_rule};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, server_key};
 use crate::freshness::View;
@@ -106,6 +106,10 @@ fn is_stale(error: &Error) -> bool {
 }
 
 async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> {
+    // Also while it is parked: taints are about who may have it, not about the machine.
+    if server.metadata.deletion_timestamp.is_none() && !is_ignored(&server) {
+        server_readiness_rule::apply(context, &mut server).await?;
+    }
     // Also while it is being deleted: others work on the machine.
     if parking::is_parked(&server) && (server.metadata.deletion_timestamp.is_none() || deletion::is_ours(&server)) {
         return match is_ignored(&server) {

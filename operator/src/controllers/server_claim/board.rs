@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crds::{Server, ServerClaim, ServerState};
+use crds::{Server, ServerClaim, ServerReadinessRule, ServerState};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::obstacles::Obstacles;
 use super::selection;
 use crate::controllers::is_ignored;
+use crate::controllers::server_readiness_rule::evaluation;
 use crate::identity::SystemUuid;
 use crate::runtime::Change;
 use crate::sabotage::{self, Bug};
@@ -25,7 +26,9 @@ struct State {
     /// Those of them whose server is not known.
     waiting: BTreeMap<Age, Arc<ServerClaim>>,
     /// Servers that some claim might have: those that nobody can have yet would be passed over again for every claim that waits.
-    offered: BTreeMap<String, Arc<Server>>,
+    offered: BTreeMap<String, Offer>,
+    /// What says whether they are ready.
+    rules: BTreeMap<String, Arc<ServerReadinessRule>>,
     /// Why nobody can have the others.
     obstacles: Obstacles,
     /// Claim UID to the server whose reference carries it, and back.
@@ -40,6 +43,13 @@ struct State {
     systems: BTreeMap<SystemUuid, Vec<String>>,
     /// BMC to names of its servers.
     by_bmc: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A server that some claim might have.
+struct Offer {
+    server: Arc<Server>,
+    /// With the taints that readiness rules are about to write.
+    seen: Arc<Server>,
 }
 
 /// The board.
@@ -81,7 +91,11 @@ impl Board {
         }
         let offered = selection::offered(server);
         if present && offered.is_ok() {
-            state.offered.insert(name.clone(), server.clone());
+            let offer = Offer {
+                server: server.clone(),
+                seen: state.as_claims_see(server),
+            };
+            state.offered.insert(name.clone(), offer);
         } else {
             state.offered.remove(&name);
         }
@@ -123,6 +137,27 @@ impl Board {
         if alive { Vec::new() } else { state.assigned() }
     }
 
+    /// Takes a change of a readiness rule in. Returns the claims that should look now.
+    pub fn rule_changed(&self, change: &Change<ServerReadinessRule>) -> Vec<(String, String)> {
+        let rule = change.object();
+        let mut state = self.lock();
+        match change {
+            Change::Present(_) => state.rules.insert(rule.name_any(), rule.clone()),
+            Change::Gone(_) => state.rules.remove(&rule.name_any()),
+        };
+        let mut offered = std::mem::take(&mut state.offered);
+        for offer in offered.values_mut() {
+            offer.seen = state.as_claims_see(&offer.server);
+        }
+        state.offered = offered;
+        state.assigned()
+    }
+
+    /// The server with the taints that readiness rules are about to write: until they are there, it is no more to be had (W45).
+    pub fn as_claims_see(&self, server: &Arc<Server>) -> Arc<Server> {
+        self.lock().as_claims_see(server)
+    }
+
     /// The server that the claim should take now.
     pub fn choose(&self, claim_uid: &str) -> Option<Arc<Server>> {
         let state = self.lock();
@@ -143,7 +178,7 @@ impl Board {
         for obstacle in state
             .offered
             .values()
-            .filter_map(|server| selection::fits(claim, server).err())
+            .filter_map(|offer| selection::fits(claim, &offer.seen).err())
         {
             *counts.entry(obstacle).or_default() += 1;
         }
@@ -229,7 +264,17 @@ impl State {
         self.offered
             .iter()
             .filter(|(name, _)| !self.tried_servers.contains_key(*name))
-            .map(|(_, server)| server)
+            .map(|(_, offer)| &offer.seen)
+    }
+
+    fn as_claims_see(&self, server: &Arc<Server>) -> Arc<Server> {
+        let pending = evaluation::pending(server, self.rules.values().map(AsRef::as_ref));
+        if pending.is_empty() {
+            return server.clone();
+        }
+        let mut seen = Server::clone(server);
+        seen.spec.taints.extend(pending);
+        Arc::new(seen)
     }
 
     fn assigned(&self) -> Vec<(String, String)> {
@@ -372,6 +417,28 @@ mod tests {
             unreachable!("the helper makes present servers")
         };
         tell(Change::Gone(last));
+    }
+
+    #[test]
+    fn a_server_waits_for_its_rules() {
+        let board = Board::default();
+        board.claim_changed(&Change::Present(claim("one", 1)));
+        let rule = serde_json::json!({
+            "conditions": [{"type": "BurnedIn", "requiredStatus": "True"}], "enforcementMode": "Continuous",
+            "taint": {"key": "burn-in"}, "serverSelector": {},
+        });
+        let rule = ServerReadinessRule::new("burn-in", serde_json::from_value(rule).unwrap());
+        let rule = Arc::new(rule);
+        board.rule_changed(&Change::Present(rule.clone()));
+        // Its taint is not written yet.
+        assert!(board.server_changed(&server("a", None)).is_empty());
+        assert!(board.choose("one").is_none());
+        assert_eq!(
+            board.explain(&claim("one", 1)),
+            "None of 1 servers can be claimed: 1 with taints that are not tolerated"
+        );
+        assert_eq!(board.rule_changed(&Change::Gone(rule)), woken(&["one"]));
+        assert_eq!(board.choose("one").unwrap().name_any(), "a");
     }
 
     #[test]

@@ -37,6 +37,9 @@ use crate::sabotage::{self, Bug};
 /// Condition on a ServerClaim: why it waits, or that it has its server.
 pub const BOUND: &str = "Bound";
 
+/// Condition on a ServerClaim whose server has a taint that asks it to leave.
+pub const EVICTION_REQUESTED: &str = "EvictionRequested";
+
 const CONTROLLER: &str = "serverclaim-controller";
 
 /// One pass over one ServerClaim.
@@ -243,7 +246,14 @@ impl Pass<'_> {
         let Some(chosen) = context.board.choose(&uid) else {
             let message = match selection::takes_any(&self.claim) {
                 true => context.board.explain(&self.claim),
-                false => selection::explain(&self.claim, &context.caches.servers.all()),
+                false => {
+                    let servers = context.caches.servers.all();
+                    let seen: Vec<_> = servers
+                        .iter()
+                        .map(|server| context.board.as_claims_see(server))
+                        .collect();
+                    selection::explain(&self.claim, &seen)
+                }
             };
             self.unbound("NoServerAvailable", message).await?;
             return Ok(context.settings.resync);
@@ -259,7 +269,8 @@ impl Pass<'_> {
             return Ok(soon);
         };
         let same = claim.uid() == self.claim.uid() && claim.metadata.deletion_timestamp.is_none();
-        if !same || selection::fits(&claim, &server).is_err() {
+        let server = Arc::new(server);
+        if !same || selection::fits(&claim, &context.board.as_claims_see(&server)).is_err() {
             return Ok(soon);
         }
         let timeout = context.options.bmc.bmc_request_timeout.get();
@@ -317,6 +328,9 @@ impl Pass<'_> {
         status.phase = Some(ClaimPhase::Bound);
         let wish = Wish::yes(BOUND, "ServerBound", format!("Server {name} belongs to this claim"));
         conditions::set(&mut status.conditions, &wish, self.context.now());
+        if let Some(wish) = self.eviction(server, &status) {
+            conditions::set(&mut status.conditions, &wish, self.context.now());
+        }
         self.write_status(status).await?;
         if news {
             let created = self.claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
@@ -333,6 +347,22 @@ impl Pass<'_> {
             self.context.events.record(CONTROLLER, &self.claim, happening).await;
         }
         Ok(resync)
+    }
+
+    /// Whether the claim is asked to leave. It is never made to: what is on its machine would be gone.
+    fn eviction(&self, server: &Server, status: &ServerClaimStatus) -> Option<Wish> {
+        let taints = selection::asked_to_leave(&self.claim, server);
+        if taints.is_empty() {
+            let known = conditions::find(&status.conditions, EVICTION_REQUESTED);
+            return known.map(|_| Wish::no(EVICTION_REQUESTED, "NotTainted", "No taint asks this claim to leave"));
+        }
+        let taints: Vec<String> = taints.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "Server {} has taints that this claim does not tolerate: {}. Delete the claim to let the server go; nothing is taken away from it",
+            server.name_any(),
+            taints.join(", ")
+        );
+        Some(Wish::yes(EVICTION_REQUESTED, "Tainted", message))
     }
 
     async fn unbound(&mut self, reason: &str, message: String) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crds::shared::TaintEffect;
-use crds::{Power, Server, ServerClaim, ServerState};
+use crds::{Power, Server, ServerClaim, ServerState, Taint};
 use kube::ResourceExt;
 
 use crate::controllers::is_ignored;
@@ -37,21 +37,24 @@ pub fn fits(claim: &ServerClaim, server: &Server) -> Result<(), Obstacle> {
         return Err(Obstacle::NotSelected);
     }
     offered(server)?;
-    let tolerated = |taint| {
-        claim
-            .spec
-            .tolerations
-            .iter()
-            .any(|toleration| toleration.tolerates(taint))
-    };
-    let taints = server.spec.taints.iter();
-    if taints
-        .filter(|taint| taint.effect == TaintEffect::NoBind)
-        .any(|taint| !tolerated(taint))
-    {
+    if server.spec.taints.iter().any(|taint| !tolerates(claim, taint)) {
         return Err(Obstacle::Tainted);
     }
     Ok(())
+}
+
+/// Whether the taint is nothing to the claim.
+fn tolerates(claim: &ServerClaim, taint: &Taint) -> bool {
+    let tolerations = &claim.spec.tolerations;
+    tolerations.iter().any(|toleration| toleration.tolerates(taint))
+}
+
+/// Taints that ask the claim to leave a server that it has: with effect `Evict`, and not tolerated.
+pub fn asked_to_leave<'a>(claim: &ServerClaim, server: &'a Server) -> Vec<&'a Taint> {
+    let taints = server.spec.taints.iter();
+    taints
+        .filter(|taint| taint.effect == TaintEffect::Evict && !tolerates(claim, taint))
+        .collect()
 }
 
 /// The part of [`fits`] that is the same for all claims.
@@ -182,7 +185,8 @@ impl Obstacle {
 #[cfg(test)]
 mod tests {
     use crds::kinds::server::ClaimReference;
-    use crds::{LocalObjectReference, ServerClaimSpec, ServerSpec, ServerStatus, Taint};
+    use crds::shared::{Toleration, TolerationOperator};
+    use crds::{LocalObjectReference, ServerClaimSpec, ServerSpec, ServerStatus};
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 
@@ -301,6 +305,40 @@ mod tests {
                 match_expressions: None,
             });
             assert_eq!(fits(&claim, &labelled), expected, "{rack}");
+        }
+    }
+
+    #[test]
+    fn both_effects_keep_claims_away_and_one_asks_tenants_to_leave() {
+        let taint = |effect| Taint {
+            key: "k".into(),
+            value: None,
+            effect,
+        };
+        let toleration = |effect| Toleration {
+            key: "k".into(),
+            operator: Some(TolerationOperator::Exists),
+            value: None,
+            effect,
+        };
+        use TaintEffect::{Evict, NoBind};
+        for (effect, tolerated, fitting, leaving) in [
+            (NoBind, vec![], false, false),
+            (NoBind, vec![toleration(None)], true, false),
+            (NoBind, vec![toleration(Some(Evict))], false, false),
+            (Evict, vec![], false, true),
+            (Evict, vec![toleration(None)], true, false),
+            (Evict, vec![toleration(Some(NoBind))], false, true),
+        ] {
+            let (mut server, mut claim) = (server("a"), claim("c", 1));
+            server.spec.taints = vec![taint(effect)];
+            claim.spec.tolerations = tolerated;
+            assert_eq!(fits(&claim, &server).is_ok(), fitting, "{effect:?} {claim:?}");
+            assert_eq!(
+                !asked_to_leave(&claim, &server).is_empty(),
+                leaving,
+                "{effect:?} {claim:?}"
+            );
         }
     }
 
