@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`state`] | one pure `decide` per state |
 //! | [`observed`], [`decision`] | what it is given, what it answers |
-//! | [`power`], [`evidence`], `inventory` | pure parts of decisions |
+//! | [`power`], [`evidence`], `inventory`, `indicator` | pure parts of decisions |
 //! | `observe` | the look at the world: claim first, then BMC |
 //! | `perform` | carries a step out |
 //! | [`boot`] | the operator's own boot configurations |
@@ -18,6 +18,7 @@ pub mod decision;
 mod deletion;
 mod duplicate;
 pub mod evidence;
+mod indicator;
 mod inventory;
 mod observe;
 pub mod observed;

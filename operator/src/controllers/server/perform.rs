@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use super::decision::{Decision, Step};
 use super::observe::{Look, live_holder};
 use super::observed::Holder;
-use super::{boot, inventory};
-use crate::bmc::{IndicatorLed, ReportedPower, ResetType};
+use super::{boot, indicator, inventory};
+use crate::bmc::{BmcError, ReportedPower, ResetType};
 use crate::conditions::{self, Wish, seconds};
 use crate::context::Context;
 use crate::controllers::Error;
@@ -276,16 +276,22 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
     let (Some(bmc), Some(ServerState::Available | ServerState::Reserved)) = (&look.bmc, state) else {
         return Ok(Next::Later(resync));
     };
-    let wanted = server
-        .spec
-        .indicator_led
-        .as_ref()
-        .filter(|led| !led.as_str().is_empty());
-    if let Some(led) = wanted.and_then(|led| IndicatorLed::parse(led.as_str()))
-        && bmc.system.indicator_led.as_deref() != wanted.map(crds::kinds::server::IndicatorLed::as_str)
-    {
-        bmc.client.set_indicator_led(&bmc.system.uri, led).await?;
-        return Ok(Next::Later(context.settings.resource.interval));
+    match indicator::decide(server, bmc.system.indicator_led.as_deref()) {
+        indicator::Verdict::Nothing => {}
+        indicator::Verdict::Settled(wish) => note(context, server, &wish).await?,
+        indicator::Verdict::Set(led, mut wish) => {
+            match bmc.client.set_indicator_led(&bmc.system.uri, led).await {
+                Ok(()) => {}
+                // It would say the same again.
+                Err(error @ (BmcError::Http { .. } | BmcError::Unsupported { .. })) => {
+                    tracing::warn!(server = %server.name_any(), %error, "the indicator LED was not changed");
+                    wish.reason = "Refused".to_owned();
+                }
+                Err(error) => return Err(error.into()),
+            }
+            note(context, server, &wish).await?;
+            return Ok(Next::Later(context.settings.resource.interval));
+        }
     }
     let order = super::declared_boot_order(server);
     let known = bmc.system.boot.next_order();
