@@ -24,8 +24,22 @@ pub const TAINTED_BY_ANNOTATION_PREFIX: &str = "readiness.metal.ironcore.dev/tai
 pub mod operation {
     /// The reconciler leaves the object alone (deletion still runs). Stays until a user removes it.
     pub const IGNORE: &str = "ignore";
-    /// On a Server in state `Error`: try again what failed.
+    /// On a Server in state `Error`, or on settings or versions in state `Failed`: try again what failed.
     pub const RETRY: &str = "retry";
+    /// As [`RETRY`], written by the set that made the object.
+    pub const RETRY_PROPAGATED: &str = "retry-propagated";
+    /// On settings or versions: they may be changed while they work on a machine.
+    pub const ALLOW_IN_PROGRESS_UPDATE: &str = "allow-in-progress-update";
+    /// As [`IGNORE`], written by the set that made the object.
+    pub const IGNORE_PROPAGATED: &str = "ignore-propagated";
+    /// On a set: it and what it has made are left alone.
+    pub const IGNORE_CHILD_AND_SELF: &str = "ignore-child-and-self";
+    /// On a set: what it has made is left alone.
+    pub const IGNORE_CHILD: &str = "ignore-child";
+    /// On a set: what it has made and has failed is tried again, and so is the set.
+    pub const RETRY_CHILD_AND_SELF: &str = "retry-child-and-self";
+    /// On a set: what it has made and has failed is tried again.
+    pub const RETRY_CHILD: &str = "retry-child";
     /// On a Server: switch it off and leave it to others.
     pub const PARK: &str = "park";
     /// On a parked Server: take it back.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::bmc::BmcPool;
+use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::edges::{Clock, Seed};
@@ -48,6 +49,9 @@ pub struct Context {
     pub turns: Turns,
     /// Of BMCs, whose systems are listed.
     pub listings: Turns,
+    /// Of objects that change firmware and its settings.
+    pub firmware_turns: Turns,
+    pub attribute_registries: AttributeRegistries,
     pub board: std::sync::Arc<Board>,
 }
 

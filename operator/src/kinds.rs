@@ -1,7 +1,10 @@
 //! The kinds that the operator watches: one watch, one cache and one work queue each. What a change of one of them sets going is said in
 //! [`crate::wakeups`]; who works on the queues, in [`crate::operator`].
 
-use crds::{BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerReadinessRule};
+use crds::{
+    BIOSSettings, BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerMaintenance,
+    ServerReadinessRule,
+};
 use kube::Api;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -75,4 +78,6 @@ kinds! {
     claims: ServerClaim,
     boot_configurations: ServerBootConfiguration,
     readiness_rules: ServerReadinessRule,
+    maintenances: ServerMaintenance,
+    bios_settings: BIOSSettings,
 }

@@ -12,9 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::api_deadline::with_deadline;
 use crate::bmc::{BmcPool, PoolSettings};
 use crate::context::Context;
+use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
-use crate::controllers::{bmc, boot_configuration, endpoint, server, server_claim, server_readiness_rule};
+use crate::controllers::{
+    bios_settings, bmc, boot_configuration, endpoint, server, server_claim, server_readiness_rule,
+};
 use crate::discovery;
 use crate::edges::Edges;
 use crate::events::Recorder;
@@ -236,6 +239,8 @@ impl Operator {
             own_writes: OwnWrites::default(),
             turns: Turns::default(),
             listings: Turns::default(),
+            firmware_turns: Turns::default(),
+            attribute_registries: AttributeRegistries::default(),
             board: board.clone(),
         });
         self.connect_registry(&context);
@@ -340,6 +345,13 @@ impl Operator {
             queues.readiness_rules,
             pacing(few, resync),
             server_readiness_rule::reconcile
+        );
+        controller!(
+            "biossettings",
+            bios_settings,
+            queues.bios_settings,
+            pacing(few, resync),
+            bios_settings::reconcile
         );
         if !self.discovery.is_empty() {
             let interval = self.options.discovery.interval.get();

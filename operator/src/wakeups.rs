@@ -6,6 +6,7 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::controllers::bmc::References;
+use crate::controllers::firmware::targets::Targets;
 use crate::controllers::server_readiness_rule::evaluation;
 use crate::kinds::{Wakers, Watches};
 use crate::runtime::Change;
@@ -17,6 +18,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
         context: context.clone(),
         wakers: wakers.clone(),
         references: Arc::default(),
+        bios_settings: Arc::default(),
     };
     wakeups.endpoints(watches);
     wakeups.secrets(watches);
@@ -25,6 +27,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
     wakeups.claims(watches);
     wakeups.boot_configurations(watches);
     wakeups.readiness_rules(watches);
+    wakeups.firmware(watches);
 }
 
 /// What the handlers know.
@@ -34,6 +37,8 @@ struct Wakeups {
     wakers: Wakers,
     /// Of BMCs to Endpoints and secrets, of Servers to secrets.
     references: Arc<References>,
+    /// Of BIOSSettings to Servers.
+    bios_settings: Arc<Targets>,
 }
 
 impl Wakeups {
@@ -135,6 +140,38 @@ impl Wakeups {
             let concerned = servers.iter().filter(|server| evaluation::concerns(rule, server));
             concerned.for_each(|server| own.look_at_server(&server.name_any()));
         });
+    }
+
+    /// Settings and versions look again when they change, or what they work on, or their maintenances.
+    fn firmware(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.bios_settings.on_change(move |change| {
+            let target = change.object().spec.server_ref.as_ref();
+            own.bios_settings
+                .changed(change, target.map(|server| server.name.as_str()));
+            own.wakers.bios_settings.wake_object(change.object());
+        });
+        let own = self.clone();
+        watches.maintenances.on_change(move |change| {
+            own.look_at_firmware_of(&change.object().spec.server_ref.name);
+        });
+        let own = self.clone();
+        watches
+            .servers
+            .on_change(move |change| own.look_at_firmware_of(&change.object().name_any()));
+        let own = self.clone();
+        watches.bmcs.on_change(move |change| {
+            let servers = own.context.board.servers_of(&change.object().name_any());
+            servers.iter().for_each(|server| own.look_at_firmware_of(server));
+        });
+    }
+
+    /// At whatever works on this server.
+    fn look_at_firmware_of(&self, server: &str) {
+        let settings = self.bios_settings.of(server);
+        settings
+            .iter()
+            .for_each(|settings| self.wakers.bios_settings.wake(settings));
     }
 
     /// At once: what its last pass settled for does not count any more.

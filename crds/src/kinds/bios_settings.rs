@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::firmware::{RetryPolicy, SettingsState};
+use crate::kinds::server_maintenance::MaintenancePolicy;
 use crate::shared::{LocalObjectReference, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
@@ -52,9 +53,9 @@ pub struct BIOSSettingsTemplate {
     pub settings_flow: Vec<SettingsFlowItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
-    /// `OwnerApproval` or `Enforced`, for the ServerMaintenance.
+    /// For the ServerMaintenance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_maintenance_policy: Option<crate::kinds::server_maintenance::MaintenancePolicy>,
+    pub server_maintenance_policy: Option<MaintenancePolicy>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 //! BIOSVersion: the BIOS version a server should run (contract section 2.4).
 
 use crate::firmware::{ImageSpec, RetryPolicy, UpdatePolicy, UpgradeIntent, UpgradeTask, VersionState};
+use crate::kinds::server_maintenance::MaintenancePolicy;
 use crate::shared::{LocalObjectReference, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
@@ -53,9 +54,9 @@ pub struct VersionTemplate {
     pub image: ImageSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_policy: Option<RetryPolicy>,
-    /// `OwnerApproval` or `Enforced`, for the ServerMaintenance.
+    /// For the ServerMaintenance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_maintenance_policy: Option<crate::kinds::server_maintenance::MaintenancePolicy>,
+    pub server_maintenance_policy: Option<MaintenancePolicy>,
 }
 
 /// How far an update is; of a BIOSVersion and of a BMCVersion.

@@ -3,10 +3,12 @@
 //! A pass is level-triggered: it looks at the world as it is, takes the steps that are possible now, and returns. It never waits for
 //! hardware: it is woken by watches, by the registry, or after an interval from the options.
 
+pub mod bios_settings;
 pub mod bmc;
 pub mod boot_configuration;
 pub mod endpoint;
 mod error;
+pub mod firmware;
 pub mod server;
 pub mod server_claim;
 pub mod server_readiness_rule;
@@ -27,7 +29,10 @@ pub fn is_ignored<K: Resource>(object: &K) -> bool {
     object
         .annotations()
         .get(keys::OPERATION_ANNOTATION)
-        .is_some_and(|operation| operation == keys::operation::IGNORE)
+        .is_some_and(|operation| {
+            use keys::operation::{IGNORE, IGNORE_CHILD_AND_SELF, IGNORE_PROPAGATED};
+            [IGNORE, IGNORE_CHILD_AND_SELF, IGNORE_PROPAGATED].contains(&operation.as_str())
+        })
 }
 
 /// Adds a finalizer, provided that the object is still the one that was looked at. `None` when it is there already.

@@ -6,6 +6,7 @@ mod derived;
 mod duration;
 mod error;
 mod file;
+mod firmware;
 mod go_flags;
 mod groups;
 mod logging;
@@ -19,6 +20,7 @@ pub use derived::CertificatePolicy;
 pub use duration::{DurationError, GoDuration};
 pub use error::ConfigError;
 pub use file::FileError;
+pub use firmware::FirmwareOptions;
 pub use groups::{
     BmcOptions, CleanupOptions, ControllerOptions, DiscoveryOptions, LeaderElectionOptions, RegistryOptions,
     ServingOptions, WebhookOptions,
@@ -94,6 +96,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub cleanup: CleanupOptions,
+
+    #[command(flatten)]
+    pub firmware: FirmwareOptions,
 
     #[command(flatten)]
     pub discovery: DiscoveryOptions,

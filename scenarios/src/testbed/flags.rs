@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The operator's own intervals and time limits that follow the speed of the hardware, with their defaults. Limits of single
 /// requests are not among them: TLS and JSON take as long as they take.
-const HARDWARE_TIMES: [(&str, Duration); 16] = [
+const HARDWARE_TIMES: [(&str, Duration); 23] = [
     ("discovery-timeout", Duration::from_secs(30 * 60)),
     ("server-resync-interval", Duration::from_secs(120)),
     ("bmc-resync-interval", Duration::from_secs(120)),
@@ -21,6 +21,13 @@ const HARDWARE_TIMES: [(&str, Duration); 16] = [
     ("bmc-reset-waiting-interval", Duration::from_secs(120)),
     ("cleanup-timeout", Duration::from_secs(60 * 60)),
     ("cleanup-drive-timeout", Duration::from_secs(30 * 60)),
+    ("maintenance-resync-interval", Duration::from_secs(120)),
+    ("settings-drift-interval", Duration::from_secs(900)),
+    ("bios-setting-timeout", Duration::from_secs(2 * 60 * 60)),
+    ("bmc-restart-timeout", Duration::from_secs(30 * 60)),
+    ("firmware-task-timeout", Duration::from_secs(2 * 60 * 60)),
+    ("firmware-staging-time", Duration::from_secs(300)),
+    ("firmware-verification-timeout", Duration::from_secs(60 * 60)),
     ("bmc-session-idle-timeout", Duration::from_secs(600)),
     ("bmc-auth-backoff", Duration::from_secs(60)),
     ("bmc-auth-backoff-max", Duration::from_secs(900)),

@@ -28,6 +28,7 @@ pub mod power;
 mod requests;
 pub mod state;
 
+pub(in crate::controllers) use observe::find_system;
 use observed::Holder;
 pub use observed::Settings;
 pub use power::BMC_OPERATION;

@@ -127,13 +127,24 @@ fn holds(claim: &ServerClaim, reference: &ClaimReference) -> Option<Power> {
 async fn read(context: &Context, server: &mut Server) -> Result<Bmc, Error> {
     let access = access::of_server(context, server)?;
     let client = context.bmcs.client(&access).await?;
+    let system = find_system(&client, server).await?;
+    if server.spec.system_uri.as_deref() != Some(system.uri.as_str()) {
+        let patch = Change::SystemUri(system.uri.as_str().to_owned()).patch(server);
+        *server = context.patch_server(server, patch).await?;
+    }
+    Ok(Bmc { client, system })
+}
+
+/// The system that a Server means: the one at its URI if that has its UUID, else the one that has.
+///
+/// # Errors
+/// The BMC's, or that it has no such system.
+pub(in crate::controllers) async fn find_system(client: &BmcClient, server: &Server) -> Result<System, Error> {
     let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
     if let Some(uri) = &server.spec.system_uri {
         match client.system(&SystemUri::new(uri.as_str())).await {
             // Incident 12.
-            Ok(system) if system.uuid == uuid || sabotage::active(Bug::SystemByUri) => {
-                return Ok(Bmc { client, system });
-            }
+            Ok(system) if system.uuid == uuid || sabotage::active(Bug::SystemByUri) => return Ok(system),
             // Another machine answers under this name: numbers moved, or the address did (bugs.md #12, #135).
             Ok(_) => {}
             Err(error) if error.is_not_found() => {}
@@ -145,13 +156,10 @@ async fn read(context: &Context, server: &mut Server) -> Result<Bmc, Error> {
         .await?
         .into_iter()
         .find(|system| !uuid.is_empty() && system.uuid == uuid);
-    let system = found.ok_or_else(|| Error::SystemMissing {
+    found.ok_or_else(|| Error::SystemMissing {
         server: server.name_any(),
         uuid: uuid.to_string(),
-    })?;
-    let patch = Change::SystemUri(system.uri.as_str().to_owned()).patch(server);
-    *server = context.patch_server(server, patch).await?;
-    Ok(Bmc { client, system })
+    })
 }
 
 /// Some BMCs change the boot order with the next start only. Whether the one that is wanted waits is asked where it is not in force.
