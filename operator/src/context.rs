@@ -24,6 +24,7 @@ use crate::mac_prefixes::MacPrefixes;
 use crate::merge_patch;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::redfish_events::EventReceiver;
 use crate::registry::Registry;
 use crate::sabotage::{self, Bug};
 use crate::turns::Turns;
@@ -34,6 +35,7 @@ pub struct Context {
     pub caches: Caches,
     pub bmcs: BmcPool,
     pub registry: Registry,
+    pub event_receiver: EventReceiver,
     pub options: Options,
     pub settings: Settings,
     pub registry_url: String,

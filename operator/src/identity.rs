@@ -52,6 +52,10 @@ resource_uri!(
     DriveUri
 );
 resource_uri!(
+    /// URI of an `EventDestination`.
+    SubscriptionUri
+);
+resource_uri!(
     /// URI of a `Task` or of a task monitor.
     TaskUri
 );

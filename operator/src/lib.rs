@@ -10,6 +10,7 @@
 //! | [`bmc`] | BMC drivers: Redfish sessions, reads and operations |
 //! | [`ignition`] | what machines boot for discovery and cleanup |
 //! | [`registry`] | what probes and wipe agents report, and the tokens that let them |
+//! | [`redfish_events`] | what BMCs report, and whom that wakes |
 //! | [`leader_election`] | one active operator, and for how long it may act |
 //! | [`metrics`], [`health`] | Prometheus; probes of the kubelet |
 //! | [`webhook`] | objects that are refused before they are stored |
@@ -46,6 +47,7 @@ pub mod metrics;
 pub mod operator;
 pub mod options;
 pub mod ownership;
+pub mod redfish_events;
 pub mod registry;
 pub mod runtime;
 pub mod sabotage;

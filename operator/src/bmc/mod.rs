@@ -12,7 +12,7 @@ pub use client::BmcClient;
 pub use error::{BmcError, ErrorClass};
 pub use pool::{BmcPool, PoolSettings};
 pub use types::{
-    Bios, BmcAccess, Boot, BootTarget, Component, Credentials, Drive, IndicatorLed, Inventory, Manager, Processor,
-    ProtocolName, ReportedPower, ResetType, Scheme, Storage, StorageDrive, System, TaskReport, TaskState,
-    UnsupportedProtocol, UpdateRequest, Volume,
+    Bios, BmcAccess, Boot, BootTarget, Component, Credentials, Drive, EventFormat, EventService, EventSubscription,
+    IndicatorLed, Inventory, Manager, Processor, ProtocolName, ReportedPower, ResetType, Scheme, Storage, StorageDrive,
+    System, TaskReport, TaskState, UnsupportedProtocol, UpdateRequest, Volume,
 };

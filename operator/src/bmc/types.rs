@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::identity::{DriveUri, ManagerUri, SystemUri, SystemUuid};
+use crate::identity::{DriveUri, ManagerUri, SubscriptionUri, SystemUri, SystemUuid};
 
 /// `spec.protocol.name`, contract section 1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +103,48 @@ pub struct BmcAccess {
     pub port: u16,
     /// The account.
     pub credentials: Credentials,
+}
+
+/// What a BMC that sends events offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventService {
+    /// Collection of subscriptions.
+    pub subscriptions: String,
+    /// Where to ask for a test event.
+    pub test: Option<String>,
+    /// Whether it sends metric reports.
+    pub sends_metrics: bool,
+    /// Where events can be read as a stream.
+    pub stream: Option<String>,
+}
+
+/// `EventFormatType` of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventFormat {
+    /// What happens.
+    Event,
+    /// Readings of sensors.
+    MetricReport,
+}
+
+impl EventFormat {
+    /// The Redfish spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "Event",
+            Self::MetricReport => "MetricReport",
+        }
+    }
+}
+
+/// A subscription as the BMC shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSubscription {
+    pub uri: SubscriptionUri,
+    /// Where events go.
+    pub destination: Option<String>,
+    /// The BMC does not send any more.
+    pub suspended: bool,
 }
 
 /// Power state as the BMC reported it. Everything that is not positively one of the known values is `Unknown`, which is

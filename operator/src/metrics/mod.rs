@@ -1,6 +1,7 @@
 //! Prometheus metrics: the names of contract section 8.5 that exist in this version, and what W15 found missing.
 
 mod access;
+mod redfish;
 mod servers;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 pub use access::guarded;
+pub use redfish::{AlertSample, Reading, Redfish};
 pub use servers::{ServerSample, ServerSource};
 
 /// All metrics of the operator. Cheap to clone.
@@ -38,6 +40,7 @@ struct Inner {
     state_seconds: Family<StateLabel, Histogram>,
     leader: Gauge,
     servers: servers::Servers,
+    redfish: Redfish,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -195,6 +198,8 @@ impl Metrics {
         registry.register("metal_leader", "Whether this process leads", leader.clone());
         let servers = servers::Servers::default();
         registry.register_collector(Box::new(servers.clone()));
+        let redfish = Redfish::default();
+        registry.register_collector(Box::new(redfish.clone()));
         Self(Arc::new(Inner {
             registry,
             server_reconciliations,
@@ -209,6 +214,7 @@ impl Metrics {
             state_seconds,
             leader,
             servers,
+            redfish,
         }))
     }
 
@@ -304,6 +310,11 @@ impl Metrics {
     /// Whether this process leads.
     pub fn set_leader(&self, leads: bool) {
         self.0.leader.set(i64::from(leads));
+    }
+
+    /// What BMCs tell about themselves.
+    pub fn redfish(&self) -> &Redfish {
+        &self.0.redfish
     }
 
     /// The text that Prometheus scrapes (OpenMetrics).

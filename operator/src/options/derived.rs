@@ -74,6 +74,7 @@ impl Options {
             ("bmc-read-timeout", self.bmc.bmc_read_timeout),
             ("server-resync-interval", self.controllers.server_resync_interval),
             ("bmc-resync-interval", self.controllers.bmc_resync_interval),
+            ("event-resync-interval", self.events.event_resync_interval),
             ("endpoint-discovery-interval", self.discovery.interval),
             ("bmc-discovery-interval", self.controllers.bmc_discovery_interval),
             ("power-polling-interval", self.controllers.power_polling_interval),
@@ -98,15 +99,21 @@ impl Options {
         if registry.registry_address.is_empty() {
             return Err(ConfigError::RegistryUrlMissing);
         }
-        // The Go operator did not bracket IPv6, which made the URL unusable.
-        let host = match registry.registry_address.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            _ => registry.registry_address.clone(),
-        };
-        Ok(format!(
-            "{}://{host}:{}",
-            registry.registry_protocol, registry.registry_port
+        Ok(url(
+            &registry.registry_protocol,
+            &registry.registry_address,
+            registry.registry_port,
         ))
+    }
+
+    /// URL that is handed to BMCs, without a trailing slash; `None` when they are not to send events.
+    pub fn event_url(&self) -> Option<String> {
+        let events = &self.events;
+        if !events.event_url.is_empty() {
+            return Some(events.event_url.trim_end_matches('/').to_owned());
+        }
+        let address = Some(&events.event_address).filter(|address| !address.is_empty())?;
+        Some(url(&events.event_protocol, address, events.event_port))
     }
 
     /// Scheme towards BMCs whose protocol names none.
@@ -187,6 +194,15 @@ impl Options {
     pub fn health_probe_bind_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
         bind_address("health-probe-bind-address", &self.serving.health_probe_bind_address)
     }
+}
+
+/// The Go operator did not bracket IPv6, which made the URL unusable.
+fn url(scheme: &str, address: &str, port: u16) -> String {
+    let host = match address.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => address.to_owned(),
+    };
+    format!("{scheme}://{host}:{port}")
 }
 
 /// Go's `host:port` with an empty host, which we take as loopback: whoever wants to be reached says so.

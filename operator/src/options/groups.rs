@@ -37,6 +37,37 @@ pub struct RegistryOptions {
     pub registry_allow_unauthenticated: bool,
 }
 
+/// The HTTP server that BMCs send events to.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Redfish events")]
+pub struct EventOptions {
+    /// URL under which BMCs reach the event receiver; without it built from protocol, address and port. Without either nobody
+    /// subscribes, and nothing listens.
+    #[arg(long, default_value = "", value_name = "URL")]
+    pub event_url: String,
+
+    /// Scheme of the event URL built from --event-address.
+    #[arg(long, default_value = "http", value_parser = ["http", "https"])]
+    pub event_protocol: String,
+
+    /// Address under which BMCs reach the event receiver.
+    #[arg(long, env = "EVENT_ADDRESS", default_value = "", value_name = "ADDRESS")]
+    pub event_address: String,
+
+    /// Port on which the event receiver listens.
+    #[arg(long, default_value_t = 10_001, value_name = "PORT")]
+    pub event_port: u16,
+
+    /// Accept events without a token, as the Go operator did. Anybody on the network can then forge them.
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub event_allow_unauthenticated: bool,
+
+    /// Interval between two looks at an unchanged server or BMC whose events are known to arrive. Others are looked at as often as
+    /// the resync intervals say.
+    #[arg(long, default_value = "10m", value_name = "DURATION")]
+    pub event_resync_interval: GoDuration,
+}
+
 /// How often and how many.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Controllers")]

@@ -22,8 +22,8 @@ pub use error::ConfigError;
 pub use file::FileError;
 pub use firmware::FirmwareOptions;
 pub use groups::{
-    BmcOptions, CleanupOptions, ControllerOptions, DiscoveryOptions, LeaderElectionOptions, RegistryOptions,
-    ServingOptions, WebhookOptions,
+    BmcOptions, CleanupOptions, ControllerOptions, DiscoveryOptions, EventOptions, LeaderElectionOptions,
+    RegistryOptions, ServingOptions, WebhookOptions,
 };
 pub use logging::{LogFormat, LoggingOptions, ZapEncoder};
 
@@ -90,6 +90,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub registry: RegistryOptions,
+
+    #[command(flatten)]
+    pub events: EventOptions,
 
     #[command(flatten)]
     pub controllers: ControllerOptions,

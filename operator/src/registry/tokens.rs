@@ -19,6 +19,7 @@ use crate::identity::SystemUuid;
 const KEY_SECRET: &str = "metal-operator-registry-key";
 const KEY_FIELD: &str = "key";
 const KEY_BYTES: usize = 32;
+const EVENT_TOKEN_BYTES: usize = 16;
 
 /// What a token allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +148,27 @@ impl TokenIssuer {
         Ok(format!("v1-operator-{}", hex::encode(mac.finalize().into_bytes())))
     }
 
+    /// The token with which the BMC of this UID sends events. Half of the signature is enough for what events may do, and some BMCs take no
+    /// long destinations.
+    ///
+    /// # Errors
+    /// [`TokenError::KeyNotLoaded`].
+    pub fn event_token(&self, bmc_uid: &str) -> Result<String, TokenError> {
+        let mac = self.mac(&events_of(bmc_uid)).ok_or(TokenError::KeyNotLoaded)?;
+        Ok(hex::encode(&mac.finalize().into_bytes()[..EVENT_TOKEN_BYTES]))
+    }
+
+    /// Whether the token was issued for the BMC of this UID.
+    pub fn verify_event(&self, bmc_uid: &str, token: &str) -> bool {
+        let signature = hex::decode(token)
+            .ok()
+            .filter(|signature| signature.len() == EVENT_TOKEN_BYTES);
+        match (signature, self.mac(&events_of(bmc_uid))) {
+            (Some(signature), Some(mac)) => mac.verify_truncated_left(&signature).is_ok(),
+            _ => false,
+        }
+    }
+
     /// What the token says, if it was issued for this machine and this Server.
     pub(super) fn verify(&self, uuid: &SystemUuid, server_uid: &str, token: &str) -> Option<Claims> {
         let (purpose, rest) = token.strip_prefix("v1-")?.split_once('-')?;
@@ -182,6 +204,11 @@ impl TokenIssuer {
 
 /// No system UUID contains a line break, so this cannot collide with a machine's message.
 const INTERNAL: &str = "operator";
+
+/// Has one line break, and a machine's message has three.
+fn events_of(bmc_uid: &str) -> String {
+    format!("events\n{bmc_uid}")
+}
 
 fn message(uuid: &SystemUuid, term: &Term, purpose: Purpose) -> String {
     format!("{uuid}\n{}\n{}\n{}", term.server_uid, term.epoch, purpose.as_str())

@@ -12,6 +12,7 @@ mod boot;
 mod call;
 mod document;
 mod erase;
+mod events;
 mod gate;
 mod inventory;
 mod managers;

@@ -6,6 +6,7 @@
 //! | `status` | what the manager says, as status. Pure |
 //! | `references` | which BMCs name an Endpoint or a BMCSecret |
 //! | `discovery` | Servers for the systems of a BMC |
+//! | `subscriptions` | events that the BMC sends |
 //! | `reset` | resets of the BMC itself. The decision is pure |
 
 pub mod access;
@@ -13,6 +14,7 @@ mod discovery;
 mod references;
 mod reset;
 mod status;
+mod subscriptions;
 
 pub use access::AccessError;
 pub use references::References;
@@ -43,7 +45,9 @@ pub const READY: &str = "Ready";
 pub async fn reconcile(context: Arc<Context>, bmc: Arc<BMC>) -> Result<Action, Error> {
     let resync = context.options.controllers.bmc_resync_interval.get();
     match pass(&context, BMC::clone(&bmc)).await {
-        Ok(pause) => Ok(Action::requeue(pause.min(resync))),
+        Ok(pause) => Ok(Action::requeue(
+            pause.min(context.event_receiver.resync(&bmc.name_any(), resync)),
+        )),
         Err(Error::Kube(error)) if is_conflict(&error) => Ok(Action::requeue(context.settings.resource.interval)),
         // Incident 31.
         Err(Error::Bmc(BmcError::Unauthorized { .. })) if sabotage::active(Bug::SecretMappedByName) => {
@@ -105,7 +109,8 @@ async fn pass(context: &Context, mut bmc: BMC) -> Result<Duration, Error> {
         bmc = api.patch(&bmc.name_any(), &parameters(), &Patch::Merge(patch)).await?;
     }
     list(context, &bmc, &client).await?;
-    Ok(resync)
+    subscriptions::keep(context, &mut bmc, &client).await?;
+    Ok(context.event_receiver.resync(&bmc.name_any(), resync))
 }
 
 /// Discovers, unless it would most probably find what it found the last time: the BMC object is the same, no Server of it is gone, and
@@ -204,6 +209,9 @@ async fn delete(context: &Context, bmc: &BMC) -> Result<Duration, Error> {
     }
     if left {
         return Ok(context.settings.power.interval);
+    }
+    if let Some(pause) = subscriptions::end(context, bmc).await {
+        return Ok(pause);
     }
     if let Ok(access) = access::of_bmc(context, bmc) {
         context.bmcs.forget(&access).await;

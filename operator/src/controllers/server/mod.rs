@@ -37,7 +37,7 @@ pub use requests::requested_reset;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{Server, ServerStatus, keys};
+use crds::{Server, ServerState, ServerStatus, keys};
 use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
@@ -94,12 +94,25 @@ pub async fn reconcile(context: Arc<Context>, server: Arc<Server>) -> Result<Act
         }
         Err(_) => context.metrics.server_reconciled(ServerReconciliation::ErrorReconcile),
     }
-    result.map(|pause| match pause.min(resync) {
+    result.map(|pause| match pause.min(at_rest(&context, &server)) {
         // Incidents 30 and 134.
         pause if sabotage::active(Bug::ResyncNeverRuns) && pause == resync => Action::await_change(),
         _ if sabotage::active(Bug::BmcPolledHard) => Action::requeue(Duration::from_secs(1)),
         pause => Action::requeue(pause),
     })
+}
+
+/// The interval between two looks at a server where nothing happens: longer where its BMC says so when something does. Only where no
+/// deadline runs that a look has to notice.
+fn at_rest(context: &Context, server: &Server) -> Duration {
+    let resync = context.settings.resync;
+    let state = server.status.as_ref().and_then(|status| status.state.as_ref());
+    match (&server.spec.bmc_ref, state) {
+        (Some(bmc), Some(ServerState::Available | ServerState::Reserved)) => {
+            context.event_receiver.resync(&bmc.name, resync)
+        }
+        _ => resync,
+    }
 }
 
 /// Somebody else wrote first: not an error, the next look decides anew.
@@ -170,7 +183,12 @@ async fn pass(context: &Context, mut server: Server) -> Result<Duration, Error> 
             perform::Next::Continue => {}
             perform::Next::Later(pause) => return look.finish(pause),
             perform::Next::Settled(pause) => {
-                let pause = look.finish(pause)?.min(context.settings.resync);
+                let pause = look.finish(pause)?;
+                // Whoever has nothing else to wait for than the next look waits longer where events arrive.
+                let pause = match pause >= context.settings.resync {
+                    true => at_rest(context, &server),
+                    false => pause,
+                };
                 // Without a look at the BMC there is one to come.
                 if saw_bmc {
                     let version = server.resource_version();
