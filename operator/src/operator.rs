@@ -29,6 +29,7 @@ use crate::leader_election::{self, ElectionError, Leadership, LeaseConfig};
 use crate::mac_prefixes::MacPrefixes;
 use crate::metrics::{Metrics, ServerSample, guarded};
 use crate::options::{ConfigError, Options};
+use crate::redfish_events::{EventReceiver, ReceiverSettings};
 use crate::registry::{KnownServer, Registry, Term, TokenError};
 use crate::runtime::{Pacing, run};
 use crate::turns::Turns;
@@ -49,6 +50,7 @@ pub struct Operator {
     metrics: Metrics,
     health: Health,
     registry: Registry,
+    event_receiver: EventReceiver,
     bmcs: BmcPool,
     discovery: Arc<[Box<dyn discovery::Source>]>,
 }
@@ -83,6 +85,15 @@ impl Operator {
             metrics.clone(),
             options.registry.registry_allow_unauthenticated,
         );
+        let event_receiver = EventReceiver::new(
+            ReceiverSettings {
+                url: options.event_url(),
+                allow_unauthenticated: options.events.event_allow_unauthenticated,
+                resync: options.events.event_resync_interval.get(),
+            },
+            registry.tokens().clone(),
+            metrics.clone(),
+        );
         Ok(Self {
             settings: Settings::from(&options),
             registry_url: options.registry_url()?,
@@ -96,6 +107,7 @@ impl Operator {
             metrics,
             health: Health::new(),
             registry,
+            event_receiver,
             discovery: Arc::new([]),
             options,
             edges,
@@ -112,6 +124,11 @@ impl Operator {
     /// What probes and wipe agents talk to.
     pub fn registry_router(&self) -> axum::Router {
         self.registry.router()
+    }
+
+    /// What BMCs send events to; `None` without an event URL.
+    pub fn event_router(&self) -> Option<axum::Router> {
+        self.options.event_url().map(|_| self.event_receiver.router())
     }
 
     /// `/healthz` and `/readyz`.
@@ -188,6 +205,7 @@ impl Operator {
             ready = context.caches.synced() => {
                 if ready {
                     self.registry.set_serving(true);
+                    self.event_receiver.set_serving(true);
                     self.work(&context, queues, &mut tasks, &stop);
                     tokio::select! {
                         biased;
@@ -203,6 +221,7 @@ impl Operator {
         stop.cancel();
         while tasks.join_next().await.is_some() {}
         self.registry.set_serving(false);
+        self.event_receiver.set_serving(false);
         self.bmcs.close_all().await;
         self.metrics.set_leader(false);
         result
@@ -222,6 +241,7 @@ impl Operator {
             caches: watches.caches(),
             bmcs: self.bmcs.clone(),
             registry: self.registry.clone(),
+            event_receiver: self.event_receiver.clone(),
             options: self.options.clone(),
             settings: self.settings.clone(),
             registry_url: self.registry_url.clone(),
@@ -243,11 +263,18 @@ impl Operator {
             attribute_registries: AttributeRegistries::default(),
             board: board.clone(),
         });
-        self.connect_registry(&context);
+        self.connect_servers(&context);
         let mut tasks = JoinSet::new();
         wakeups::connect(&mut watches, &context, &wakers);
         watches.spawn(stop, &mut tasks);
         let mut reports = self.registry.subscribe();
+        let news = self.event_receiver.subscribe();
+        tasks.spawn(wakeups::follow_events(
+            context.clone(),
+            wakers.clone(),
+            news,
+            stop.clone(),
+        ));
         let (reported, servers, turned) = (board, wakers.servers, context.clone());
         let stopped = stop.clone();
         tasks.spawn(async move {
@@ -267,7 +294,7 @@ impl Operator {
         (context, queues, tasks)
     }
 
-    fn connect_registry(&self, context: &Arc<Context>) {
+    fn connect_servers(&self, context: &Arc<Context>) {
         let (servers, board) = (context.caches.servers.clone(), context.board.clone());
         self.registry.set_server_lookup(Arc::new(move |uuid| {
             let server = servers.get(&board.system(uuid)?)?;
@@ -277,6 +304,9 @@ impl Operator {
                 boot_configuration: boot.map(|boot| (boot.namespace.clone(), boot.name.clone())),
             })
         }));
+        let bmcs = context.caches.bmcs.clone();
+        self.event_receiver
+            .set_bmc_lookup(Arc::new(move |name| bmcs.get(name)?.uid()));
         let servers = context.caches.servers.clone();
         self.metrics.set_server_source(Arc::new(move || {
             servers.all().iter().map(|server| sample(server)).collect()

@@ -19,6 +19,7 @@ const WEBHOOK_CHECK: &str = "webhook";
 /// Everything that can be known to be wrong before anything is started is.
 pub(crate) struct Sockets {
     registry: SocketAddr,
+    events: SocketAddr,
     health: Option<SocketAddr>,
     metrics: Option<(SocketAddr, Option<Arc<Certificate>>)>,
     webhooks: Option<(SocketAddr, Arc<Certificate>)>,
@@ -41,6 +42,7 @@ impl Sockets {
         };
         Ok(Self {
             registry: SocketAddr::new(bind, options.registry.registry_port),
+            events: SocketAddr::new(bind, options.events.event_port),
             health: options.health_probe_bind_address()?,
             metrics,
             webhooks,
@@ -52,11 +54,12 @@ impl Sockets {
     pub(crate) async fn open(self, operator: &Operator, close: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
         let mut servers = JoinSet::new();
         let plain = [
-            ("registry", Some(self.registry), operator.registry_router()),
-            ("health", self.health, operator.health_router()),
+            ("registry", Some(self.registry), Some(operator.registry_router())),
+            ("events", Some(self.events), operator.event_router()),
+            ("health", self.health, Some(operator.health_router())),
         ];
         for (name, address, router) in plain {
-            if let Some(address) = address {
+            if let (Some(address), Some(router)) = (address, router) {
                 serve(name, address, router, close.clone(), &mut servers).await?;
             }
         }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
+use futures::channel::mpsc::UnboundedReceiver;
 use kube::ResourceExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::controllers::bmc::References;
 use crate::controllers::firmware::targets::Targets;
 use crate::controllers::server_readiness_rule::evaluation;
 use crate::kinds::{Wakers, Watches};
+use crate::redfish_events::{Concern, News};
 use crate::runtime::Change;
 use crate::sabotage::{self, Bug};
 
@@ -28,6 +32,34 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
     wakeups.boot_configurations(watches);
     wakeups.readiness_rules(watches);
     wakeups.firmware(watches);
+}
+
+/// Has those look whom the events of BMCs concern, until stopped.
+pub async fn follow_events(
+    context: Arc<Context>,
+    wakers: Wakers,
+    mut news: UnboundedReceiver<News>,
+    stop: CancellationToken,
+) {
+    let wakeups = Wakeups {
+        context,
+        wakers,
+        references: Arc::default(),
+    };
+    loop {
+        let news = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            news = news.next() => news,
+        };
+        let Some(News { bmc, concern }) = news else { return };
+        match concern {
+            Concern::Nobody => {}
+            Concern::Bmc => wakeups.wakers.bmcs.wake(&bmc),
+            Concern::System(uri) => wakeups.look_at_servers(&bmc, Some(&uri)),
+            Concern::Systems => wakeups.look_at_servers(&bmc, None),
+        }
+    }
 }
 
 /// What the handlers know.
@@ -178,6 +210,19 @@ impl Wakeups {
     fn look_at_server(&self, name: &str) {
         self.context.turns.stir(name);
         self.wakers.servers.wake(name);
+    }
+
+    /// At those behind a BMC; at all of them where none is known to have this URI.
+    fn look_at_servers(&self, bmc: &str, uri: Option<&str>) {
+        let servers = self.context.board.servers_of(bmc);
+        let is_it = |server: &&String| {
+            let known = self.context.caches.servers.get(server);
+            known.is_some_and(|server| server.spec.system_uri.as_deref() == uri)
+        };
+        match servers.iter().find(is_it).filter(|_| uri.is_some()) {
+            Some(server) => self.look_at_server(server),
+            None => servers.iter().for_each(|server| self.look_at_server(server)),
+        }
     }
 
     fn look_at_claims(&self, claims: Vec<(String, String)>) {

@@ -154,6 +154,12 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration: Option<DurationText>,
     },
+    /// Events do not get from the BMC to those who have subscribed, as behind a firewall that lets nobody out: each is tried as often as
+    /// it should be, and then given up.
+    EventsLost {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration: Option<DurationText>,
+    },
     /// Network boots go out by a NIC from which no boot server can be reached, as after a BIOS update that renumbers
     /// the NICs. Counts boots, not the devices that one boot tries.
     WrongNic {
@@ -190,7 +196,8 @@ impl Fault {
             | Fault::TaskNeverEnds { duration }
             | Fault::CertificateExpired { duration }
             | Fault::CertificateWrongName { duration }
-            | Fault::NoLldp { duration } => *duration,
+            | Fault::NoLldp { duration }
+            | Fault::EventsLost { duration } => *duration,
             _ => None,
         };
         lasts.map(|text| text.0)

@@ -236,6 +236,10 @@ impl Faults {
         self.has(|fault| matches!(fault, Fault::NoLldp { .. }))
     }
 
+    pub(crate) fn loses_events(&self) -> bool {
+        self.has(|fault| matches!(fault, Fault::EventsLost { .. }))
+    }
+
     /// Whether the network boot that begins now is misled.
     pub(crate) fn mislead_network_boot(&mut self) -> bool {
         self.take(|fault| matches!(fault, Fault::WrongNic { .. })).is_some()
@@ -291,6 +295,7 @@ fn remaining_mut(fault: &mut Fault) -> Option<&mut u32> {
         | Fault::HostClockReset { .. }
         | Fault::TaskNeverEnds { .. }
         | Fault::NoLldp { .. }
+        | Fault::EventsLost { .. }
         | Fault::CertificateExpired { .. }
         | Fault::CertificateWrongName { .. }
         | Fault::StaleReads { .. } => None,

@@ -83,6 +83,9 @@ pub(crate) async fn run(bmc: Bmc, delivery: Delivery) {
 }
 
 async fn post(bmc: &Bmc, delivery: &Delivery) -> Result<(), String> {
+    if bmc.with(|machine, _| machine.faults.loses_events()) {
+        return Err("lost on the way".to_owned());
+    }
     let mut request = http::Request::post(&delivery.destination).header(header::CONTENT_TYPE, "application/json");
     for (name, value) in &delivery.http_headers {
         request = request.header(name, value);

@@ -1,8 +1,7 @@
 //! Events and metric reports as vendors write them. Only what is used is read, and nothing of it is required: a BMC that leaves something
 //! out has told something all the same.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::metrics::{AlertSample, Reading};
 
@@ -31,22 +30,24 @@ impl Alert {
 
 /// The body of a message cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a JSON object with the expected members")]
+#[error("not a JSON object")]
 pub(super) struct Unreadable;
 
-#[derive(Deserialize)]
-struct AlertsBody {
-    #[serde(rename = "Events")]
-    events: Option<Vec<Value>>,
-    /// Some call it so.
-    #[serde(rename = "Alerts")]
-    alerts: Option<Vec<Value>>,
+fn object(body: &[u8]) -> Result<Map<String, Value>, Unreadable> {
+    serde_json::from_slice(body).map_err(|_| Unreadable)
+}
+
+fn list<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a [Value]> {
+    body.get(name)?.as_array().map(Vec::as_slice)
 }
 
 /// The events of a message.
 pub(super) fn alerts(body: &[u8]) -> Result<Vec<Alert>, Unreadable> {
-    let body: AlertsBody = serde_json::from_slice(body).map_err(|_| Unreadable)?;
-    let records = body.events.or(body.alerts).unwrap_or_default();
+    let body = object(body)?;
+    // Some call them alerts.
+    let records = list(&body, "Events")
+        .or_else(|| list(&body, "Alerts"))
+        .unwrap_or_default();
     Ok(records.iter().take(MOST).map(alert).collect())
 }
 
@@ -64,22 +65,11 @@ fn alert(record: &Value) -> Alert {
     }
 }
 
-#[derive(Deserialize)]
-struct ReportBody {
-    #[serde(rename = "MetricValues", default)]
-    values: Option<Vec<Value>>,
-}
-
 /// The readings of a metric report; those that are no numbers are left out.
 pub(super) fn readings(body: &[u8]) -> Result<Vec<Reading>, Unreadable> {
-    let body: ReportBody = serde_json::from_slice(body).map_err(|_| Unreadable)?;
-    Ok(body
-        .values
-        .unwrap_or_default()
-        .iter()
-        .take(MOST)
-        .filter_map(reading)
-        .collect())
+    let body = object(body)?;
+    let values = list(&body, "MetricValues").unwrap_or_default();
+    Ok(values.iter().take(MOST).filter_map(reading).collect())
 }
 
 fn reading(value: &Value) -> Option<Reading> {
@@ -142,7 +132,8 @@ mod tests {
         assert_eq!(bare, [alert("", "", None), alert("", "", None)]);
         assert_eq!(bare[0].sample().component, "system");
         assert_eq!(read(json!({})), Ok(vec![]));
-        for body in ["", "[", "3", r#"{"Events": 3}"#, "\u{feff}{}"] {
+        assert_eq!(read(json!({"Events": 3})), Ok(vec![]));
+        for body in ["", "[]", "3", "\u{feff}{}"] {
             assert_eq!(alerts(body.as_bytes()), Err(Unreadable), "{body}");
         }
         let many = json!({"Events": vec![json!({}); 5000]});

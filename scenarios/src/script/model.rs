@@ -74,6 +74,8 @@ pub struct OperatorSpec {
     pub options: BTreeMap<String, Scalar>,
     /// MAC prefix database, for scenarios that start from Endpoints.
     pub mac_prefixes: Vec<MacPrefix>,
+    /// Whether BMCs send events to the operator.
+    pub events: bool,
 }
 
 impl OperatorSpec {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 /// The operator's own intervals and time limits that follow the speed of the hardware, with their defaults. Limits of single
 /// requests are not among them: TLS and JSON take as long as they take.
-const HARDWARE_TIMES: [(&str, Duration); 23] = [
+const HARDWARE_TIMES: [(&str, Duration); 24] = [
     ("discovery-timeout", Duration::from_secs(30 * 60)),
     ("server-resync-interval", Duration::from_secs(120)),
     ("bmc-resync-interval", Duration::from_secs(120)),
     ("bmc-discovery-interval", Duration::from_secs(600)),
+    ("event-resync-interval", Duration::from_secs(600)),
     ("power-polling-interval", Duration::from_secs(5)),
     ("power-polling-timeout", Duration::from_secs(120)),
     ("power-off-confirmation-time", Duration::from_secs(15)),
@@ -41,6 +42,7 @@ const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Surroundings<'a> {
     pub time_scale: f64,
     pub registry_url: &'a str,
+    pub event_url: &'a str,
     pub bmc_scheme: &'a str,
     pub bmc_ca_file: Option<&'a Path>,
     pub mac_prefixes_file: Option<&'a Path>,
@@ -56,6 +58,9 @@ pub(super) fn arguments(world: &Surroundings<'_>, spec: &OperatorSpec) -> Vec<St
     set("probe-os-image", format!("{}/probe-os:latest", super::IMAGE_REGISTRY));
     set("manager-namespace", super::MANAGER_NAMESPACE.to_owned());
     set("registry-url", world.registry_url.to_owned());
+    if spec.events {
+        set("event-url", world.event_url.to_owned());
+    }
     set("protocol", world.bmc_scheme.to_owned());
     // The built-in template: no file of this machine may change what a scenario does.
     set("discovery-ignition-path", String::new());
@@ -106,6 +111,7 @@ mod tests {
         Surroundings {
             time_scale,
             registry_url: "http://registry",
+            event_url: "http://events",
             bmc_scheme: "http",
             bmc_ca_file: None,
             mac_prefixes_file: None,

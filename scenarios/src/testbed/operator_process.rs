@@ -20,6 +20,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Clone, Default)]
 pub(super) struct Faces {
     pub registry: Slot,
+    pub events: Slot,
     pub metrics: Slot,
 }
 
@@ -161,12 +162,16 @@ impl Recipe {
         let number = self.processes.fetch_add(1, Ordering::Relaxed) + 1;
         let operator = Operator::new(options, (self.edges)(number)?).map_err(|error| failed(&error))?;
         self.faces.registry.add(number, operator.registry_router());
+        if let Some(router) = operator.event_router() {
+            self.faces.events.add(number, router);
+        }
         self.faces.metrics.add(number, operator.metrics_router());
         Ok((number, operator))
     }
 
     fn withdraw(&self, number: u64) {
         self.faces.registry.remove(number);
+        self.faces.events.remove(number);
         self.faces.metrics.remove(number);
     }
 

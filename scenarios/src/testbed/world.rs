@@ -107,6 +107,7 @@ impl<W: Wire> World<W> {
 
         let faces = Faces::default();
         let registry_url = wire.publish("registry", faces.registry.router()).await?;
+        let event_url = wire.publish("events", faces.events.router()).await?;
         let metrics = wire.publish("metrics", faces.metrics.router()).await?;
         let boot = boot_server(&mut wire, &clock, &stop, &mut tasks).await?;
 
@@ -124,6 +125,7 @@ impl<W: Wire> World<W> {
         let surroundings = Surroundings {
             time_scale,
             registry_url: &registry_url,
+            event_url: &event_url,
             bmc_scheme: face.scheme,
             bmc_ca_file: face.ca_file,
             mac_prefixes_file: mac_prefixes.as_deref(),
