@@ -18,12 +18,7 @@ use crate::sabotage::{self, Bug};
 
 /// Adds the handlers to the watches, which do not run yet.
 pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
-    let wakeups = Wakeups {
-        context: context.clone(),
-        wakers: wakers.clone(),
-        references: Arc::default(),
-        bios_settings: Arc::default(),
-    };
+    let wakeups = Wakeups::new(context.clone(), wakers.clone());
     wakeups.endpoints(watches);
     wakeups.secrets(watches);
     wakeups.bmcs(watches);
@@ -41,11 +36,7 @@ pub async fn follow_events(
     mut news: UnboundedReceiver<News>,
     stop: CancellationToken,
 ) {
-    let wakeups = Wakeups {
-        context,
-        wakers,
-        references: Arc::default(),
-    };
+    let wakeups = Wakeups::new(context, wakers);
     loop {
         let news = tokio::select! {
             biased;
@@ -74,6 +65,15 @@ struct Wakeups {
 }
 
 impl Wakeups {
+    fn new(context: Arc<Context>, wakers: Wakers) -> Self {
+        Self {
+            context,
+            wakers,
+            references: Arc::default(),
+            bios_settings: Arc::default(),
+        }
+    }
+
     fn endpoints(&self, watches: &mut Watches) {
         let own = self.clone();
         watches.endpoints.on_change(move |change| {
