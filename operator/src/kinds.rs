@@ -2,8 +2,8 @@
 //! [`crate::wakeups`]; who works on the queues, in [`crate::operator`].
 
 use crds::{
-    BIOSSettings, BMC, BMCSecret, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerMaintenance,
-    ServerReadinessRule,
+    BIOSSettings, BIOSVersion, BMC, BMCSecret, BMCVersion, Endpoint, Server, ServerBootConfiguration, ServerClaim,
+    ServerMaintenance, ServerReadinessRule,
 };
 use kube::Api;
 use tokio::task::JoinSet;
@@ -80,4 +80,6 @@ kinds! {
     readiness_rules: ServerReadinessRule,
     maintenances: ServerMaintenance,
     bios_settings: BIOSSettings,
+    bios_versions: BIOSVersion,
+    bmc_versions: BMCVersion,
 }

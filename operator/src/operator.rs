@@ -16,7 +16,7 @@ use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{
-    bios_settings, bmc, boot_configuration, endpoint, server, server_claim, server_readiness_rule,
+    bios_settings, bmc, boot_configuration, endpoint, firmware_version, server, server_claim, server_readiness_rule,
 };
 use crate::discovery;
 use crate::edges::Edges;
@@ -382,6 +382,20 @@ impl Operator {
             queues.bios_settings,
             pacing(few, resync),
             bios_settings::reconcile
+        );
+        controller!(
+            "biosversion",
+            bios_versions,
+            queues.bios_versions,
+            pacing(few, resync),
+            firmware_version::reconcile_bios
+        );
+        controller!(
+            "bmcversion",
+            bmc_versions,
+            queues.bmc_versions,
+            pacing(few, resync),
+            firmware_version::reconcile_bmc
         );
         if !self.discovery.is_empty() {
             let interval = self.options.discovery.interval.get();

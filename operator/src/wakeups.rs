@@ -60,8 +60,17 @@ struct Wakeups {
     wakers: Wakers,
     /// Of BMCs to Endpoints and secrets, of Servers to secrets.
     references: Arc<References>,
-    /// Of BIOSSettings to Servers.
-    bios_settings: Arc<Targets>,
+    firmware: Arc<FirmwareTargets>,
+}
+
+/// What settings and versions work on.
+#[derive(Default)]
+struct FirmwareTargets {
+    /// Servers.
+    bios_settings: Targets,
+    bios_versions: Targets,
+    /// BMCs.
+    bmc_versions: Targets,
 }
 
 impl Wakeups {
@@ -70,7 +79,7 @@ impl Wakeups {
             context,
             wakers,
             references: Arc::default(),
-            bios_settings: Arc::default(),
+            firmware: Arc::default(),
         }
     }
 
@@ -179,9 +188,26 @@ impl Wakeups {
         let own = self.clone();
         watches.bios_settings.on_change(move |change| {
             let target = change.object().spec.server_ref.as_ref();
-            own.bios_settings
+            own.firmware
+                .bios_settings
                 .changed(change, target.map(|server| server.name.as_str()));
             own.wakers.bios_settings.wake_object(change.object());
+        });
+        let own = self.clone();
+        watches.bios_versions.on_change(move |change| {
+            let target = change.object().spec.server_ref.as_ref();
+            own.firmware
+                .bios_versions
+                .changed(change, target.map(|server| server.name.as_str()));
+            own.wakers.bios_versions.wake_object(change.object());
+        });
+        let own = self.clone();
+        watches.bmc_versions.on_change(move |change| {
+            let target = change.object().spec.bmc_ref.as_ref();
+            own.firmware
+                .bmc_versions
+                .changed(change, target.map(|bmc| bmc.name.as_str()));
+            own.wakers.bmc_versions.wake_object(change.object());
         });
         let own = self.clone();
         watches.maintenances.on_change(move |change| {
@@ -193,17 +219,28 @@ impl Wakeups {
             .on_change(move |change| own.look_at_firmware_of(&change.object().name_any()));
         let own = self.clone();
         watches.bmcs.on_change(move |change| {
-            let servers = own.context.board.servers_of(&change.object().name_any());
+            let name = change.object().name_any();
+            let servers = own.context.board.servers_of(&name);
             servers.iter().for_each(|server| own.look_at_firmware_of(server));
+            own.look_at_firmware_of_bmc(&name);
         });
     }
 
     /// At whatever works on this server.
     fn look_at_firmware_of(&self, server: &str) {
-        let settings = self.bios_settings.of(server);
-        settings
-            .iter()
-            .for_each(|settings| self.wakers.bios_settings.wake(settings));
+        let settings = self.firmware.bios_settings.of(server);
+        settings.iter().for_each(|name| self.wakers.bios_settings.wake(name));
+        let versions = self.firmware.bios_versions.of(server);
+        versions.iter().for_each(|name| self.wakers.bios_versions.wake(name));
+        let server = self.context.caches.servers.get(server);
+        if let Some(bmc) = server.and_then(|server| server.spec.bmc_ref.clone()) {
+            self.look_at_firmware_of_bmc(&bmc.name);
+        }
+    }
+
+    fn look_at_firmware_of_bmc(&self, bmc: &str) {
+        let versions = self.firmware.bmc_versions.of(bmc);
+        versions.iter().for_each(|name| self.wakers.bmc_versions.wake(name));
     }
 
     /// At once: what its last pass settled for does not count any more.

@@ -96,13 +96,13 @@ async fn a_bios_update_is_followed_by_its_task() {
         let rack = Rack::beside(personality, images());
         let client = rack.client().await;
         let system = only_system(&client).await;
-        let known = client.tasks().await.expect("tasks");
+        let known = client.tasks().await.expect("tasks").expect("a list");
         let task = client
             .simple_update(&update("bios-9.9.bin", "secret"))
             .await
             .expect("accepted");
         let task = task.unwrap_or_else(|| panic!("{personality} names no task"));
-        let listed = client.tasks().await.expect("tasks");
+        let listed = client.tasks().await.expect("tasks").expect("a list");
         let new: Vec<_> = listed.iter().filter(|task| !known.contains(task)).collect();
         assert_eq!(new, [&(task.clone(), TaskState::Active)], "{personality}");
         sleep(Duration::from_secs(600)).await;

@@ -143,27 +143,28 @@ impl BmcClient {
         .await
     }
 
-    /// The tasks that the BMC lists, and whether each is still at work.
+    /// The tasks that the BMC lists, and whether each is still at work; `None` if it has no list.
     ///
     /// # Errors
     /// [`BmcError`].
-    pub async fn tasks(&self) -> Result<Vec<(TaskUri, TaskState)>, BmcError> {
+    pub async fn tasks(&self) -> Result<Option<Vec<(TaskUri, TaskState)>>, BmcError> {
         self.measured("tasks", self.reading(), async |call| {
             let root = call.connected_root().await?;
             // DSP0268 has it below the root, and some only in its links.
             let Some(service) = link(&root.document, "Tasks").or_else(|| link(&root.document, "TaskService")) else {
-                return Ok(Vec::new());
+                return Ok(None);
             };
             let bmc = call.compat().await?;
             let Some(collection) = link(&read(&bmc, &service).await?, "Tasks") else {
-                return Ok(Vec::new());
+                return Ok(None);
             };
             let documents = members(call, &bmc, &collection, false).await?;
             documents
                 .iter()
                 .filter_map(|document| Some((TaskUri::new(text(document, "@odata.id")?), document)))
                 .map(|(uri, document)| Ok((uri, report(document)?.state)))
-                .collect()
+                .collect::<Result<_, _>>()
+                .map(Some)
         })
         .await
     }

@@ -147,7 +147,7 @@ async fn connect(context: &Context, bmc: &BMC) -> Result<(BmcClient, Manager), E
 }
 
 /// By UUID where the object states one; else the first that looks like a BMC, in the order of resource names (section 9.4).
-fn choose(bmc: &BMC, managers: Vec<Manager>) -> Result<Manager, Error> {
+pub(in crate::controllers) fn choose(bmc: &BMC, managers: Vec<Manager>) -> Result<Manager, Error> {
     let chosen = match bmc.spec.bmc_uuid.as_deref().filter(|uuid| !uuid.is_empty()) {
         Some(uuid) => managers.into_iter().find(|manager| {
             manager
