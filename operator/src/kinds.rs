@@ -2,8 +2,8 @@
 //! [`crate::wakeups`]; who works on the queues, in [`crate::operator`].
 
 use crds::{
-    BIOSSettings, BIOSVersion, BMC, BMCSecret, BMCVersion, Endpoint, Server, ServerBootConfiguration, ServerClaim,
-    ServerMaintenance, ServerReadinessRule,
+    BIOSSettings, BIOSVersion, BMC, BMCSecret, BMCSettings, BMCVersion, Endpoint, Server, ServerBootConfiguration,
+    ServerClaim, ServerMaintenance, ServerReadinessRule,
 };
 use kube::Api;
 use tokio::task::JoinSet;
@@ -81,5 +81,6 @@ kinds! {
     maintenances: ServerMaintenance,
     bios_settings: BIOSSettings,
     bios_versions: BIOSVersion,
+    bmc_settings: BMCSettings,
     bmc_versions: BMCVersion,
 }

@@ -16,7 +16,8 @@ use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{
-    bios_settings, bmc, boot_configuration, endpoint, firmware_version, server, server_claim, server_readiness_rule,
+    bios_settings, bmc, bmc_settings, boot_configuration, endpoint, firmware_version, server, server_claim,
+    server_readiness_rule,
 };
 use crate::discovery;
 use crate::edges::Edges;
@@ -389,6 +390,13 @@ impl Operator {
             queues.bios_versions,
             pacing(few, resync),
             firmware_version::reconcile_bios
+        );
+        controller!(
+            "bmcsettings",
+            bmc_settings,
+            queues.bmc_settings,
+            pacing(few, resync),
+            bmc_settings::reconcile
         );
         controller!(
             "bmcversion",

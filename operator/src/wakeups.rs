@@ -70,6 +70,7 @@ struct FirmwareTargets {
     bios_settings: Targets,
     bios_versions: Targets,
     /// BMCs.
+    bmc_settings: Targets,
     bmc_versions: Targets,
 }
 
@@ -202,6 +203,12 @@ impl Wakeups {
             own.wakers.bios_versions.wake_object(change.object());
         });
         let own = self.clone();
+        watches.bmc_settings.on_change(move |change| {
+            let target = &change.object().spec.bmc_ref.name;
+            own.firmware.bmc_settings.changed(change, Some(target));
+            own.wakers.bmc_settings.wake_object(change.object());
+        });
+        let own = self.clone();
         watches.bmc_versions.on_change(move |change| {
             let target = change.object().spec.bmc_ref.as_ref();
             own.firmware
@@ -239,6 +246,8 @@ impl Wakeups {
     }
 
     fn look_at_firmware_of_bmc(&self, bmc: &str) {
+        let settings = self.firmware.bmc_settings.of(bmc);
+        settings.iter().for_each(|name| self.wakers.bmc_settings.wake(name));
         let versions = self.firmware.bmc_versions.of(bmc);
         versions.iter().for_each(|name| self.wakers.bmc_versions.wake(name));
     }

@@ -9,6 +9,7 @@ use super::Machine;
 use super::boot::BootOverride;
 use super::drive::DriveContent;
 use super::guest::GuestIdentity;
+use super::installed_firmware::Component;
 use super::power::PowerState;
 
 /// What executes on the machine.
@@ -74,6 +75,9 @@ pub struct MachineTruth {
     pub bios_attributes: BTreeMap<String, Value>,
     pub bios_pending: BTreeMap<String, Value>,
     pub bios_reset_pending: bool,
+    pub firmware: FirmwareTruth,
+    /// Whom the BMC asks for the time.
+    pub ntp_servers: Vec<String>,
     /// Ids of open Redfish sessions.
     pub sessions: Vec<String>,
     pub accounts: Vec<String>,
@@ -81,6 +85,13 @@ pub struct MachineTruth {
     pub tasks: BTreeMap<String, String>,
     pub faults: Vec<InjectedFault>,
     pub counters: Counters,
+}
+
+/// Versions that run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FirmwareTruth {
+    pub bios: String,
+    pub bmc: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -168,6 +179,11 @@ impl Machine {
             bios_attributes: self.bios.current(self.personality),
             bios_pending: self.bios.pending().clone(),
             bios_reset_pending: self.bios.reset_pending(),
+            ntp_servers: self.redfish.network.ntp_servers.clone(),
+            firmware: FirmwareTruth {
+                bios: self.firmware.version(Component::Bios, self.personality),
+                bmc: self.firmware.version(Component::Bmc, self.personality),
+            },
             sessions: self.redfish.sessions.ids(),
             accounts: self.redfish.accounts.names(),
             subscriptions: self.redfish.subscriptions.destinations(),

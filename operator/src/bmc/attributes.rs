@@ -60,6 +60,28 @@ impl AttributeRegistry {
         Self(named.collect())
     }
 
+    /// With the attributes that the registry does not list, although they are there: of the type that they have, and in force at once.
+    #[must_use]
+    pub fn with_unlisted(mut self, current: &Map<String, Value>) -> Self {
+        for (name, value) in current {
+            let kind = match value {
+                Value::Bool(_) => AttributeKind::Boolean,
+                Value::Number(number) if number.is_i64() => AttributeKind::Integer {
+                    lower: None,
+                    upper: None,
+                },
+                Value::String(_) => AttributeKind::Text,
+                _ => continue,
+            };
+            self.0.entry(name.clone()).or_insert(Attribute {
+                kind,
+                writable: true,
+                reset_required: false,
+            });
+        }
+        self
+    }
+
     /// Whether any of these takes effect with a reset only. One that no registry knows does.
     pub fn needs_reset<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> bool {
         names

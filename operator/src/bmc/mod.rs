@@ -3,6 +3,7 @@
 pub mod attributes;
 mod client;
 mod error;
+pub mod manager_attributes;
 mod pool;
 mod redfish;
 mod types;

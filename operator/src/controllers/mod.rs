@@ -5,6 +5,7 @@
 
 pub mod bios_settings;
 pub mod bmc;
+pub mod bmc_settings;
 pub mod boot_configuration;
 pub mod endpoint;
 mod error;

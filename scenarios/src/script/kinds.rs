@@ -14,7 +14,7 @@ pub struct KnownKind {
 const METAL: &str = crds::GROUP;
 
 /// All kinds that a step may name.
-pub const ALL: [KnownKind; 12] = [
+pub const ALL: [KnownKind; 21] = [
     metal("Endpoint", "endpoints", false),
     metal("BMC", "bmcs", false),
     metal("BMCSecret", "bmcsecrets", false),
@@ -22,6 +22,15 @@ pub const ALL: [KnownKind; 12] = [
     metal("ServerClaim", "serverclaims", true),
     metal("ServerBootConfiguration", "serverbootconfigurations", true),
     metal("ServerReadinessRule", "serverreadinessrules", false),
+    metal("ServerMaintenance", "servermaintenances", true),
+    metal("BIOSSettings", "biossettings", false),
+    metal("BIOSVersion", "biosversions", false),
+    metal("BMCSettings", "bmcsettings", false),
+    metal("BMCVersion", "bmcversions", false),
+    metal("BIOSSettingsSet", "biossettingssets", false),
+    metal("BIOSVersionSet", "biosversionsets", false),
+    metal("BMCSettingsSet", "bmcsettingssets", false),
+    metal("BMCVersionSet", "bmcversionsets", false),
     known("Secret", "", "v1", "secrets", true),
     known("ConfigMap", "", "v1", "configmaps", true),
     known("Namespace", "", "v1", "namespaces", false),

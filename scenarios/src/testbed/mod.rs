@@ -6,11 +6,13 @@
 //! | `world` | builds a world and answers the engine |
 //! | `wire` | how its parts reach each other: sockets or memory |
 //! | `operator_process` | the operator, crashed, stopped and started |
+//! | `firmware_images` | where machines find firmware |
 //! | `flags` | the operator's command line in a world of some speed |
 //! | `hub` | every event of a world, in order |
 //! | [`log_lines`] | log lines as events |
 //! | `slot` | an address whose owner comes and goes |
 
+mod firmware_images;
 mod flags;
 mod hub;
 pub mod log_lines;

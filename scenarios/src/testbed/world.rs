@@ -5,7 +5,9 @@ use super::hub::{Hub, Observer};
 use super::log_lines::LogLines;
 use super::operator_process::{Faces, OperatorProcess};
 use super::wire::Wire;
-use super::{IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent};
+use super::{
+    IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent, firmware_images,
+};
 use crate::boot_server::{self, BootServer};
 use crate::edges::{Clock, SkewedClock};
 use crate::guest::Guests;
@@ -362,7 +364,7 @@ fn fleet<W: Wire>(
     for machine in &mut spec.machines {
         machine.boot.server_url.get_or_insert_with(|| boot_url.to_owned());
     }
-    let http = wire.machine_http()?;
+    let http = firmware_images::beside(wire.machine_http()?);
     let edges = bmc_emulator::Edges {
         clock: clock.clone(),
         guest: Arc::new(Guests::new(http.clone())),

@@ -15,6 +15,7 @@ mod erase;
 mod events;
 mod gate;
 mod inventory;
+mod manager_attributes;
 mod managers;
 mod protocol;
 mod session;
