@@ -14,6 +14,7 @@ use crate::bmc::BmcPool;
 use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
+use crate::controllers::server_maintenance;
 use crate::edges::{Clock, Seed};
 use crate::events::Recorder;
 use crate::freshness::OwnWrites;
@@ -55,6 +56,8 @@ pub struct Context {
     pub firmware_turns: Turns,
     pub attribute_registries: AttributeRegistries,
     pub board: std::sync::Arc<Board>,
+    /// Who waits for which server.
+    pub maintenances: server_maintenance::Queue,
 }
 
 impl Context {

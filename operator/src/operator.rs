@@ -17,7 +17,7 @@ use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{
     bios_settings, bmc, bmc_settings, boot_configuration, endpoint, firmware_version, server, server_claim,
-    server_readiness_rule,
+    server_maintenance, server_readiness_rule,
 };
 use crate::discovery;
 use crate::edges::Edges;
@@ -263,6 +263,7 @@ impl Operator {
             firmware_turns: Turns::default(),
             attribute_registries: AttributeRegistries::default(),
             board: board.clone(),
+            maintenances: server_maintenance::Queue::default(),
         });
         self.connect_servers(&context);
         let mut tasks = JoinSet::new();
@@ -404,6 +405,13 @@ impl Operator {
             queues.bmc_versions,
             pacing(few, resync),
             firmware_version::reconcile_bmc
+        );
+        controller!(
+            "servermaintenance",
+            maintenances,
+            queues.maintenances,
+            pacing(few, resync),
+            server_maintenance::reconcile
         );
         if !self.discovery.is_empty() {
             let interval = self.options.discovery.interval.get();

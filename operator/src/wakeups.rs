@@ -26,6 +26,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
     wakeups.claims(watches);
     wakeups.boot_configurations(watches);
     wakeups.readiness_rules(watches);
+    wakeups.maintenances(watches);
     wakeups.firmware(watches);
 }
 
@@ -136,6 +137,7 @@ impl Wakeups {
             let claims = own.context.board.server_changed(change);
             own.wakers.servers.wake_object(server);
             own.look_at_claims(claims);
+            own.look_at_maintenances(&server.name_any());
             if let Change::Gone(server) = change
                 && let Some(bmc) = &server.spec.bmc_ref
             {
@@ -154,6 +156,7 @@ impl Wakeups {
             let referenced = claim.spec.server_ref.as_ref().map(|server| server.name.clone());
             if let Some(server) = referenced.or_else(|| own.context.board.server_of(&uid)) {
                 own.look_at_server(&server);
+                own.look_at_maintenances(&server);
             }
             own.look_at_claims(own.context.board.claim_changed(change));
         });
@@ -168,6 +171,23 @@ impl Wakeups {
             // A claim's configuration is named as the claim.
             let namespace = configuration.namespace().unwrap_or_default();
             own.wakers.claims.wake_in(&namespace, &configuration.name_any());
+            // And a maintenance's as the maintenance.
+            own.wakers.maintenances.wake_in(&namespace, &configuration.name_any());
+        });
+    }
+
+    fn maintenances(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches.maintenances.on_change(move |change| {
+            own.wakers.maintenances.wake_object(change.object());
+            for name in own.context.maintenances.changed(change) {
+                let wanted = !own.context.maintenances.of(&name).is_empty();
+                let server = own.context.caches.servers.get(&name);
+                own.look_at_claims(own.context.board.maintenance_wanted(&name, wanted, server));
+                own.look_at_server(&name);
+                // Who comes next may do so now.
+                own.look_at_maintenances(&name);
+            }
         });
     }
 
@@ -268,6 +288,12 @@ impl Wakeups {
         match servers.iter().find(is_it).filter(|_| uri.is_some()) {
             Some(server) => self.look_at_server(server),
             None => servers.iter().for_each(|server| self.look_at_server(server)),
+        }
+    }
+
+    fn look_at_maintenances(&self, server: &str) {
+        for (namespace, name) in self.context.maintenances.of(server) {
+            self.wakers.maintenances.wake_in(&namespace, &name);
         }
     }
 

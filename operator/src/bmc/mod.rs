@@ -14,6 +14,6 @@ pub use error::{BmcError, ErrorClass};
 pub use pool::{BmcPool, PoolSettings};
 pub use types::{
     Bios, BmcAccess, Boot, BootTarget, Component, Credentials, Drive, EventFormat, EventService, EventSubscription,
-    IndicatorLed, Inventory, Manager, Processor, ProtocolName, ReportedPower, ResetType, Scheme, Storage, StorageDrive,
-    System, TaskReport, TaskState, UnsupportedProtocol, UpdateRequest, Volume,
+    IndicatorLed, Inventory, Lasting, Manager, Processor, ProtocolName, ReportedPower, ResetType, Scheme, Storage,
+    StorageDrive, System, TaskReport, TaskState, UnsupportedProtocol, UpdateRequest, Volume,
 };

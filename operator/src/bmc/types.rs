@@ -213,13 +213,34 @@ impl ResetType {
     }
 }
 
-/// One-time boot sources that the operator asks for.
+/// Boot sources that the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BootTarget {
     /// Network boot by PXE.
     Pxe,
     /// UEFI HTTP boot.
     UefiHttp,
+    /// The setup of the firmware: no operating system.
+    BiosSetup,
+}
+
+/// How long a boot override is in force (Redfish `BootSourceOverrideEnabled`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lasting {
+    /// For the next start.
+    Once,
+    /// Until it is cleared.
+    Continuous,
+}
+
+impl Lasting {
+    /// The Redfish spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Once => "Once",
+            Self::Continuous => "Continuous",
+        }
+    }
 }
 
 impl BootTarget {
@@ -228,6 +249,7 @@ impl BootTarget {
         match self {
             Self::Pxe => "Pxe",
             Self::UefiHttp => "UefiHttp",
+            Self::BiosSetup => "BiosSetup",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod firmware;
 pub mod firmware_version;
 pub mod server;
 pub mod server_claim;
+pub mod server_maintenance;
 pub mod server_readiness_rule;
 
 pub use error::Error;

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 
 use super::operation::{Operation, outcome_shows, starts_a_machine};
 use super::pacing;
-use crate::bmc::{BmcClient, BmcError, BootTarget, ResetType, System};
+use crate::bmc::{BmcClient, BmcError, BootTarget, Lasting, ResetType, System};
 use crate::conditions::{self, Wish, seconds_up};
 use crate::context::Context;
 use crate::controllers::Error;
@@ -116,7 +116,11 @@ async fn send(client: &BmcClient, system: &SystemUri, operation: &Operation) -> 
             Ok(Sent::Accepted)
         }
         Operation::NetworkBoot => client
-            .set_one_time_boot(system, BootTarget::Pxe)
+            .set_boot_override(system, BootTarget::Pxe, Lasting::Once)
+            .await
+            .map(|_| Sent::Accepted),
+        Operation::LastingBoot(target) => client
+            .set_boot_override(system, *target, Lasting::Continuous)
             .await
             .map(|_| Sent::Accepted),
         Operation::ClearBootOverride => client.clear_boot_override(system).await.map(|_| Sent::Accepted),

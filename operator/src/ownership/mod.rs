@@ -6,6 +6,7 @@
 //! | [`pacing`] | when a recorded operation may be sent, waited for, or sent again |
 //! | [`intent`] | record, send once, note the outcome |
 //! | [`reservation`] | every change of holder, as one patch with a precondition |
+//! | [`maintenance`] | whether a maintenance has the machine |
 //! | [`parking`] | whether the machine was handed to others |
 //! | [`origin`] | whether a Server came back from a backup |
 //! | [`provisioning`] | whether the holder's operating system was already booted once |
@@ -15,6 +16,7 @@
 //! very moment the intent is recorded, however old the cache was that the decision was made from.
 
 pub mod intent;
+pub mod maintenance;
 pub mod operation;
 pub mod origin;
 pub mod pacing;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::bmc::{ReportedPower, ResetType, System};
+use crate::bmc::{BootTarget, Lasting, ReportedPower, ResetType, System};
 use crate::identity::DriveUri;
 
 /// An operation that changes what a machine does or holds. Each is sent through [`super::intent`] only.
@@ -12,6 +12,8 @@ pub enum Operation {
     Reset(ResetType),
     /// Network boot at the next start, once.
     NetworkBoot,
+    /// The same boot source at every start, until it is cleared: firmware restarts machines by itself (bugs.md #66).
+    LastingBoot(BootTarget),
     /// No boot override.
     ClearBootOverride,
     /// `Boot.BootOrder`.
@@ -28,6 +30,7 @@ impl fmt::Display for Operation {
         match self {
             Self::Reset(reset) => f.write_str(reset.as_str()),
             Self::NetworkBoot => f.write_str("BootSourceOverride:Pxe"),
+            Self::LastingBoot(target) => write!(f, "{LASTING_BOOT}{}", target.as_str()),
             Self::ClearBootOverride => f.write_str("BootSourceOverride:None"),
             Self::BootOrder(_) => f.write_str("BootOrder"),
             Self::ResetBios => f.write_str("ResetBios"),
@@ -35,6 +38,9 @@ impl fmt::Display for Operation {
         }
     }
 }
+
+/// How the name of a [`Operation::LastingBoot`] begins.
+const LASTING_BOOT: &str = "BootSourceOverride:Continuous:";
 
 /// The recorded names of operations that can start a machine.
 pub fn starts_a_machine(name: &str) -> bool {
@@ -49,13 +55,25 @@ pub fn outcome_shows(name: &str, system: &System) -> Option<bool> {
         "ForceOff" | "GracefulShutdown" => Some(system.power_state == ReportedPower::Off),
         "BootSourceOverride:Pxe" => Some(boots_from_network_once(system)),
         "BootSourceOverride:None" => Some(!has_boot_override(system)),
-        _ => None,
+        name => name
+            .strip_prefix(LASTING_BOOT)
+            .map(|target| has_override(system, Lasting::Continuous, target)),
     }
+}
+
+/// Whether every start goes to this source.
+pub fn always_boots_from(system: &System, target: BootTarget) -> bool {
+    has_override(system, Lasting::Continuous, target.as_str())
+}
+
+fn has_override(system: &System, lasting: Lasting, target: &str) -> bool {
+    system.boot.override_enabled.as_deref() == Some(lasting.as_str())
+        && system.boot.override_target.as_deref() == Some(target)
 }
 
 /// Whether the next start, and only that, goes to the network.
 pub fn boots_from_network_once(system: &System) -> bool {
-    system.boot.override_enabled.as_deref() == Some("Once") && system.boot.override_target.as_deref() == Some("Pxe")
+    has_override(system, Lasting::Once, BootTarget::Pxe.as_str())
 }
 
 /// Whether any boot override is in force. A vendor that leaves the target behind after `Disabled` has none.

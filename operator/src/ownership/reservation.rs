@@ -13,11 +13,12 @@
 //! Each but the third raises `spec.tenancyEpoch` by one, and each carries the resourceVersion of the Server that was decided upon.
 
 use crds::keys;
-use crds::kinds::server::KnownDrive;
+use crds::kinds::server::{KnownDrive, MaintenanceReference};
 use crds::{ObjectReference, Server};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
+use super::maintenance;
 use super::origin;
 use super::provisioning::{self, Provisioning};
 use crate::sabotage::{self, Bug};
@@ -59,6 +60,12 @@ pub enum Change {
     Park,
     /// Others are done.
     Unpark,
+    /// A maintenance gets the server; the holder stays.
+    BeginMaintenance(MaintenanceReference),
+    /// The maintenance is over, or was never there.
+    EndMaintenance,
+    /// The machine is about to be started for this maintenance (or what was started for one is gone).
+    StartedForMaintenance(Option<String>),
 }
 
 impl Change {
@@ -100,6 +107,12 @@ impl Change {
             Self::SystemUri(uri) => json!({ "systemURI": uri }),
             Self::Provisioning(provisioning) => {
                 metadata["annotations"] = json!({ provisioning::ANNOTATION: provisioning.value(epoch) });
+                return json!({ "metadata": metadata });
+            }
+            Self::BeginMaintenance(reference) => json!({ "serverMaintenanceRef": reference }),
+            Self::EndMaintenance => json!({ "serverMaintenanceRef": null, "maintenanceBootConfigurationRef": null }),
+            Self::StartedForMaintenance(mark) => {
+                metadata["annotations"] = json!({ maintenance::STARTED_ANNOTATION: mark });
                 return json!({ "metadata": metadata });
             }
             Self::ClearRequest => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fake::{Behaviour, DRIVE, FakeBmc, Reply, SYSTEM, client, drive, system};
-use operator::bmc::{Bios, BmcError, BootTarget, IndicatorLed, ReportedPower, ResetType, TaskState};
+use operator::bmc::{Bios, BmcError, BootTarget, IndicatorLed, Lasting, ReportedPower, ResetType, TaskState};
 use operator::identity::{ManagerUri, SystemUuid, TaskUri};
 use serde_json::{Value, json};
 
@@ -223,15 +223,27 @@ async fn an_action_that_demands_a_precondition_gets_one() {
 async fn one_time_boot_is_written_once() {
     let bmc = FakeBmc::new();
     let client = client(&bmc).await.expect("client");
-    assert_eq!(client.set_one_time_boot(&system(), BootTarget::Pxe).await, Ok(true));
-    assert_eq!(client.set_one_time_boot(&system(), BootTarget::Pxe).await, Ok(false));
+    assert_eq!(
+        client
+            .set_boot_override(&system(), BootTarget::Pxe, Lasting::Once)
+            .await,
+        Ok(true)
+    );
+    assert_eq!(
+        client
+            .set_boot_override(&system(), BootTarget::Pxe, Lasting::Once)
+            .await,
+        Ok(false)
+    );
     assert_eq!(
         patches(&bmc),
         [json!({"Boot": {"BootSourceOverrideTarget": "Pxe", "BootSourceOverrideEnabled": "Once"}})]
     );
     assert_eq!(bmc.seen("PATCH ")[0].if_match.as_deref(), Some("W/\"1\""));
     assert!(matches!(
-        client.set_one_time_boot(&system(), BootTarget::UefiHttp).await,
+        client
+            .set_boot_override(&system(), BootTarget::UefiHttp, Lasting::Once)
+            .await,
         Err(BmcError::Unsupported { .. })
     ));
 
@@ -258,7 +270,7 @@ async fn a_read_only_mode_does_not_stop_the_boot_override() {
         client(&bmc)
             .await
             .expect("client")
-            .set_one_time_boot(&system(), BootTarget::Pxe)
+            .set_boot_override(&system(), BootTarget::Pxe, Lasting::Once)
             .await,
         Ok(true)
     );

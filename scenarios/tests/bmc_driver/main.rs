@@ -15,8 +15,8 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use operator::bmc::{
-    BmcAccess, BmcClient, BmcError, BmcPool, BootTarget, Credentials, Drive, PoolSettings, ProtocolName, ReportedPower,
-    ResetType, Scheme, System, TaskState,
+    BmcAccess, BmcClient, BmcError, BmcPool, BootTarget, Credentials, Drive, Lasting, PoolSettings, ProtocolName,
+    ReportedPower, ResetType, Scheme, System, TaskState,
 };
 use operator::edges::{BoxError, HttpService};
 use operator::identity::{SystemUri, SystemUuid};
@@ -202,12 +202,12 @@ async fn power_goes_on_and_off_and_the_boot_override_is_consumed() {
         let client = rack.client().await;
         let uri = only_system(&client).await.uri;
         assert_eq!(
-            client.set_one_time_boot(&uri, BootTarget::Pxe).await,
+            client.set_boot_override(&uri, BootTarget::Pxe, Lasting::Once).await,
             Ok(true),
             "{personality}"
         );
         assert_eq!(
-            client.set_one_time_boot(&uri, BootTarget::Pxe).await,
+            client.set_boot_override(&uri, BootTarget::Pxe, Lasting::Once).await,
             Ok(false),
             "what is set is not written again"
         );
@@ -240,7 +240,10 @@ async fn a_boot_override_can_be_taken_back() {
         let rack = Rack::new(personality);
         let client = rack.client().await;
         let uri = only_system(&client).await.uri;
-        client.set_one_time_boot(&uri, BootTarget::Pxe).await.expect("override");
+        client
+            .set_boot_override(&uri, BootTarget::Pxe, Lasting::Once)
+            .await
+            .expect("override");
         assert_eq!(client.clear_boot_override(&uri).await, Ok(true), "{personality}");
         assert_eq!(client.clear_boot_override(&uri).await, Ok(false), "{personality}");
         rack.close().await;

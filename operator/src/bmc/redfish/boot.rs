@@ -9,7 +9,7 @@ use nv_redfish::schema::computer_system::{
 use super::call::Call;
 use super::document::{read, texts};
 use super::systems::SystemDocument;
-use crate::bmc::{BmcClient, BmcError, Boot, BootTarget};
+use crate::bmc::{BmcClient, BmcError, Boot, BootTarget, Lasting};
 use crate::identity::SystemUri;
 use crate::sabotage::{self, Bug};
 
@@ -17,9 +17,9 @@ fn boot_update(boot: BootUpdate) -> ComputerSystemUpdate {
     ComputerSystemUpdate::builder().with_boot(boot).build()
 }
 
-/// Whether the one-time override is what is wanted.
-fn is_set(boot: &Boot, target: BootTarget) -> bool {
-    boot.override_enabled.as_deref() == Some("Once")
+/// Whether the override is what is wanted.
+fn is_set(boot: &Boot, target: BootTarget, lasting: Lasting) -> bool {
+    boot.override_enabled.as_deref() == Some(lasting.as_str())
         && boot.override_target.as_deref() == Some(target.as_str())
         && boot.override_mode.as_deref().is_none_or(|mode| mode == "UEFI")
 }
@@ -55,17 +55,22 @@ async fn send(bmc: &CompatBmc<Call>, system: &SystemDocument, update: &ComputerS
 }
 
 impl BmcClient {
-    /// Sets the one-time boot override unless it is already set; says whether it wrote. Whether the BMC took it shows a later
+    /// Sets the boot override unless it is already set; says whether it wrote. Whether the BMC took it shows a later
     /// read of the system.
     ///
     /// # Errors
     /// [`BmcError`]; `Unsupported` when the BMC lists its targets and this is not among them.
-    pub async fn set_one_time_boot(&self, uri: &SystemUri, target: BootTarget) -> Result<bool, BmcError> {
-        self.measured("set_one_time_boot", self.modifying(), async |call| {
+    pub async fn set_boot_override(
+        &self,
+        uri: &SystemUri,
+        target: BootTarget,
+        lasting: Lasting,
+    ) -> Result<bool, BmcError> {
+        self.measured("set_boot_override", self.modifying(), async |call| {
             let bmc = call.compat().await?;
             let system = SystemDocument::read(&bmc, uri.as_str()).await?;
             let boot = system.boot();
-            if is_set(&boot, target) {
+            if is_set(&boot, target, lasting) {
                 return Ok(false);
             }
             if boot
@@ -80,10 +85,15 @@ impl BmcClient {
             let source = match target {
                 BootTarget::Pxe => BootSource::Pxe,
                 BootTarget::UefiHttp => BootSource::UefiHttp,
+                BootTarget::BiosSetup => BootSource::BiosSetup,
+            };
+            let enabled = match lasting {
+                Lasting::Once => BootSourceOverrideEnabled::Once,
+                Lasting::Continuous => BootSourceOverrideEnabled::Continuous,
             };
             let plain = || {
                 BootUpdate::builder()
-                    .with_boot_source_override_enabled(BootSourceOverrideEnabled::Once)
+                    .with_boot_source_override_enabled(enabled)
                     .with_boot_source_override_target(source)
             };
             let manufacturer = system.raw["Manufacturer"].as_str().unwrap_or_default();
@@ -210,7 +220,7 @@ mod tests {
             (boot("Disabled", "Pxe", None), false),
             (Boot::default(), false),
         ] {
-            assert_eq!(is_set(&boot, BootTarget::Pxe), wanted, "{boot:?}");
+            assert_eq!(is_set(&boot, BootTarget::Pxe, Lasting::Once), wanted, "{boot:?}");
         }
     }
 

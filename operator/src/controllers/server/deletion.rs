@@ -81,6 +81,17 @@ pub(super) async fn reconcile(context: &Context, mut server: Server) -> Result<C
         perform::note(context, &mut server, &wish).await?;
         return Ok(Course::GoOn(Box::new(server)));
     }
+    // Only as long as something can be done for it (bugs.md #35).
+    let maintained = server.spec.server_maintenance_ref.as_ref();
+    if let Some(maintenance) = maintained.filter(|_| access::of_server(context, &server).is_ok()) {
+        let message = format!(
+            "ServerMaintenance {}/{} has the machine; the Server goes when it is over",
+            maintenance.namespace, maintenance.name
+        );
+        let wish = Wish::yes(DELETION_BLOCKED, "InMaintenance", message);
+        perform::note(context, &mut server, &wish).await?;
+        return Ok(Course::GoOn(Box::new(server)));
+    }
     if must_be_clean(context, &server) {
         let wish = Wish::yes(
             DELETION_BLOCKED,

@@ -8,7 +8,26 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use crate::bmc::{Inventory, System};
 use crate::registry::HardwareData;
 
-/// Everything that Initial writes (contract section 3.4).
+/// Whether the inventory tells of another machine than the one before: what the probe saw of it does not count any more. The firmware may have
+/// changed, and what the volumes are.
+pub(super) fn tells_of_other_hardware(before: &ServerStatus, after: &ServerStatus) -> bool {
+    let drives = |status: &ServerStatus| {
+        let all = status.storages.iter().flat_map(|storage| &storage.drives);
+        let present = all.filter(|drive| drive.state.as_deref() != Some("Absent"));
+        let mut known: Vec<_> = present
+            .map(|drive| (drive.name.clone(), drive.model.clone(), drive.capacity.clone()))
+            .map(|(name, model, capacity)| (name, model, capacity.map(|capacity| capacity.0)))
+            .collect();
+        known.sort();
+        known
+    };
+    before.serial_number != after.serial_number
+        || before.total_system_memory != after.total_system_memory
+        || before.processors != after.processors
+        || drives(before) != drives(after)
+}
+
+/// Everything that Initial writes (contract section 3.4), but the boot order.
 pub(super) fn write(status: &mut ServerStatus, system: &System, inventory: &Inventory) {
     status.bios_version = system.bios_version.clone();
     status.serial_number = system.serial_number.clone();
@@ -19,8 +38,6 @@ pub(super) fn write(status: &mut ServerStatus, system: &System, inventory: &Inve
         .total_memory_gib
         .filter(|gib| gib.is_finite() && *gib >= 0.0)
         .map(|gib| Quantity(format!("{gib:.0}Gi")));
-    // Nobody holds the machine and nothing of a tenant is on it: this is the order to come back to.
-    status.boot_order = system.boot.boot_order.clone().unwrap_or_default();
     status.processors = inventory
         .processors
         .iter()
@@ -98,4 +115,51 @@ pub(super) fn network_interfaces(hardware: &HardwareData) -> Vec<NetworkInterfac
                 .collect(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn firmware_and_volumes_do_not_make_another_machine() {
+        let drive = |name: &str| StorageDrive {
+            name: Some(name.into()),
+            ..StorageDrive::default()
+        };
+        let with = |drives: Vec<StorageDrive>| ServerStatus {
+            bios_version: Some("1".into()),
+            storages: vec![Storage {
+                drives,
+                ..Storage::default()
+            }],
+            ..ServerStatus::default()
+        };
+        let before = with(vec![drive("a"), drive("b")]);
+        let empty_bay = StorageDrive {
+            state: Some("Absent".into()),
+            ..drive("c")
+        };
+        for (after, expected) in [
+            (with(vec![drive("b"), drive("a"), empty_bay]), false),
+            (with(vec![drive("a")]), true),
+            (with(vec![drive("a"), drive("c")]), true),
+            (
+                ServerStatus {
+                    bios_version: Some("2".into()),
+                    ..before.clone()
+                },
+                false,
+            ),
+            (
+                ServerStatus {
+                    serial_number: Some("other".into()),
+                    ..before.clone()
+                },
+                true,
+            ),
+        ] {
+            assert_eq!(tells_of_other_hardware(&before, &after), expected, "{after:?}");
+        }
+    }
 }

@@ -4,22 +4,23 @@
 use std::time::Duration;
 
 use crds::kinds::server::ClaimReference;
-use crds::{Power, Server, ServerClaim, ServerState, ServerStatus};
+use crds::{Power, Server, ServerClaim, ServerMaintenance, ServerState, ServerStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use super::boot;
 use super::decision::Decision;
-use super::observed::{BootView, CleanupView, Holder, Observed};
+use super::observed::{BootView, CleanupView, Holder, Maintenance, Observed};
 use super::state;
 use crate::bmc::{BmcClient, BmcError, System};
 use crate::conditions::{self, Wish, seconds_up};
 use crate::context::Context;
 use crate::controllers::Error;
 use crate::controllers::bmc::access;
+use crate::controllers::server_maintenance;
 use crate::identity::{SystemUri, SystemUuid, TaskUri};
 use crate::ownership::reservation::Change;
-use crate::ownership::{intent, origin};
+use crate::ownership::{intent, maintenance, origin};
 use crate::registry::Term;
 use crate::sabotage::{self, Bug};
 
@@ -29,6 +30,7 @@ const BMC_REACHABLE: &str = "BMCReachable";
 /// One look.
 pub(super) struct Look {
     pub holder: Holder,
+    maintenance: Maintenance,
     pub bmc: Option<Bmc>,
     /// The status with what was seen, as long as it is not written: what is decided next is written together with it.
     unwritten: Option<ServerStatus>,
@@ -48,6 +50,7 @@ pub(super) struct Bmc {
 /// The API server's. That the BMC could not be read is part of the look.
 pub(super) async fn look(context: &Context, server: &mut Server) -> Result<Look, Error> {
     let holder = holder(context, server).await?;
+    let maintenance = maintenance(context, server).await?;
     let (bmc, failure) = match read(context, server).await {
         Ok(mut bmc) => {
             look_at_staged_order(&mut bmc, server).await;
@@ -59,6 +62,7 @@ pub(super) async fn look(context: &Context, server: &mut Server) -> Result<Look,
     let seen = seen(context, server, bmc.as_ref(), failure.as_ref());
     Ok(Look {
         holder,
+        maintenance,
         bmc,
         unwritten: (server.status.as_ref() != Some(&seen)).then_some(seen),
         failure,
@@ -109,6 +113,32 @@ pub(super) async fn live_holder(context: &Context, server: &Server) -> Result<Ho
             (None, _) => Holder::Gone,
         },
     })
+}
+
+/// What the maintenance of the server wants. The cache can show that it is there; that it is gone only the API server can (S6).
+async fn maintenance(context: &Context, server: &Server) -> Result<Maintenance, Error> {
+    let Some(reference) = &server.spec.server_maintenance_ref else {
+        return Ok(Maintenance::None);
+    };
+    let means = |found: &ServerMaintenance| maintenance::is(reference, found);
+    let cached = context
+        .caches
+        .maintenances
+        .get_in(&reference.namespace, &reference.name);
+    if let Some(found) = cached.filter(|found| means(found)) {
+        return Ok(active(context, server, &found));
+    }
+    let api = context.api_in::<ServerMaintenance>(&reference.namespace);
+    let found = api.get_opt(&reference.name).await?.filter(means);
+    Ok(found.map_or(Maintenance::Gone, |found| active(context, server, &found)))
+}
+
+fn active(context: &Context, server: &Server, maintenance: &ServerMaintenance) -> Maintenance {
+    let template = maintenance.spec.server_boot_configuration_template.as_ref();
+    Maintenance::Active {
+        power: maintenance.spec.server_power.clone(),
+        boot: template.map(|_| server_maintenance::boot_view(context, server, maintenance)),
+    }
 }
 
 /// Whether the claim says that this is its server.
@@ -267,6 +297,8 @@ impl Look {
             settings: &context.settings,
             system: self.bmc.as_ref().map(|bmc| &bmc.system),
             holder: self.holder.clone(),
+            maintenance: self.maintenance.clone(),
+            maintenance_queued: server_maintenance::is_queued(context, server),
             boot: boot_view(context, server),
             own_boot_exists: own_boot_exists(context, server),
             registration: None,

@@ -7,11 +7,15 @@ use crds::{Power, Server, ServerState, ServerStatus};
 use jiff::Timestamp;
 
 use crate::bmc::{Bios, BmcError, Drive, ReportedPower, System, TaskReport};
+use crate::conditions;
 use crate::identity::TaskUri;
 use crate::options::Options;
 use crate::ownership::pacing::Pace;
 use crate::registry::{CleanupReport, Registration};
 use crate::sabotage::{self, Bug};
+
+/// Condition on a Server: whether its machine is another than the probe saw.
+pub(super) const HARDWARE_CHANGED: &str = "HardwareChanged";
 
 /// Times and policies, from the options.
 #[derive(Clone, Debug)]
@@ -79,6 +83,20 @@ pub enum Holder {
     Gone,
 }
 
+/// The maintenance that `spec.serverMaintenanceRef` names. Gone is said only after a live read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Maintenance {
+    /// No reference.
+    None,
+    /// It wants this power, and this booted: nothing, if it has no template.
+    Active {
+        power: Option<Power>,
+        boot: Option<BootView>,
+    },
+    /// A live read showed: not found, or another UID.
+    Gone,
+}
+
 /// The boot configuration that the state and epoch of the server call for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BootView {
@@ -113,6 +131,9 @@ pub struct Observed<'a> {
     /// The system as read in this pass, after the holder was looked up; `None` when it could not be read: evidence of nothing.
     pub system: Option<&'a System>,
     pub holder: Holder,
+    pub maintenance: Maintenance,
+    /// Whether another maintenance may begin as soon as there is none.
+    pub maintenance_queued: bool,
     pub boot: BootView,
     /// Whether the cache shows a boot configuration that the operator made for the server, whether or not the server references it.
     pub own_boot_exists: bool,
@@ -152,7 +173,8 @@ impl Observed<'_> {
 
     /// Where a server goes that nobody holds and that has nothing on it.
     pub fn state_when_free(&self) -> ServerState {
-        if self.is_inventoried() {
+        let changed = conditions::is_true(&self.status().conditions, HARDWARE_CHANGED);
+        if self.is_inventoried() && !changed {
             ServerState::Available
         } else {
             ServerState::Initial

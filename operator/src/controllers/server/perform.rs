@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use super::decision::{Decision, Step};
 use super::observe::{Look, live_holder};
-use super::observed::Holder;
+use super::observed::{HARDWARE_CHANGED, Holder};
 use super::{boot, indicator, inventory};
 use crate::bmc::{BmcError, ReportedPower, ResetType};
 use crate::conditions::{self, Wish, seconds};
@@ -18,7 +18,7 @@ use crate::controllers::Error;
 use crate::events::{Happening, Severity};
 use crate::identity::SystemUuid;
 use crate::ownership::operation::Operation;
-use crate::ownership::reservation::Change;
+use crate::ownership::reservation::{Change, Tenancy};
 use crate::ownership::{intent, pacing};
 use crate::registry::Term;
 use crate::sabotage::{self, Bug};
@@ -70,6 +70,14 @@ pub(super) async fn step(
                 status.drives = hardware.drives;
             }
             status.discovery_attempts = None;
+            if conditions::is_true(&status.conditions, HARDWARE_CHANGED) {
+                let wish = Wish::no(
+                    HARDWARE_CHANGED,
+                    "Discovered",
+                    "The probe has seen the machine as it is",
+                );
+                conditions::set(&mut status.conditions, &wish, now);
+            }
             let next = enter(context, server, status, ServerState::Available).await?;
             // Incident 142.
             if !sabotage::active(Bug::StaleRegistrationAccepted) {
@@ -91,7 +99,22 @@ pub(super) async fn step(
                 return Ok(Next::Later(context.settings.resync));
             };
             let found = bmc.client.inventory(&bmc.system.uri).await?;
+            let before = status.clone();
             inventory::write(&mut status, &bmc.system, &found);
+            // Nobody holds the machine and nothing of a tenant is on it: this is the order to come back to.
+            if Tenancy::of(server) == Tenancy::Free {
+                status.boot_order = bmc.system.boot.boot_order.clone().unwrap_or_default();
+            }
+            // The probe will look at it anew where it comes next.
+            let others = matches!(before.state, Some(ServerState::Maintenance | ServerState::Parked));
+            if others && before.inventory_time.is_some() && inventory::tells_of_other_hardware(&before, &status) {
+                let wish = Wish::yes(
+                    HARDWARE_CHANGED,
+                    "FoundOtherHardware",
+                    "Others have changed the machine since the probe saw it",
+                );
+                conditions::set(&mut status.conditions, &wish, context.now());
+            }
             status.inventory_time = Some(Time(seconds(context.now())));
             write(context, server, &status).await?;
             Ok(Next::Continue)
@@ -199,10 +222,13 @@ async fn enter(
         context.metrics.state_left(left.as_str(), stayed);
     }
     let note = format!("Server state changed from {from} to {state}");
-    // A tenancy may see any number of parkings.
+    // A tenancy may see any number of parkings and maintenances.
     let (reason, action, occurrence) = match (&left, &state) {
         (_, ServerState::Parked) => ("StateChanged", "Park", context.now().as_second()),
         (Some(ServerState::Parked), _) => ("Resumed", "Park", context.now().as_second()),
+        (_, ServerState::Maintenance) | (Some(ServerState::Maintenance), _) => {
+            ("StateChanged", "Maintain", context.now().as_second())
+        }
         _ => ("StateChanged", "ChangeState", server.tenancy_epoch()),
     };
     tell(context, server, reason, action, note, occurrence).await;
@@ -273,7 +299,9 @@ async fn send(
 async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Next, Error> {
     let resync = context.settings.resync;
     let state = server.status.as_ref().and_then(|status| status.state.clone());
-    let (Some(bmc), Some(ServerState::Available | ServerState::Reserved)) = (&look.bmc, state) else {
+    let (Some(bmc), Some(ServerState::Available | ServerState::Reserved | ServerState::Maintenance)) =
+        (&look.bmc, &state)
+    else {
         return Ok(Next::Later(resync));
     };
     match indicator::decide(server, bmc.system.indicator_led.as_deref()) {
@@ -299,7 +327,7 @@ async fn idle(context: &Context, server: &mut Server, look: &Look) -> Result<Nex
     let settled = matches!(bmc.system.power_state, ReportedPower::On | ReportedPower::Off);
     // Incident 65.
     let unlike = known.is_some_and(|known| known != order || sabotage::active(Bug::BootOrderRewritten));
-    if !order.is_empty() && settled && unlike {
+    if !order.is_empty() && settled && unlike && state != Some(ServerState::Maintenance) {
         let operation = Operation::BootOrder(order);
         let status = server.status.clone().unwrap_or_default();
         let name = operation.to_string();

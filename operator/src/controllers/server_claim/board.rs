@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::obstacles::Obstacles;
-use super::selection;
+use super::selection::{self, Obstacle};
 use crate::controllers::is_ignored;
 use crate::controllers::server_readiness_rule::evaluation;
 use crate::identity::SystemUuid;
@@ -31,6 +31,8 @@ struct State {
     rules: BTreeMap<String, Arc<ServerReadinessRule>>,
     /// Why nobody can have the others.
     obstacles: Obstacles,
+    /// Servers that some maintenance waits for, or has.
+    maintained: BTreeSet<String>,
     /// Claim UID to the server whose reference carries it, and back.
     held: BTreeMap<String, String>,
     holders: BTreeMap<String, String>,
@@ -89,17 +91,7 @@ impl Board {
                 names.push(name.clone());
             }
         }
-        let offered = selection::offered(server);
-        if present && offered.is_ok() {
-            let offer = Offer {
-                server: server.clone(),
-                seen: state.as_claims_see(server),
-            };
-            state.offered.insert(name.clone(), offer);
-        } else {
-            state.offered.remove(&name);
-        }
-        state.obstacles.note(&name, offered.err().filter(|_| present));
+        state.offer(server, present);
         let mut woken: Vec<(String, String)> = server
             .spec
             .server_claim_ref
@@ -114,6 +106,20 @@ impl Board {
             woken.truncate(1);
         }
         woken
+    }
+
+    /// Whether any maintenance names the server. Returns the claims that should look now.
+    pub fn maintenance_wanted(&self, name: &str, wanted: bool, server: Option<Arc<Server>>) -> Vec<(String, String)> {
+        let mut state = self.lock();
+        let changed = match wanted {
+            true => state.maintained.insert(name.to_owned()),
+            false => state.maintained.remove(name),
+        };
+        let Some(server) = server.filter(|_| changed) else {
+            return Vec::new();
+        };
+        state.offer(&server, true);
+        if is_free(&server) { state.assigned() } else { Vec::new() }
     }
 
     /// Takes a change of a ServerClaim in. Returns the claims that should look now.
@@ -236,6 +242,23 @@ impl Board {
 }
 
 impl State {
+    /// Whether some claim might have the server now.
+    fn offer(&mut self, server: &Arc<Server>, present: bool) {
+        let name = server.name_any();
+        let maintained = self.maintained.contains(&name).then_some(Obstacle::Maintenance);
+        let obstacle = selection::offered(server).err().or(maintained);
+        if present && obstacle.is_none() {
+            let offer = Offer {
+                server: server.clone(),
+                seen: self.as_claims_see(server),
+            };
+            self.offered.insert(name.clone(), offer);
+        } else {
+            self.offered.remove(&name);
+        }
+        self.obstacles.note(&name, obstacle.filter(|_| present));
+    }
+
     fn forget_try(&mut self, claim_uid: &str) {
         let Some(server) = self.tried.remove(claim_uid) else {
             return;
@@ -439,6 +462,23 @@ mod tests {
         );
         assert_eq!(board.rule_changed(&Change::Gone(rule)), woken(&["one"]));
         assert_eq!(board.choose("one").unwrap().name_any(), "a");
+    }
+
+    #[test]
+    fn a_server_that_a_maintenance_waits_for_is_not_to_be_had() {
+        let board = Board::default();
+        let free = server("a", None);
+        board.claim_changed(&Change::Present(claim("one", 1)));
+        board.maintenance_wanted("a", true, None);
+        assert_eq!(board.server_changed(&free), woken(&[]));
+        assert!(board.choose("one").is_none());
+        assert_eq!(
+            board.explain(&claim("one", 1)),
+            "None of 1 servers can be claimed: 1 in maintenance, or about to be"
+        );
+        let again = board.maintenance_wanted("a", false, Some(free.object().clone()));
+        assert_eq!(again, woken(&["one"]));
+        assert!(board.choose("one").is_some());
     }
 
     #[test]

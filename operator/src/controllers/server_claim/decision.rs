@@ -51,7 +51,7 @@ pub fn decide(claim: &ServerClaim, mine: &Mine, configured: bool) -> Step {
             // The epoch has moved on to cleanup: the machine is off and no longer this claim's.
             Tenancy::Residue { released: true } => Step::Finish,
             // Others have the machine, for as long as they want. The server remembers what is on its drives.
-            _ if parking::is_parked(server) => Step::Finish,
+            _ if parking::is_parked(server) || in_maintenance(server) => Step::Finish,
             _ => Step::AwaitRelease,
         },
         _ if deleting => Step::Finish,
@@ -92,6 +92,12 @@ pub fn decide(claim: &ServerClaim, mine: &Mine, configured: bool) -> Step {
             }
         }
     }
+}
+
+/// Whether a maintenance has the machine, or what it has left is still being put away.
+fn in_maintenance(server: &Server) -> bool {
+    let state = server.status.as_ref().and_then(|status| status.state.as_ref());
+    state == Some(&ServerState::Maintenance)
 }
 
 /// Whether the claim has ever said that it has its server.
@@ -194,6 +200,22 @@ mod tests {
             };
             assert_eq!(reason, expected);
         }
+    }
+
+    #[test]
+    fn a_claim_does_not_wait_for_the_end_of_a_maintenance() {
+        let mut leaving = claim(true);
+        leaving.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+        let held_in = |state| held(state, 3);
+        assert_eq!(decide(&leaving, &held_in(ServerState::Maintenance), true), Step::Finish);
+        assert_eq!(
+            decide(&leaving, &held_in(ServerState::Reserved), true),
+            Step::AwaitRelease
+        );
+        assert_eq!(
+            decide(&claim(true), &held_in(ServerState::Maintenance), true),
+            Step::AwaitReserved
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub enum Obstacle {
     NotWiped,
     BeingDeleted,
     Parked,
+    Maintenance,
     NotAvailable,
     Unclaimable,
     NotOff,
@@ -75,6 +76,9 @@ pub fn offered(server: &Server) -> Result<(), Obstacle> {
     }
     if parking::is_withheld(server) {
         return Err(Obstacle::Parked);
+    }
+    if server.spec.server_maintenance_ref.is_some() {
+        return Err(Obstacle::Maintenance);
     }
     if status.and_then(|status| status.state.as_ref()) != Some(&ServerState::Available) || is_ignored(server) {
         return Err(Obstacle::NotAvailable);
@@ -173,6 +177,7 @@ impl Obstacle {
             Self::NotWiped => "not wiped yet",
             Self::BeingDeleted => "being deleted",
             Self::Parked => "parked, or about to be",
+            Self::Maintenance => "in maintenance, or about to be",
             Self::NotAvailable => "not in state Available",
             Self::Unclaimable => "marked unclaimable",
             Self::NotOff => "not powered off",

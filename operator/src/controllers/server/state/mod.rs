@@ -19,12 +19,15 @@
 //! | Error | Cleanup | annotation `retry` |
 //! | Available, Reserved | Parked | operation `park`, machine off |
 //! | Parked | Reserved, Cleanup, Available | operation `unpark`, inventory taken |
+//! | all but Cleanup, Parked | Maintenance | a maintenance got the server |
+//! | Maintenance | Reserved, Cleanup, Error, Available, Initial | it is over, the machine was put back, inventory taken |
 
 mod available;
 mod cleanup;
 mod discovery;
 mod error;
 mod initial;
+mod maintenance;
 mod network_boot;
 mod parked;
 mod released;
@@ -47,6 +50,9 @@ use crate::sabotage::{self, Bug};
 pub fn decide(observed: &Observed<'_>) -> Decision {
     if observed.server.spec.power.is_some() {
         return Step::Change(Change::ClearPower).into();
+    }
+    if let Some(decision) = maintenance::approach(observed) {
+        return decision;
     }
     if let Some(decision) = parked::approach(observed) {
         return decision;
@@ -79,10 +85,11 @@ fn in_state(observed: &Observed<'_>) -> Decision {
         Some(ServerState::Cleanup) => cleanup::decide(observed),
         Some(ServerState::Released) => released::decide(observed),
         Some(ServerState::Error) => error::decide(observed),
+        Some(ServerState::Maintenance) => maintenance::decide(observed),
         // One that is still parked does not come here.
         Some(ServerState::Parked) => parked::resume(observed),
         // A state of another version of the operator: hands off.
-        Some(ServerState::Maintenance | ServerState::Other(_)) => Step::Rest.into(),
+        Some(ServerState::Other(_)) => Step::Rest.into(),
     }
 }
 

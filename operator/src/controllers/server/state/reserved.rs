@@ -195,17 +195,44 @@ fn boot(observed: &Observed<'_>) -> Decision {
     if boots_from_network_once(system) || sabotage::active(Bug::OverrideNotReadBack) {
         return power::on(observed).unwrap_or_else(|| Step::Rest.into());
     }
-    let record = record.filter(|record| record.epoch == observed.epoch());
-    let never_started = record.is_some_and(|record| {
-        !starts_a_machine(&record.operation) || record.state == OperationState::Failed && record.attempts == 1
-    });
-    if !never_started {
+    if !never_started(observed) {
         return Step::Change(Change::Provisioning(Provisioning::Booted)).into();
     }
     if observed.boot != BootView::Ready {
         return Step::Wait(observed.settings.resync).into();
     }
     power::network_boot_armed(observed).unwrap_or_else(|| Step::Rest.into())
+}
+
+/// The start of a provisioning boot that was requested was not sent, as far as the record tells.
+fn never_started(observed: &Observed<'_>) -> bool {
+    let record = observed.status().operation.as_ref();
+    let record = record.filter(|record| record.epoch == observed.epoch());
+    record.is_some_and(|record| {
+        !starts_a_machine(&record.operation) || record.state == OperationState::Failed && record.attempts == 1
+    })
+}
+
+/// Finds out how far the provisioning is, which is interrupted; `None` when it is known. One that has not started the machine begins anew.
+pub(super) fn settle_provisioning(observed: &Observed<'_>) -> Option<Decision> {
+    if Provisioning::of(observed.server) != Provisioning::Requested {
+        return None;
+    }
+    if let Some(decision) = started(observed) {
+        return Some(decision);
+    }
+    let record = observed.status().operation.as_ref();
+    let in_flight = pacing::start_in_flight(record, observed.now, observed.settings.power.patience);
+    if in_flight || observed.power() != ReportedPower::Off {
+        return Some(Step::Wait(observed.settings.power.interval).into());
+    }
+    let waiting = observed.system.is_some_and(boots_from_network_once) || never_started(observed);
+    let provisioning = if waiting {
+        Provisioning::NotBegun
+    } else {
+        Provisioning::Booted
+    };
+    Some(Step::Change(Change::Provisioning(provisioning)).into())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 use crate::bmc::{Boot, ReportedPower, System};
 use crate::controllers::server::decision::{Decision, Step};
-use crate::controllers::server::observed::{BootView, CleanupView, Holder, Observed, Settings};
+use crate::controllers::server::observed::{BootView, CleanupView, Holder, Maintenance, Observed, Settings};
 use crate::identity::SystemUri;
 use crate::ownership::operation::Operation;
 use crate::ownership::pacing::Pace;
@@ -27,6 +27,8 @@ pub(super) struct World {
     pub(super) system: System,
     pub(super) readable: bool,
     pub(super) holder: Holder,
+    pub(super) maintenance: Maintenance,
+    pub(super) maintenance_queued: bool,
     pub(super) boot: BootView,
     pub(super) own_boot_exists: bool,
     pub(super) registration: Option<Registration>,
@@ -81,6 +83,8 @@ impl World {
             },
             readable: true,
             holder: Holder::None,
+            maintenance: Maintenance::None,
+            maintenance_queued: false,
             boot: BootView::Missing,
             own_boot_exists: false,
             registration: None,
@@ -288,6 +292,8 @@ impl World {
             settings: &self.settings,
             system: self.readable.then_some(&self.system),
             holder: self.holder.clone(),
+            maintenance: self.maintenance.clone(),
+            maintenance_queued: self.maintenance_queued,
             boot: self.boot.clone(),
             own_boot_exists: self.own_boot_exists,
             registration: self.registration.clone(),
