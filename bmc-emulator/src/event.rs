@@ -38,6 +38,8 @@ pub enum MachineEventKind {
         devices: Vec<String>,
         from_override: bool,
     },
+    /// POST is over, and the setup of the firmware waits for somebody. Nothing is booted.
+    SetupEntered,
     /// Nothing could be booted.
     BootFailed {
         reason: String,

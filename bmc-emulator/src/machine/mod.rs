@@ -499,7 +499,10 @@ impl Machine {
             self.boot.override_ = armed;
         }
         match plan {
-            BootPlan::Setup => self.execution = Execution::Setup,
+            BootPlan::Setup => {
+                self.event(moment.wall, MachineEventKind::SetupEntered);
+                self.execution = Execution::Setup;
+            }
             BootPlan::Try {
                 devices,
                 http_boot_uri,

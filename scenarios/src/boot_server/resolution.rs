@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crds::{Server, ServerBootConfiguration, SystemUuid, keys};
+use crds::{ObjectReference, Server, ServerBootConfiguration, ServerState, SystemUuid, keys};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::watcher::{self, Event};
@@ -141,11 +141,7 @@ pub(super) async fn resolve(shared: &Shared, uuid: &SystemUuid) -> Result<Resolv
     let server = server
         .filter(|server| server.spec.system_uuid == *uuid)
         .ok_or(Refusal::UnknownMachine)?;
-    let reference = server
-        .spec
-        .boot_configuration_ref
-        .clone()
-        .ok_or(Refusal::NoConfiguration(name))?;
+    let reference = reference(&server).cloned().ok_or(Refusal::NoConfiguration(name))?;
     let label = format!("{}/{}", reference.namespace, reference.name);
     let stale = |reason| Refusal::StaleConfiguration {
         configuration: label.clone(),
@@ -168,6 +164,14 @@ pub(super) async fn resolve(shared: &Shared, uuid: &SystemUuid) -> Result<Resolv
             source,
         }),
     }
+}
+
+/// That of a maintenance comes first while it lasts (contract section 11.4).
+fn reference(server: &Server) -> Option<&ObjectReference> {
+    let state = server.status.as_ref().and_then(|status| status.state.as_ref());
+    let maintained = server.spec.maintenance_boot_configuration_ref.as_ref();
+    let maintained = maintained.filter(|_| state == Some(&ServerState::Maintenance));
+    maintained.or(server.spec.boot_configuration_ref.as_ref())
 }
 
 /// Whether a configuration really is for this Server in its present tenancy.

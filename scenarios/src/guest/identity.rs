@@ -5,7 +5,7 @@ use probe::command_line::Command;
 
 use super::tenant::TenantLabel;
 
-/// The kinds of guests. With a tenant, the label is its [`TenantLabel`]; with an agent, the UUID of the server that the
+/// The kinds of guests. With a tenant or a maintenance system, the label is its [`TenantLabel`]; with an agent, the UUID of the server that the
 /// agent was told to stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GuestKind {
@@ -15,15 +15,18 @@ pub enum GuestKind {
     DeliveredTenant,
     /// A tenant that was started from the drive on which it once installed itself.
     InstalledTenant,
+    /// Tools that people boot to work on a machine.
+    MaintenanceSystem,
 }
 
 impl GuestKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ProbeAgent,
         Self::WipeAgent,
         Self::DeliveredTenant,
         Self::InstalledTenant,
+        Self::MaintenanceSystem,
     ];
 
     /// The word for it in events and truth.
@@ -34,6 +37,7 @@ impl GuestKind {
             Self::WipeAgent => "wipe agent",
             Self::DeliveredTenant => "delivered tenant",
             Self::InstalledTenant => "installed tenant",
+            Self::MaintenanceSystem => "maintenance system",
         }
     }
 
@@ -50,7 +54,7 @@ impl GuestKind {
     }
 }
 
-pub(super) fn tenant(machine: &InBand, kind: GuestKind, label: &TenantLabel) {
+pub(super) fn label(machine: &InBand, kind: GuestKind, label: &TenantLabel) {
     machine.identify(kind.as_str(), label.to_string());
 }
 

@@ -1,7 +1,8 @@
 //! The operating systems of emulated machines: what firmware hands over to.
 //!
 //! A machine runs what its ignition asks for, and nothing else decides it: the probe agent or the wipe agent with
-//! exactly the flags found there, else a tenant's workload. The agents are the ones that run on real hosts.
+//! exactly the flags found there, else a tenant's workload. The agents are the ones that run on real hosts. One image is no tenant's: what
+//! people boot in a maintenance ([`MAINTENANCE_IMAGE`]) runs from memory.
 //!
 //! | module | subject |
 //! |---|---|
@@ -30,6 +31,9 @@ use tracing::info;
 pub use identity::GuestKind;
 use ignition::{AgentService, FirstBoot};
 use tenant::TenantLabel;
+
+/// Last part of the name of an image that installs nothing: tools for people who work on a machine.
+pub const MAINTENANCE_IMAGE: &str = "maintenance-os";
 
 /// All operating systems of a fleet. Cheap to clone.
 #[derive(Clone)]
@@ -74,13 +78,21 @@ enum System {
     Delivered(TenantLabel, FirstBoot),
     /// A tenant that boots from its own drive.
     Installed(TenantLabel),
+    /// What people boot to work on the machine.
+    Tools(TenantLabel),
 }
 
 fn first_boot(script: &str, document: Option<&Value>) -> Result<System, String> {
     let first_boot = ignition::read(document).map_err(|error| format!("ignition failed: {error}"))?;
     Ok(match first_boot.agent {
         Some(agent) => System::Agent(agent),
-        None => System::Delivered(TenantLabel::of_script(script, document), first_boot),
+        None => {
+            let label = TenantLabel::of_script(script, document);
+            match label.is_of(MAINTENANCE_IMAGE) {
+                true => System::Tools(label),
+                false => System::Delivered(label, first_boot),
+            }
+        }
     })
 }
 
@@ -93,7 +105,7 @@ impl Guests {
                 Ok(())
             }
             System::Delivered(label, first_boot) => {
-                identity::tenant(&machine, GuestKind::DeliveredTenant, &label);
+                identity::label(&machine, GuestKind::DeliveredTenant, &label);
                 info!(machine = machine.machine_name(), %label, "tenant installs itself");
                 match ignition::fetch_files(&first_boot.files, &self.http).await {
                     Ok(files) => {
@@ -103,8 +115,12 @@ impl Guests {
                     Err(error) => Err(format!("ignition failed: {error}")),
                 }
             }
+            System::Tools(label) => {
+                identity::label(&machine, GuestKind::MaintenanceSystem, &label);
+                Ok(())
+            }
             System::Installed(label) => {
-                identity::tenant(&machine, GuestKind::InstalledTenant, &label);
+                identity::label(&machine, GuestKind::InstalledTenant, &label);
                 info!(machine = machine.machine_name(), %label, "tenant boots from its drive");
                 tenant::work(&machine, &label).map_err(|error| error.to_string())
             }

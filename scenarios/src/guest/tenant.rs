@@ -44,6 +44,13 @@ impl TenantLabel {
         }
     }
 
+    /// Whether the last part of the image's name is this.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        let without_version = self.image.split(['@', ':']).next().unwrap_or_default();
+        // A port of the registry looks like a tag.
+        self.image.contains(&format!("/{name}:")) || without_version.ends_with(&format!("/{name}"))
+    }
+
     /// The label found in the record of a drive.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {

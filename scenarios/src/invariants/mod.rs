@@ -12,6 +12,7 @@
 //! | [`right_image`] | S9: what runs on a machine is what its holder asked for, delivered once; agents run for nobody |
 //! | [`prepared_boot`] | S9: a machine is first started for a tenant when what it boots is ready |
 //! | [`undisturbed_tenant`] | S5, S7: a provisioned machine is not switched off while its holder wants it on |
+//! | [`maintenance_consent`] | S2, S10: a maintenance has a server alone, and with its owner's consent |
 //! | [`quiet_loops`] | L10: no object is written again and again, no BMC asked |
 //! | [`foreign_finalizers`] | S13: finalizers of others stay as they are |
 //! | [`registered_probe`] | S14: a server was discovered by a probe that ran on its machine, in this epoch |
@@ -25,6 +26,7 @@ pub mod exclusive_holder;
 pub mod fenced_operations;
 pub mod foreign_finalizers;
 pub mod login_only;
+pub mod maintenance_consent;
 pub mod no_residue;
 pub mod power_off_between_tenancies;
 pub mod prepared_boot;
@@ -144,6 +146,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(right_image::RightImage::default()),
         Box::new(prepared_boot::PreparedBoot::default()),
         Box::new(undisturbed_tenant::UndisturbedTenant::default()),
+        Box::new(maintenance_consent::MaintenanceConsent::default()),
         Box::new(quiet_loops::QuietLoops::default()),
         Box::new(foreign_finalizers::ForeignFinalizers),
         Box::new(registered_probe::RegisteredProbe::default()),

@@ -42,7 +42,9 @@ impl Invariant for PreparedBoot {
         // A cleanup has an epoch later than that of the residue.
         let held = holder(server).is_some() && number(server, "/spec/residueEpoch") == epoch.parse().ok();
         let prepared = self.ready.contains(&(key.name.clone(), epoch));
-        if reset_type != "On" || !held || booted || prepared {
+        // It boots what the maintenance brings.
+        let maintained = state(server) == Some("Maintenance");
+        if reset_type != "On" || maintained || !held || booted || prepared {
             return Vec::new();
         }
         let message = format!(

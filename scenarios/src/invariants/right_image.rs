@@ -1,8 +1,8 @@
 //! S9, judged by the truth: the tenant that starts on a machine is the one whose claim holds it, and it is delivered once; agents of the
-//! operator start on no machine that a living claim holds.
+//! operator start on no machine that a living claim holds; and on one that a maintenance has starts nothing but what that brings.
 
 use super::{Breach, Invariant, Scene, claim_of};
-use crate::engine::world::{World, holder, text};
+use crate::engine::world::{World, holder, state, text};
 use crate::guest::GuestKind;
 use bmc_emulator::{MachineEvent, MachineEventKind};
 use serde_json::Value;
@@ -20,6 +20,8 @@ pub struct RightImage {
     /// Machines whose last boot was sent to the network by an override. Without one, a machine with an empty or missing drive boots from
     /// the network as its boot order says, and nobody but its firmware has decided that.
     overridden: BTreeSet<String>,
+    /// Machines whose last boot began while a maintenance had them.
+    maintained: BTreeSet<String>,
 }
 
 /// What a claim asks for.
@@ -50,6 +52,12 @@ impl Invariant for RightImage {
                 } else {
                     self.overridden.remove(&event.machine);
                 }
+                let server = scene.world.server_for(&event.machine);
+                if server.is_some_and(|(_, server)| state(server) == Some("Maintenance")) {
+                    self.maintained.insert(event.machine.clone());
+                } else {
+                    self.maintained.remove(&event.machine);
+                }
                 Vec::new()
             }
             MachineEventKind::GuestIdentified { kind, label, .. } => {
@@ -58,7 +66,12 @@ impl Invariant for RightImage {
                 else {
                     return Vec::new();
                 };
-                let wrong = if kind.is_tenant() {
+                let wrong = if kind == GuestKind::MaintenanceSystem {
+                    self.tools(&event.machine)
+                } else if self.maintained.contains(&event.machine) && !self.by_hand.contains(&event.machine) {
+                    let starts = format!("the {} starts on {}", kind.as_str(), event.machine);
+                    Some(format!("{starts}, which a maintenance has"))
+                } else if kind.is_tenant() {
                     self.tenant(kind, label, &event.machine, server, scene.world)
                 } else {
                     agent(kind, server, scene.world)
@@ -74,6 +87,11 @@ impl Invariant for RightImage {
 }
 
 impl RightImage {
+    fn tools(&self, machine: &str) -> Option<String> {
+        let wrong = !self.maintained.contains(machine) && !self.by_hand.contains(machine);
+        wrong.then(|| format!("the system of a maintenance starts on {machine}, which no maintenance has"))
+    }
+
     fn tenant(&mut self, kind: GuestKind, label: &str, machine: &str, server: &Value, world: &World) -> Option<String> {
         let starts = format!("{kind} {label} starts on {machine}", kind = kind.as_str());
         if self.by_hand.contains(machine) {

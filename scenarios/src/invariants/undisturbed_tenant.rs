@@ -1,8 +1,8 @@
-//! S5, S7: from its provisioning boot on, the machine of a claim is switched off when its holder says so, or somebody asks for it, and
-//! else never.
+//! S5, S7: from its provisioning boot on, the machine of a claim is switched off when its holder says so, somebody asks for it, or a
+//! maintenance has it, and else never.
 
 use super::{Breach, Invariant, PROVISIONING, Scene, claim_of};
-use crate::engine::world::{ObjectKey, number, text};
+use crate::engine::world::{ObjectKey, number, state, text};
 use bmc_emulator::{MachineEvent, MachineEventKind};
 use jiff::{SignedDuration, Timestamp};
 use kube_emulator::Commit;
@@ -60,8 +60,10 @@ impl Invariant for UndisturbedTenant {
         let epoch = number(server, "/spec/tenancyEpoch").unwrap_or_default();
         let provisioned = text(server, PROVISIONING).is_some_and(|value| value.starts_with(&format!("{epoch}:")));
         let wants_on = text(claim, "/metadata/deletionTimestamp").is_none() && text(claim, WANTED_POWER) == Some("On");
+        // Whether its owner has agreed is judged elsewhere.
+        let maintained = server.pointer("/spec/serverMaintenanceRef").is_some() || state(server) == Some("Maintenance");
         let switches_off = matches!(reset_type.as_str(), "GracefulShutdown" | "ForceOff");
-        if !(switches_off && provisioned && wants_on && settled) {
+        if maintained || !(switches_off && provisioned && wants_on && settled) {
             return Vec::new();
         }
         let message = format!(

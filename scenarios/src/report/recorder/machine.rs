@@ -54,13 +54,10 @@ impl MachineLane {
             Kind::PowerButtonPressed => (MarkerKind::Fault, "power button pressed".to_owned()),
             Kind::BmcReset => (MarkerKind::Operation, "BMC reset".to_owned()),
             Kind::BootStarted { devices, from_override } => {
-                let how = if *from_override {
-                    "one-time override"
-                } else {
-                    "boot order"
-                };
+                let how = if *from_override { "boot override" } else { "boot order" };
                 (MarkerKind::Boot, format!("boots by {how}: {}", devices.join(", ")))
             }
+            Kind::SetupEntered => (MarkerKind::Boot, "firmware setup, nothing boots".to_owned()),
             Kind::BootFailed { reason } => (MarkerKind::Boot, format!("boot failed: {reason}")),
             Kind::DriveWritten { drive, records } => (
                 MarkerKind::Write,
@@ -142,7 +139,8 @@ pub(super) fn count(event: &MachineEventKind, statistics: &mut Statistics) {
         Kind::SessionOpened { .. } => &mut statistics.sessions,
         Kind::LoginFailed { .. } => &mut statistics.failed_logins,
         Kind::FaultFired { .. } => &mut statistics.faults_fired,
-        Kind::Power { .. }
+        Kind::SetupEntered
+        | Kind::Power { .. }
         | Kind::GuestStarted { .. }
         | Kind::GuestIdentified { .. }
         | Kind::GuestStopped { .. }
