@@ -183,6 +183,10 @@ classes! {
         Restart = "restart",
         /// A restart of a BMC is asked for by annotation.
         ResetBmc = "reset-bmc",
+        /// Somebody asks for a maintenance, gets consent or not, works, and is done.
+        Maintain = "maintain",
+        /// A server is parked for a while.
+        Park = "park",
         /// The tenant's own operating system switches its machine off.
         TenantPowersOff = "tenant-powers-off",
         /// A claim is removed by force, finalizers and all.

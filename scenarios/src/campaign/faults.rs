@@ -12,15 +12,22 @@ use std::time::Duration;
 /// All processes of the operator.
 const OPERATOR: &str = "operator-*";
 /// Resources that are watched.
-pub(super) const WATCHED: [&str; 5] = [
+pub(super) const WATCHED: [&str; 6] = [
     "servers",
     "serverclaims",
     "bmcs",
     "bmcsecrets",
     "serverbootconfigurations",
+    "servermaintenances",
 ];
 /// Kinds with a status that matters.
-const WITH_STATUS: [&str; 4] = ["Server", "ServerClaim", "BMC", "ServerBootConfiguration"];
+const WITH_STATUS: [&str; 5] = [
+    "Server",
+    "ServerClaim",
+    "BMC",
+    "ServerBootConfiguration",
+    "ServerMaintenance",
+];
 
 /// Whether it happens to one machine; else it happens to the world.
 pub(super) fn is_of_machines(class: FaultClass) -> bool {

@@ -10,7 +10,7 @@
 //! | `arena` | a running world with handles on everything |
 //! | `mishap` | what a fault does to a world, and how it ends |
 //! | `forger` | somebody who speaks in the name of a machine |
-//! | `user` | what people do |
+//! | `user` | what people do; `servicing`: those who work on machines |
 //! | `play` | plays a plan: trouble, repair, and the demand for a good end |
 //! | `settled` | where everything has to be in the end |
 //! | `ledger` | what is written while nothing should be |
@@ -30,6 +30,7 @@ mod mishap;
 pub mod plan;
 mod play;
 pub mod profile;
+mod servicing;
 mod settled;
 pub mod shrink;
 mod user;

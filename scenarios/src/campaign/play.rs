@@ -7,7 +7,7 @@ use super::ledger::{Ledger, Pages};
 use super::mishap::{Ongoing, title};
 use super::plan::{Entry, Plan, What};
 use super::settled::Picture;
-use super::{machines, user};
+use super::{machines, servicing, user};
 use crate::engine::drama::Drama;
 use crate::engine::failure::{StepFailure, dump};
 use crate::engine::observer::Observer;
@@ -184,6 +184,15 @@ impl Director {
             // It may be gone by now.
             let _ = user::guard(arena, &claim, false).await;
         }
+        let maintenances: Vec<String> = {
+            let state = self.observer.lock();
+            let all = state.world.list("ServerMaintenance");
+            all.map(|(key, _)| key.name).collect()
+        };
+        for maintenance in maintenances {
+            // It may be gone by now.
+            let _ = servicing::end(arena, &maintenance).await;
+        }
         Ok(())
     }
 
@@ -221,6 +230,8 @@ impl Director {
                 // It may be gone by now.
                 let _ = user::retry(&self.arena, &truth.name).await;
             }
+            // It may be gone by now.
+            let _ = servicing::put_back(&self.arena, &truth.name, &server).await;
             if lacks_claim(&server) {
                 // What the condition asks for: the backup did not have it.
                 let let_go = serde_json::json!({ "spec": { "serverClaimRef": null } });

@@ -2,6 +2,7 @@
 
 use super::arena::Arena;
 use super::machines;
+use super::servicing::{self, Maintenance};
 use crate::engine::cluster::Target;
 use crate::engine::registration;
 use crate::script::steps::ScenarioDuration;
@@ -118,6 +119,14 @@ pub enum UserAction {
     ForceRecreate {
         name: String,
     },
+    Maintain {
+        maintenance: Maintenance,
+        lasts: ScenarioDuration,
+    },
+    Park {
+        machine: String,
+        lasts: ScenarioDuration,
+    },
 }
 
 impl UserAction {
@@ -153,7 +162,9 @@ impl UserAction {
             | Self::BootOrder { machine, .. }
             | Self::Restart { machine }
             | Self::ResetBmc { machine }
+            | Self::Park { machine, .. }
             | Self::TenantPowersOff { machine } => Some(machine),
+            Self::Maintain { maintenance, .. } => Some(&maintenance.machine),
             Self::Claim { machine, .. } => machine.as_deref(),
             Self::GuardedClaim { .. }
             | Self::Release { .. }
@@ -297,6 +308,8 @@ impl UserAction {
                 let request = requesting("graceful-restart-bmc");
                 user.merge(&cluster_scoped("BMC", machine), &request, false).await
             }
+            Self::Maintain { maintenance, lasts } => servicing::maintain(arena, maintenance, lasts.0).await,
+            Self::Park { machine, lasts } => servicing::park(arena, machine, lasts.0).await,
             Self::ForceDelete { name } => force_delete(arena, name).await,
             Self::ForceRecreate { name } => {
                 let claim = user.get(&of_claim(name)).await?;
@@ -313,7 +326,8 @@ async fn force_delete(arena: &Arena, name: &str) -> Result<(), String> {
     arena.user.merge(&of_claim(name), &none, false).await
 }
 
-fn requesting(operation: &str) -> Value {
+/// An annotation that asks the operator for something.
+pub(super) fn requesting(operation: &str) -> Value {
     json!({ "metadata": { "annotations": { crds::keys::OPERATION_ANNOTATION: operation } } })
 }
 

@@ -5,6 +5,7 @@ use super::draw::Draw;
 use super::machines;
 use super::plan::{Entry, What};
 use super::profile::Profile;
+use super::servicing::{Consent, Maintenance};
 use super::user::UserAction;
 use crate::script::steps::ScenarioDuration;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(super) struct Users<'a> {
     draw: Draw,
     /// Names of claims that exist.
     claims: Vec<String>,
+    /// How many claims and maintenances were made.
     made: u32,
 }
 
@@ -118,8 +120,35 @@ impl<'a> Users<'a> {
             C::ForceRecreate => UserAction::ForceRecreate {
                 name: self.some_claim()?,
             },
+            C::Maintain => self.maintenance(machine),
+            C::Park => UserAction::Park {
+                machine,
+                lasts: ScenarioDuration(self.draw.duration(Duration::from_secs(60), Duration::from_secs(3600))),
+            },
             C::TenantPowersOff => UserAction::TenantPowersOff { machine },
         })
+    }
+
+    fn maintenance(&mut self, machine: String) -> UserAction {
+        self.made += 1;
+        let consent = *self
+            .draw
+            .one_of(&[Consent::NotAsked, Consent::Given, Consent::Given, Consent::Withheld]);
+        let power = self
+            .draw
+            .one_of(&[None, Some("On"), Some("On"), Some("Off")])
+            .map(str::to_owned);
+        UserAction::Maintain {
+            maintenance: Maintenance {
+                name: format!("maintenance-{}", self.made),
+                machine,
+                consent,
+                power,
+                tools: self.draw.percent(40),
+                priority: i32::try_from(self.draw.index(3)).unwrap_or_default(),
+            },
+            lasts: ScenarioDuration(self.draw.duration(Duration::from_secs(60), Duration::from_secs(5400))),
+        }
     }
 
     /// Never more claims than half as many again as there are servers: waiting is part of it, starving is not.
