@@ -247,7 +247,7 @@ fn machines_show_power_guests_and_markers() {
         [
             (5, MarkerKind::Fault, "injected: 503"),
             (10, MarkerKind::Operation, "reset On"),
-            (50, MarkerKind::Boot, "boots by one-time override: Pxe, Hdd"),
+            (50, MarkerKind::Boot, "boots by boot override: Pxe, Hdd"),
             (70, MarkerKind::Erase, "d1 not erased in band: I/O error"),
         ]
     );
