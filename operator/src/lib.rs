@@ -13,6 +13,8 @@
 //! | [`redfish_events`] | what BMCs report, and whom that wakes |
 //! | [`leader_election`] | one active operator, and for how long it may act |
 //! | [`metrics`], [`health`] | Prometheus; probes of the kubelet |
+//! | [`permissions`] | what is asked of the API server, as one table |
+//! | [`manifests`] | roles, webhooks and admission policy as files, made from code |
 //! | [`webhook`] | objects that are refused before they are stored |
 //! | [`operator`] | the operator as a whole: [`Operator`] |
 //! | [`api_deadline`] | no request to the API server lasts for ever |
@@ -42,11 +44,13 @@ pub mod label_selector;
 pub mod leader_election;
 pub mod logging;
 pub mod mac_prefixes;
+pub mod manifests;
 pub mod merge_patch;
 pub mod metrics;
 pub mod operator;
 pub mod options;
 pub mod ownership;
+pub mod permissions;
 pub mod redfish_events;
 pub mod registry;
 pub mod runtime;

@@ -21,6 +21,8 @@ use crate::testbed::world::{Foundation, World};
 use crate::testbed::{MachineInfo, Testbed as _, TestbedError};
 use crate::trace::Trace;
 use jiff::Timestamp;
+use operator::permissions::Access;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +78,8 @@ pub struct Simulated {
     pub effects: Vec<String>,
     /// What is the case in the end, for comparison with another run.
     pub end_state: EndState,
+    /// What the operator asked of the API server, whether its roles allow it or not.
+    pub asked: BTreeSet<Access>,
 }
 
 /// Runs `piece` in memory and in virtual time, on this thread. Everything that happens goes to the trace that `trace` makes.
@@ -137,6 +141,7 @@ pub fn in_virtual_time(
                 coverage,
                 effects: network.effect_names(),
                 end_state: EndState::of(&world.cluster, &world.fleet),
+                asked: world.roles.asked(),
             };
             world.close().await;
             Ok(simulated)
@@ -147,6 +152,7 @@ pub fn in_virtual_time(
         coverage: Coverage::default(),
         effects: Vec::new(),
         end_state: EndState::default(),
+        asked: BTreeSet::new(),
     });
     simulated.report.seed = settings.seed;
     simulated

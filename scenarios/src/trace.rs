@@ -60,6 +60,7 @@ impl Trace {
             WorldEvent::Machine(event) => write!(line, "machine {} {:?}", event.machine, event.kind),
             WorldEvent::Log { line: text } => write!(line, "log {text}"),
             WorldEvent::Operator(action) => write!(line, "operator {action:?}"),
+            WorldEvent::Forbidden { request } => write!(line, "forbidden {request}"),
         };
         line.push('\n');
         state.hash.update(line.as_bytes());

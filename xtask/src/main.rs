@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, e2e, generated, interop, sim, up};
+use commands::{bench, e2e, envtest, generated, interop, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -22,9 +22,11 @@ enum Command {
     Up(up::Arguments),
     Sim(sim::Arguments),
     Bench(bench::Arguments),
+    Envtest(envtest::Arguments),
     Interop(interop::Arguments),
     Crds(generated::CrdsArguments),
     Schemas(generated::SchemasArguments),
+    Deploy(generated::DeployArguments),
 }
 
 /// Errors are what kept a command from doing its work; a command that found something wrong says so itself and fails.
@@ -36,9 +38,11 @@ fn main() -> miette::Result<ExitCode> {
         Command::Up(arguments) => up::run(&repository, &arguments),
         Command::Sim(arguments) => sim::run(&repository, &arguments),
         Command::Bench(arguments) => bench::run(&repository, arguments),
+        Command::Envtest(arguments) => envtest::run(&repository, &arguments),
         Command::Interop(arguments) => interop::run(&repository, &arguments),
         Command::Crds(arguments) => generated::crds(&repository, &arguments),
         Command::Schemas(arguments) => generated::schemas(&repository, &arguments),
+        Command::Deploy(arguments) => generated::deploy(&repository, &arguments),
     }
 }
 

@@ -224,6 +224,13 @@ impl Observer {
                     .for_each(|invariant| invariant.operator(*action));
                 false
             }
+            WorldEvent::Forbidden { request } => {
+                let invariants = state.invariants.iter_mut();
+                let breaches = invariants.flat_map(|invariant| named(invariant.name(), invariant.forbidden(request)));
+                let breaches = breaches.collect();
+                self.report(&mut state, now, &format!("request to {request}"), breaches);
+                false
+            }
         };
         drop(state);
         if wake {
@@ -383,6 +390,8 @@ fn record_event(state: &mut State, now: Timestamp, event: &WorldEvent) {
         WorldEvent::Kube(commit) => record.commit(now, commit, &redact),
         WorldEvent::Machine(event) => record.machine(event, &redact),
         WorldEvent::Log { line } => record.log(line, &redact),
+        // What it breaks is recorded where it is judged.
+        WorldEvent::Forbidden { .. } => {}
         WorldEvent::Operator(action) => {
             let (kind, text) = match action {
                 OperatorAction::Crash => (MarkerKind::Crash, "operator crashed"),

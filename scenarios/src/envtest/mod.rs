@@ -7,11 +7,15 @@
 //! | `certificates` | who trusts whom |
 //! | `process` | a program that runs until it is dropped, with its log |
 //! | [`install`] | manifests, applied as `kubectl apply` does |
+//! | [`site`] | machines with BMCs, and a boot server |
+//! | [`operator`] | the operator's binary, as its service account, on the manifests of `operator/deploy` |
 
 pub mod assets;
 mod certificates;
 pub mod install;
+pub mod operator;
 mod process;
+pub mod site;
 
 use crate::testbed::TestbedError;
 use assets::{Assets, Program};
@@ -22,7 +26,7 @@ use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use process::Process;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -42,6 +46,7 @@ pub struct ControlPlane {
     certificates: Certificates,
     admin: kube::Config,
     folder: tempfile::TempDir,
+    logs: PathBuf,
 }
 
 /// Process numbers, for whoever measures.
@@ -95,6 +100,7 @@ impl ControlPlane {
             certificates,
             admin,
             folder,
+            logs,
         })
     }
 
@@ -118,11 +124,20 @@ impl ControlPlane {
             .kubeconfig(self.server, &self.certificates.admin_token)
     }
 
-    /// A kubeconfig for a service account that exists, with a token as a pod would get it.
+    /// A kubeconfig for a service account that exists.
     ///
     /// # Errors
     /// There is no such service account.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<String, TestbedError> {
+        let token = self.service_account_token(namespace, name).await?;
+        Ok(self.certificates.kubeconfig(self.server, &token))
+    }
+
+    /// A token as a pod of this service account would get it.
+    ///
+    /// # Errors
+    /// There is no such service account.
+    pub async fn service_account_token(&self, namespace: &str, name: &str) -> Result<String, TestbedError> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin()?, namespace);
         let request = TokenRequest {
             spec: TokenRequestSpec {
@@ -135,8 +150,7 @@ impl ControlPlane {
             .create_token_request(name, &PostParams::default(), &request)
             .await
             .map_err(|error| TestbedError::failed(format!("no token for service account {namespace}/{name}"), error))?;
-        let token = answered.status.map(|status| status.token).unwrap_or_default();
-        Ok(self.certificates.kubeconfig(self.server, &token))
+        Ok(answered.status.map(|status| status.token).unwrap_or_default())
     }
 
     /// Where the API server listens.
@@ -147,6 +161,11 @@ impl ControlPlane {
     /// A folder for files of the same life time.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Where logs go.
+    pub fn logs(&self) -> &Path {
+        &self.logs
     }
 
     pub fn pids(&self) -> Pids {
@@ -238,6 +257,8 @@ fn api_server_arguments(folder: &Path, etcd: SocketAddr, server: SocketAddr) -> 
         ),
         "--authorization-mode=RBAC".to_owned(),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+        // On in clusters that are careful: who makes an owner that cannot be deleted has to be allowed to.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".to_owned(),
         // Pods do not run here, and pods that exist need no service account.
         "--disable-admission-plugins=ServiceAccount".to_owned(),
     ]

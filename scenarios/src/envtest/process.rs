@@ -34,6 +34,10 @@ impl Process {
         Ok(Self { name, child, log })
     }
 
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
     pub(super) fn id(&self) -> Option<u32> {
         self.child.id()
     }

@@ -17,6 +17,7 @@
 //! | [`foreign_finalizers`] | S13: finalizers of others stay as they are |
 //! | [`registered_probe`] | S14: a server was discovered by a probe that ran on its machine, in this epoch |
 //! | [`confidentiality`] | S15: no secret value in a log line, an Event, a status or any object that is not a Secret |
+//! | [`least_privilege`] | the operator asks the API server for nothing that its roles do not allow |
 //! | [`login_only`] | S15: passwords are sent to log in only |
 //! | [`sessions_closed`] | every BMC session is closed at the end |
 
@@ -25,6 +26,7 @@ pub mod epoch_grows;
 pub mod exclusive_holder;
 pub mod fenced_operations;
 pub mod foreign_finalizers;
+pub mod least_privilege;
 pub mod login_only;
 pub mod maintenance_consent;
 pub mod no_residue;
@@ -94,6 +96,10 @@ pub trait Invariant: Send {
     }
     /// Something was done to the operator process.
     fn operator(&mut self, _action: OperatorAction) {}
+    /// The operator was refused something by the API server, because no role allows it.
+    fn forbidden(&mut self, _request: &str) -> Vec<Breach> {
+        Vec::new()
+    }
     /// A line was logged.
     fn line(&mut self, _line: &str, _scene: &Scene<'_>) -> Vec<Breach> {
         Vec::new()
@@ -151,6 +157,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(foreign_finalizers::ForeignFinalizers),
         Box::new(registered_probe::RegisteredProbe::default()),
         Box::new(confidentiality::Confidentiality),
+        Box::new(least_privilege::LeastPrivilege),
         Box::new(login_only::LoginOnly),
         Box::new(sessions_closed::SessionsClosed::default()),
     ]

@@ -10,6 +10,7 @@
 //! | `flags` | the operator's command line in a world of some speed |
 //! | `hub` | every event of a world, in order |
 //! | [`log_lines`] | log lines as events |
+//! | `roles` | what the operator may ask the API server for |
 //! | `slot` | an address whose owner comes and goes |
 
 mod firmware_images;
@@ -17,6 +18,7 @@ mod flags;
 mod hub;
 pub mod log_lines;
 mod operator_process;
+pub(crate) mod roles;
 mod slot;
 pub(crate) mod wire;
 pub(crate) mod world;
@@ -120,6 +122,10 @@ pub enum WorldEvent {
         line: String,
     },
     Operator(OperatorAction),
+    /// The operator was refused something that no role allows.
+    Forbidden {
+        request: String,
+    },
 }
 
 /// The testbed itself failed; the scenario proves nothing.

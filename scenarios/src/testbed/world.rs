@@ -4,6 +4,7 @@ use super::flags::{self, Surroundings};
 use super::hub::{Hub, Observer};
 use super::log_lines::LogLines;
 use super::operator_process::{Faces, OperatorProcess};
+use super::roles::Roles;
 use super::wire::Wire;
 use super::{
     IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent, firmware_images,
@@ -61,6 +62,7 @@ pub(crate) struct World<W> {
     pub(crate) fleet: Fleet,
     pub(crate) cluster: KubeEmulator,
     pub(crate) urls: Urls,
+    pub(crate) roles: Roles,
     hub: Arc<Hub>,
     clock: Clock,
     api_clock: SkewedClock,
@@ -132,7 +134,8 @@ impl<W: Wire> World<W> {
             bmc_ca_file: face.ca_file,
             mac_prefixes_file: mac_prefixes.as_deref(),
         };
-        let (clients, time) = (wire.operator_clients()?, clock.clone());
+        let roles = Roles::new(hub.clone());
+        let (clients, time) = (wire.operator_clients(&roles)?, clock.clone());
         let edges = Arc::new(move |process| {
             let (kube, bmc_http) = clients(process)?;
             Ok(::operator::Edges {
@@ -160,6 +163,7 @@ impl<W: Wire> World<W> {
             wire: Mutex::new(wire),
             fleet,
             cluster,
+            roles,
             hub,
             clock,
             api_clock,

@@ -1,4 +1,4 @@
-//! `cargo xtask crds` and `cargo xtask schemas`: files that are generated from types, checked in, and verified.
+//! `cargo xtask crds`, `cargo xtask schemas` and `cargo xtask deploy`: files that are generated from types, checked in, and verified.
 
 use crate::repository::Repository;
 use bmc_emulator::{FleetSpec, ServerModel};
@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Write the CustomResourceDefinitions to crds/manifests, from the types in crds/src/kinds
+/// Write the CustomResourceDefinitions to crds/manifests and to the chart, from the types in crds/src/kinds
 #[derive(Debug, clap::Args)]
 pub(crate) struct CrdsArguments {
     /// Write nothing; fail when a file is not as it would be written.
@@ -24,16 +24,42 @@ pub(crate) struct SchemasArguments {
     check: bool,
 }
 
+/// Write what of operator/deploy follows from code: roles, webhooks, admission policy
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeployArguments {
+    /// Write nothing; fail when a file is not as it would be written.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn deploy(repository: &Repository, arguments: &DeployArguments) -> miette::Result<ExitCode> {
+    let folder = repository.path("operator/deploy");
+    let generated = Generated {
+        command: "cargo xtask deploy",
+        files: operator::manifests::files()
+            .into_iter()
+            .map(|file| (folder.join(file.path), file.content))
+            .collect(),
+        nothing_else_in: Vec::new(),
+    };
+    generated.check_or_write(arguments.check)
+}
+
 pub(crate) fn crds(repository: &Repository, arguments: &CrdsArguments) -> miette::Result<ExitCode> {
-    let folder = repository.path("crds/manifests");
+    // The chart has a copy: it is a package of its own.
+    let folders = ["crds/manifests", "operator/deploy/helm/files/crds"].map(|folder| repository.path(folder));
     let generated = Generated {
         command: "cargo xtask crds",
-        files: crds::manifest::files()
-            .into_iter()
-            .map(|file| (folder.join(file.name), file.content))
+        files: folders
+            .iter()
+            .flat_map(|folder| {
+                crds::manifest::files()
+                    .into_iter()
+                    .map(|file| (folder.join(file.name), file.content))
+            })
             .collect(),
         // A kind that is gone must not stay installed.
-        nothing_else_in: Some(folder),
+        nothing_else_in: folders.into(),
     };
     generated.check_or_write(arguments.check)
 }
@@ -53,7 +79,7 @@ pub(crate) fn schemas(repository: &Repository, arguments: &SchemasArguments) -> 
             (repository.path("bmc-emulator/fleet.schema.json"), fleet_schema()),
             (repository.path("bmc-emulator/models/schema.json"), model_schema()),
         ],
-        nothing_else_in: None,
+        nothing_else_in: Vec::new(),
     };
     generated.check_or_write(arguments.check)
 }
@@ -77,8 +103,8 @@ struct Generated {
     /// What writes them.
     command: &'static str,
     files: Vec<(PathBuf, String)>,
-    /// A folder whose YAML files are all generated.
-    nothing_else_in: Option<PathBuf>,
+    /// Folders whose YAML files are all generated.
+    nothing_else_in: Vec<PathBuf>,
 }
 
 /// How a file differs from what it should be.
@@ -139,7 +165,7 @@ impl Generated {
                 }
             }
         }
-        if let Some(folder) = &self.nothing_else_in {
+        for folder in &self.nothing_else_in {
             let expected: BTreeSet<&Path> = self.files.iter().map(|(path, _)| path.as_path()).collect();
             let extra = yaml_files(folder)?
                 .into_iter()
@@ -204,7 +230,7 @@ mod tests {
             files: ["same.yaml", "old.yaml", "new.yaml"]
                 .map(|name| (path(name), "content".to_owned()))
                 .into(),
-            nothing_else_in: Some(folder.path().to_owned()),
+            nothing_else_in: vec![folder.path().to_owned()],
         };
         for (name, content) in [
             ("same.yaml", "content"),

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 mod cargo;
 pub(crate) mod e2e;
+pub(crate) mod envtest;
 pub(crate) mod generated;
 pub(crate) mod interop;
 pub(crate) mod sim;

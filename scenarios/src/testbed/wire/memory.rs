@@ -5,6 +5,7 @@ use crate::edges::HttpService;
 use crate::net::party::Party;
 use crate::net::{Latency, Network};
 use crate::testbed::TestbedError;
+use crate::testbed::roles::Roles;
 use async_trait::async_trait;
 use axum::Router;
 use bmc_emulator::{Fleet, FleetSpec};
@@ -92,16 +93,18 @@ impl Wire for MemoryWire {
         }
     }
 
-    fn operator_clients(&self) -> Result<ClientsOf, TestbedError> {
+    fn operator_clients(&self, roles: &Roles) -> Result<ClientsOf, TestbedError> {
         if self.front_ends.is_empty() {
             return Err(unpublished());
         }
         let front_ends = self.front_ends.clone();
         let (network, seed, token) = (self.network.clone(), self.seed, self.token.clone());
+        let roles = roles.clone();
         Ok(Arc::new(move |process| {
             let name = format!("operator-{process}");
             let turn = usize::try_from(process).unwrap_or_default() % front_ends.len();
-            let kube = client(&network, seed, &token, &name, front_ends[turn].router());
+            let router = roles.router(front_ends[turn].router());
+            let kube = client(&network, seed, &token, &name, router);
             Ok((kube, network.http(Party::new(&name))))
         }))
     }

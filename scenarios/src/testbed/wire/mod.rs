@@ -9,6 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod sockets;
 
 use super::TestbedError;
+use super::roles::Roles;
 use crate::edges::HttpService;
 use async_trait::async_trait;
 use axum::Router;
@@ -44,8 +45,8 @@ pub(crate) trait Wire: Send + Sync {
     /// Gives BMCs addresses that no other world has.
     fn place(&self, spec: &mut FleetSpec);
     fn bmc_face(&self) -> BmcFace<'_>;
-    /// What processes of the operator reach the world with.
-    fn operator_clients(&self) -> Result<ClientsOf, TestbedError>;
+    /// What processes of the operator reach the world with; its roles stand before the API server.
+    fn operator_clients(&self, roles: &Roles) -> Result<ClientsOf, TestbedError>;
     /// Takes everything down that was published.
     async fn close(&mut self);
 }

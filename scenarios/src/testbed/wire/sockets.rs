@@ -3,6 +3,7 @@
 use super::{BmcFace, ClientsOf, Wire};
 use crate::edges::HttpService;
 use crate::testbed::TestbedError;
+use crate::testbed::roles::Roles;
 use ::operator::bmc_http;
 use ::operator::options::CertificatePolicy;
 use async_trait::async_trait;
@@ -139,15 +140,16 @@ impl Wire for SocketWire {
         }
     }
 
-    fn operator_clients(&self) -> Result<ClientsOf, TestbedError> {
+    fn operator_clients(&self, roles: &Roles) -> Result<ClientsOf, TestbedError> {
         // Each process has connections of its own.
         let failed = |why: String| TestbedError::failed("the operator cannot connect to the cluster", why);
         let config = self.cluster.as_ref().map(|(_, config)| config.clone());
         let config = config.ok_or_else(|| failed("it is not served yet".to_owned()))?;
         let ca_file = self.bmc_face().ca_file.map(Path::to_owned);
+        let roles = roles.clone();
         Ok(Arc::new(move |_| {
             let kube = kube::Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))?;
-            Ok((kube, transport(ca_file.as_deref())?))
+            Ok((roles.client(kube), transport(ca_file.as_deref())?))
         }))
     }
 
