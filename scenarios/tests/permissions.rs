@@ -23,7 +23,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// What is needed only when a cache and the API server differ, as no script can have it.
-const RARE: &[&str] = &["serverreadinessrule controller: get serverreadinessrules"];
+const RARE: &[&str] = &[
+    "serverreadinessrule controller: get serverreadinessrules",
+    "servermaintenance controller: get servermaintenances",
+];
 
 /// What no script of the repository does: an elected operator, and a tenant who changes the image.
 const MORE: &str = r#"
@@ -46,12 +49,12 @@ steps:
   - expect: { kind: ServerBootConfiguration, name: tenant, that: object.spec.image.endsWith('v2'), within: 10m }
 "#;
 
-/// All scripts, and the incidents.
+/// All scripts, and one in which a BMC is deleted.
 fn scripts() -> Vec<Script> {
-    let mut all = vec![Script::parse("more.yaml", MORE.to_owned()).expect("a script")];
-    for folder in ["scripts", "incidents"] {
-        all.extend(Script::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("scripts"));
-    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Script::read_all(&root.join("scripts")).expect("scripts");
+    all.push(Script::parse("more.yaml", MORE.to_owned()).expect("a script"));
+    all.push(Script::read(&root.join("incidents/deleted-while-running.yaml")).expect("a script"));
     all
 }
 

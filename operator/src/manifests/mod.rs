@@ -1,6 +1,7 @@
 //! The manifests that follow from code: roles from [`crate::permissions`], webhooks from [`crate::webhook::hooks`], the admission policy
 //! from what only the operator may write. `cargo xtask deploy` writes them to `operator/deploy`, a test holds them against the code.
 
+mod alerts;
 mod policy;
 mod roles;
 mod webhooks;
@@ -22,6 +23,8 @@ pub fn files() -> Vec<ManifestFile> {
         file("role.yaml", roles::role()),
         file("admission-policy.yaml", policy::manifest()),
         file("components/webhook/configuration.yaml", webhooks::configuration()),
+        file("components/monitoring/alerts.yaml", alerts::prometheus_rule()),
+        file("helm/files/alerts.yaml", alerts::ALERTS.to_owned()),
         file("helm/files/cluster-rules.yaml", roles::cluster_rules()),
         file("helm/files/rules.yaml", roles::own_rules()),
         file("helm/files/policy.yaml", policy::specs()),
