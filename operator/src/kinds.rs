@@ -2,8 +2,9 @@
 //! [`crate::wakeups`]; who works on the queues, in [`crate::operator`].
 
 use crds::{
-    BIOSSettings, BIOSVersion, BMC, BMCSecret, BMCSettings, BMCVersion, Endpoint, Server, ServerBootConfiguration,
-    ServerClaim, ServerMaintenance, ServerReadinessRule,
+    BIOSSettings, BIOSSettingsSet, BIOSVersion, BIOSVersionSet, BMC, BMCSecret, BMCSettings, BMCSettingsSet,
+    BMCVersion, BMCVersionSet, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerMaintenance,
+    ServerReadinessRule,
 };
 use kube::Api;
 use tokio::task::JoinSet;
@@ -83,4 +84,8 @@ kinds! {
     bios_versions: BIOSVersion,
     bmc_settings: BMCSettings,
     bmc_versions: BMCVersion,
+    bios_settings_sets: BIOSSettingsSet,
+    bios_version_sets: BIOSVersionSet,
+    bmc_settings_sets: BMCSettingsSet,
+    bmc_version_sets: BMCVersionSet,
 }

@@ -16,8 +16,8 @@ use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{
-    bios_settings, bmc, bmc_settings, boot_configuration, endpoint, firmware_version, server, server_claim,
-    server_maintenance, server_readiness_rule,
+    bios_settings, bmc, bmc_settings, boot_configuration, endpoint, firmware_set, firmware_version, server,
+    server_claim, server_maintenance, server_readiness_rule,
 };
 use crate::discovery;
 use crate::edges::Edges;
@@ -377,6 +377,34 @@ impl Operator {
             queues.readiness_rules,
             pacing(few, resync),
             server_readiness_rule::reconcile
+        );
+        controller!(
+            "biossettingsset",
+            bios_settings_sets,
+            queues.bios_settings_sets,
+            pacing(few, resync),
+            firmware_set::reconcile_bios_settings
+        );
+        controller!(
+            "biosversionset",
+            bios_version_sets,
+            queues.bios_version_sets,
+            pacing(few, resync),
+            firmware_set::reconcile_bios_versions
+        );
+        controller!(
+            "bmcsettingsset",
+            bmc_settings_sets,
+            queues.bmc_settings_sets,
+            pacing(few, resync),
+            firmware_set::reconcile_bmc_settings
+        );
+        controller!(
+            "bmcversionset",
+            bmc_version_sets,
+            queues.bmc_version_sets,
+            pacing(few, resync),
+            firmware_set::reconcile_bmc_versions
         );
         controller!(
             "biossettings",

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::controllers::bmc::References;
-use crate::controllers::firmware::targets::Targets;
+use crate::controllers::firmware::targets::{Labels, Targets};
 use crate::controllers::server_readiness_rule::evaluation;
 use crate::kinds::{Wakers, Watches};
 use crate::redfish_events::{Concern, News};
-use crate::runtime::Change;
+use crate::runtime::{Cache, Change, Queue};
 use crate::sabotage::{self, Bug};
 
 /// Adds the handlers to the watches, which do not run yet.
@@ -28,6 +28,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
     wakeups.readiness_rules(watches);
     wakeups.maintenances(watches);
     wakeups.firmware(watches);
+    wakeups.firmware_sets(watches);
 }
 
 /// Has those look whom the events of BMCs concern, until stopped.
@@ -73,6 +74,9 @@ struct FirmwareTargets {
     /// BMCs.
     bmc_settings: Targets,
     bmc_versions: Targets,
+    /// What sets choose from.
+    servers: Labels,
+    bmcs: Labels,
 }
 
 impl Wakeups {
@@ -213,6 +217,7 @@ impl Wakeups {
                 .bios_settings
                 .changed(change, target.map(|server| server.name.as_str()));
             own.wakers.bios_settings.wake_object(change.object());
+            wake_owners(&own.wakers.bios_settings_sets, change);
         });
         let own = self.clone();
         watches.bios_versions.on_change(move |change| {
@@ -221,12 +226,14 @@ impl Wakeups {
                 .bios_versions
                 .changed(change, target.map(|server| server.name.as_str()));
             own.wakers.bios_versions.wake_object(change.object());
+            wake_owners(&own.wakers.bios_version_sets, change);
         });
         let own = self.clone();
         watches.bmc_settings.on_change(move |change| {
             let target = &change.object().spec.bmc_ref.name;
             own.firmware.bmc_settings.changed(change, Some(target));
             own.wakers.bmc_settings.wake_object(change.object());
+            wake_owners(&own.wakers.bmc_settings_sets, change);
         });
         let own = self.clone();
         watches.bmc_versions.on_change(move |change| {
@@ -235,6 +242,7 @@ impl Wakeups {
                 .bmc_versions
                 .changed(change, target.map(|bmc| bmc.name.as_str()));
             own.wakers.bmc_versions.wake_object(change.object());
+            wake_owners(&own.wakers.bmc_version_sets, change);
         });
         let own = self.clone();
         watches.maintenances.on_change(move |change| {
@@ -250,6 +258,42 @@ impl Wakeups {
             let servers = own.context.board.servers_of(&name);
             servers.iter().for_each(|server| own.look_at_firmware_of(server));
             own.look_at_firmware_of_bmc(&name);
+        });
+    }
+
+    /// Sets look again when they change, or the labels of what they choose from.
+    fn firmware_sets(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches
+            .bios_settings_sets
+            .on_change(move |change| own.wakers.bios_settings_sets.wake_object(change.object()));
+        let own = self.clone();
+        watches
+            .bios_version_sets
+            .on_change(move |change| own.wakers.bios_version_sets.wake_object(change.object()));
+        let own = self.clone();
+        watches
+            .bmc_settings_sets
+            .on_change(move |change| own.wakers.bmc_settings_sets.wake_object(change.object()));
+        let own = self.clone();
+        watches
+            .bmc_version_sets
+            .on_change(move |change| own.wakers.bmc_version_sets.wake_object(change.object()));
+        let own = self.clone();
+        watches.servers.on_change(move |change| {
+            if own.firmware.servers.changed(change) {
+                let caches = &own.context.caches;
+                wake_all(&own.wakers.bios_settings_sets, &caches.bios_settings_sets);
+                wake_all(&own.wakers.bios_version_sets, &caches.bios_version_sets);
+            }
+        });
+        let own = self.clone();
+        watches.bmcs.on_change(move |change| {
+            if own.firmware.bmcs.changed(change) {
+                let caches = &own.context.caches;
+                wake_all(&own.wakers.bmc_settings_sets, &caches.bmc_settings_sets);
+                wake_all(&own.wakers.bmc_version_sets, &caches.bmc_version_sets);
+            }
         });
     }
 
@@ -302,4 +346,20 @@ impl Wakeups {
             self.wakers.claims.wake_in(&namespace, &name);
         }
     }
+}
+
+/// Wakes the sets that have made an object.
+fn wake_owners<S, C>(sets: &Queue<S>, change: &Change<C>)
+where
+    S: Resource<DynamicType = ()> + Clone + 'static,
+    C: ResourceExt,
+{
+    let owners = change.object().owner_references().iter();
+    let sets_of = owners.filter(|owner| owner.kind == S::kind(&()));
+    sets_of.for_each(|owner| sets.wake(&owner.name));
+}
+
+/// Wakes all objects of a kind.
+fn wake_all<S: Resource<DynamicType = ()> + Clone + 'static>(queue: &Queue<S>, cache: &Cache<S>) {
+    cache.all().iter().for_each(|object| queue.wake(&object.name_any()));
 }

@@ -10,6 +10,7 @@ pub mod boot_configuration;
 pub mod endpoint;
 mod error;
 pub mod firmware;
+pub mod firmware_set;
 pub mod firmware_version;
 pub mod server;
 pub mod server_claim;

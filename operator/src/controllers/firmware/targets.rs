@@ -53,6 +53,22 @@ impl Targets {
     }
 }
 
+/// Labels of what sets choose from: a set looks again when they change, and not with every word of a status.
+#[derive(Default)]
+pub struct Labels(Mutex<BTreeMap<String, BTreeMap<String, String>>>);
+
+impl Labels {
+    /// Notes the labels of an object. Whether they are others than before.
+    pub fn changed<K: ResourceExt>(&self, change: &Change<K>) -> bool {
+        let (name, labels) = (change.object().name_any(), change.object().labels().clone());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match change {
+            Change::Present(_) => known.insert(name, labels.clone()) != Some(labels),
+            Change::Gone(_) => known.remove(&name).is_some(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
