@@ -15,6 +15,19 @@ const FIRMWARE_STATUS: &[&str] = &[
     "bmcsettings/status",
     "bmcversions/status",
 ];
+/// Sets of them.
+const FIRMWARE_SETS: &[&str] = &[
+    "biossettingssets",
+    "biosversionsets",
+    "bmcsettingssets",
+    "bmcversionsets",
+];
+const FIRMWARE_SETS_STATUS: &[&str] = &[
+    "biossettingssets/status",
+    "biosversionsets/status",
+    "bmcsettingssets/status",
+    "bmcversionsets/status",
+];
 
 const fn grant(
     who: &'static str,
@@ -189,8 +202,19 @@ pub const GRANTS: &[Grant] = &[
         &["servermaintenances"],
         &[Get, Create, Patch, Delete],
     ),
-    grant("firmware controllers", Cluster, METAL, &["servers"], &[Get]),
+    // Which settings a server or BMC has.
+    grant("firmware controllers", Cluster, METAL, &["servers"], &[Get, Patch]),
     grant("firmware controllers", Cluster, METAL, &["bmcs"], &[Get, Patch]),
+    grant(
+        "firmware sets",
+        Cluster,
+        METAL,
+        FIRMWARE_SETS,
+        &[Get, List, Watch, Patch],
+    ),
+    grant("firmware sets", Cluster, METAL, FIRMWARE_SETS_STATUS, &[Patch]),
+    grant("firmware sets", Cluster, METAL, FIRMWARE, &[Create, Patch, Delete]),
+    grant("firmware sets", Cluster, METAL, &["servers", "bmcs"], &[Get]),
     // Where the admission plugin OwnerReferencesPermissionEnforcement is on: an owner can be kept from being deleted.
     grant(
         "owner references",
@@ -206,6 +230,10 @@ pub const GRANTS: &[Grant] = &[
             "biosversions/finalizers",
             "bmcsettings/finalizers",
             "bmcversions/finalizers",
+            "biossettingssets/finalizers",
+            "biosversionsets/finalizers",
+            "bmcsettingssets/finalizers",
+            "bmcversionsets/finalizers",
         ],
         &[Update],
     ),
