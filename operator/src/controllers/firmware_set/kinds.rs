@@ -35,7 +35,6 @@ pub(super) trait Set:
 {
     type Child: Maintained + Serialize + 'static;
     type Status: Serialize + PartialEq + Default;
-    const PREFIX: &'static str;
     const FINALIZER: &'static str;
     const TARGETS: Targets;
     /// All fields of the template.
@@ -105,12 +104,11 @@ fn others<K: Maintained + 'static>(
 }
 
 macro_rules! set {
-    ($set:ty, $child:ty, $status:ident, $prefix:literal, $finalizer:ident, $targets:ident, $selector:ident,
+    ($set:ty, $child:ty, $status:ident, $finalizer:ident, $targets:ident, $selector:ident,
         $reference:literal, $fields:expr, $cache:ident, $template:expr, $progress:expr, $taken:expr) => {
         impl Set for $set {
             type Child = $child;
             type Status = $status;
-            const PREFIX: &'static str = $prefix;
             const FINALIZER: &'static str = crds::keys::finalizer::$finalizer;
             const TARGETS: Targets = Targets::$targets;
             const FIELDS: &'static [&'static str] = $fields;
@@ -166,7 +164,6 @@ set!(
     BIOSSettingsSet,
     BIOSSettings,
     BIOSSettingsSetStatus,
-    "biossettingsset",
     BIOS_SETTINGS_SET,
     Servers,
     server_selector,
@@ -187,7 +184,6 @@ set!(
     BIOSVersionSet,
     BIOSVersion,
     BIOSVersionSetStatus,
-    "biosversionset",
     BIOS_VERSION_SET,
     Servers,
     server_selector,
@@ -202,7 +198,6 @@ set!(
     BMCSettingsSet,
     BMCSettings,
     BMCSettingsSetStatus,
-    "bmcsettingsset",
     BMC_SETTINGS_SET,
     Bmcs,
     bmc_selector,
@@ -229,7 +224,6 @@ set!(
     BMCVersionSet,
     BMCVersion,
     BMCVersionSetStatus,
-    "bmcversionset",
     BMC_VERSION_SET,
     Bmcs,
     bmc_selector,
