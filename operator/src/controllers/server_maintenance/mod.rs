@@ -97,6 +97,12 @@ async fn pass(context: &Context, maintenance: &ServerMaintenance) -> Result<Dura
             Ok(resync)
         }
         Step::Grant => {
+            // An approval that was taken back counts no more, whatever the cache shows (S10).
+            if let Some(claim) = &claim
+                && !still_agrees(context, maintenance, claim).await?
+            {
+                return Ok(soon);
+            }
             let change = Change::BeginMaintenance(reference(maintenance));
             context.patch_server(server, change.patch(server)).await?;
             tracing::info!(server = %server.name_any(), maintenance = %maintenance.name_any(), %namespace, "maintenance begins");
@@ -140,6 +146,16 @@ fn owner<'a>(server: &Server, claim: Option<&'a ServerClaim>) -> Owner<'a> {
         (Tenancy::Held, Some(claim)) => Owner::Claim(claim),
         _ => Owner::Leaving,
     }
+}
+
+/// Whether the owner agrees by a live read.
+async fn still_agrees(context: &Context, maintenance: &ServerMaintenance, claim: &ServerClaim) -> Result<bool, Error> {
+    let api: Api<ServerClaim> = context.api_in(&claim.namespace().unwrap_or_default());
+    let live = api.get_opt(&claim.name_any()).await?;
+    Ok(live.is_some_and(|live| {
+        let same = live.uid() == claim.uid() && live.metadata.deletion_timestamp.is_none();
+        same && decision::may_begin(maintenance, &Owner::Claim(&live))
+    }))
 }
 
 /// Labels the claim, so that its owner sees that somebody waits.
