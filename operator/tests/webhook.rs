@@ -35,6 +35,29 @@ fn endpoint(name: &str, mac_address: &str) -> Value {
     })
 }
 
+/// BIOSSettings for a server, with a maintenance that has the name of its settings.
+fn settings(name: &str, server: &str) -> Value {
+    json!({
+        "apiVersion": "metal.ironcore.dev/v1alpha1",
+        "kind": "BIOSSettings",
+        "metadata": { "name": name },
+        "spec": { "version": "1.0", "serverRef": { "name": server }, "serverMaintenanceRef": { "namespace": "ns", "name": name } },
+    })
+}
+
+/// That of the settings `first` is under way.
+fn maintenance(path: &str) -> Value {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let state = if name == "first" { "InMaintenance" } else { "Pending" };
+    json!({
+        "apiVersion": "metal.ironcore.dev/v1alpha1",
+        "kind": "ServerMaintenance",
+        "metadata": { "name": name, "namespace": "ns" },
+        "spec": { "serverRef": { "name": "s1" } },
+        "status": { "state": state },
+    })
+}
+
 /// An API server that answers lists and reads, and whose watches never say anything.
 fn api_server(endpoints: Endpoints) -> kube::Client {
     let service = tower::service_fn(move |request: Request<kube::client::Body>| {
@@ -48,6 +71,11 @@ fn api_server(endpoints: Endpoints) -> kube::Client {
             let known = endpoints.lock().expect("not poisoned").clone();
             let name = uri.path().strip_prefix("/apis/metal.ironcore.dev/v1alpha1/endpoints/");
             let (code, answer) = match name {
+                None if uri.path().ends_with("/biossettings") => (
+                    200,
+                    json!({ "apiVersion": "metal.ironcore.dev/v1alpha1", "kind": "BIOSSettingsList", "metadata": { "resourceVersion": "1" }, "items": [settings("first", "s1")] }),
+                ),
+                None if uri.path().contains("/servermaintenances/") => (200, maintenance(uri.path())),
                 None => {
                     let items: Vec<Value> = known.iter().map(|(name, mac)| endpoint(name, mac)).collect();
                     (
@@ -283,6 +311,53 @@ async fn immutable_secrets_and_servers_under_maintenance_are_protected() {
         message.contains("metal.ironcore.dev/operation=allow-in-progress-delete"),
         "{message}"
     );
+    served.end().await;
+}
+
+#[tokio::test]
+async fn firmware_is_one_per_machine_and_left_alone_during_its_maintenance() {
+    const PATH: &str = "/validate-metal-ironcore-dev-v1alpha1-biossettings";
+    let served = Served::start(HttpVersions::One).await;
+    let review = |operation: &str, name: &str, new: Value, old: Value| of("biossettings", operation, name, new, old);
+    let create = |name: &str, server: &str| review("CREATE", name, settings(name, server), Value::Null);
+    let (code, message) = served.reviewed(PATH, create("second", "s1")).await.expect("denied");
+    assert_eq!(code, 422);
+    assert!(
+        message.ends_with("spec.serverRef: Duplicate value: \"s1\""),
+        "{message}"
+    );
+    assert_eq!(served.reviewed(PATH, create("second", "s2")).await, None);
+    // W25: without a server it is in nobody's way.
+    let mut nowhere = settings("second", "s1");
+    nowhere["spec"]["serverRef"] = Value::Null;
+    assert_eq!(
+        served
+            .reviewed(PATH, review("CREATE", "second", nowhere, Value::Null))
+            .await,
+        None
+    );
+
+    for (name, allowed) in [("first", false), ("second", true)] {
+        let old = settings(name, "s1");
+        let mut new = old.clone();
+        new["spec"]["version"] = json!("2.0");
+        let update = review("UPDATE", name, new.clone(), old.clone());
+        assert_eq!(served.reviewed(PATH, update).await.is_none(), allowed, "{name}");
+        let delete = review("DELETE", name, Value::Null, old.clone());
+        assert_eq!(served.reviewed(PATH, delete).await.is_none(), allowed, "{name}");
+        new["metadata"]["annotations"] = json!({ "metal.ironcore.dev/operation": "allow-in-progress-update" });
+        assert_eq!(
+            served.reviewed(PATH, review("UPDATE", name, new, old.clone())).await,
+            None
+        );
+        // What the operator writes meanwhile.
+        let mut given_back = old.clone();
+        given_back["spec"]["serverMaintenanceRef"] = Value::Null;
+        assert_eq!(
+            served.reviewed(PATH, review("UPDATE", name, given_back, old)).await,
+            None
+        );
+    }
     served.end().await;
 }
 

@@ -63,7 +63,8 @@ pub const GRANTS: &[Grant] = &[
         ],
         &[List, Watch],
     ),
-    grant("webhooks", Cluster, METAL, &["endpoints"], &[Get]),
+    grant("webhooks", Cluster, METAL, &["endpoints", "servermaintenances"], &[Get]),
+    grant("webhooks", Cluster, METAL, FIRMWARE, &[List]),
     grant("endpoint controller", Cluster, METAL, &["endpoints"], &[Patch]),
     grant(
         "endpoint controller",

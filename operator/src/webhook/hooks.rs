@@ -2,6 +2,8 @@
 
 use kube::core::admission::Operation;
 
+use super::firmware::{BIOS_SETTINGS, BIOS_VERSION, BMC_SETTINGS, BMC_VERSION, Firmware};
+
 /// One webhook.
 #[derive(Clone, Copy, Debug)]
 pub struct Hook {
@@ -23,6 +25,7 @@ pub enum Subject {
     Endpoint,
     BmcSecret,
     Server,
+    Firmware(Firmware),
 }
 
 /// All webhooks.
@@ -47,6 +50,34 @@ pub const HOOKS: &[Hook] = &[
         resource: "servers",
         operations: &[Operation::Delete],
         subject: Subject::Server,
+    },
+    Hook {
+        name: "vbiossettings-v1alpha1.kb.io",
+        path: "/validate-metal-ironcore-dev-v1alpha1-biossettings",
+        resource: "biossettings",
+        operations: &[Operation::Create, Operation::Update, Operation::Delete],
+        subject: Subject::Firmware(BIOS_SETTINGS),
+    },
+    Hook {
+        name: "vbiosversion-v1alpha1.kb.io",
+        path: "/validate-metal-ironcore-dev-v1alpha1-biosversion",
+        resource: "biosversions",
+        operations: &[Operation::Create, Operation::Update, Operation::Delete],
+        subject: Subject::Firmware(BIOS_VERSION),
+    },
+    Hook {
+        name: "vbmcsettings-v1alpha1.kb.io",
+        path: "/validate-metal-ironcore-dev-v1alpha1-bmcsettings",
+        resource: "bmcsettings",
+        operations: &[Operation::Create, Operation::Update, Operation::Delete],
+        subject: Subject::Firmware(BMC_SETTINGS),
+    },
+    Hook {
+        name: "vbmcversion-v1alpha1.kb.io",
+        path: "/validate-metal-ironcore-dev-v1alpha1-bmcversion",
+        resource: "bmcversions",
+        operations: &[Operation::Create, Operation::Update, Operation::Delete],
+        subject: Subject::Firmware(BMC_VERSION),
     },
 ];
 

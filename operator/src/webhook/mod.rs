@@ -6,13 +6,14 @@
 //! | `review` | AdmissionReview in, AdmissionReview out |
 //! | [`verdict`] | allowed, or denied in the words of Kubernetes |
 //! | `world` | the other objects that a verdict depends on |
-//! | `endpoint`, `bmc_secret`, `server` | the rules, each a pure function |
+//! | `endpoint`, `bmc_secret`, `server`, [`firmware`] | the rules, each a pure function |
 //!
 //! Every replica answers, whether it leads or not. Nothing is refused because of what a cache says alone: an object that stands in the
 //! way is read from the API server first.
 
 mod bmc_secret;
 mod endpoint;
+pub mod firmware;
 pub mod hooks;
 mod review;
 mod server;

@@ -13,6 +13,7 @@ use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, META_API_VERSION_V1, Operation};
 use serde::de::DeserializeOwned;
 
+use super::firmware::{Firmware, is_changed, maintenances};
 use super::hooks::{HOOKS, Hook, Subject};
 use super::verdict::Verdict;
 use super::{Webhooks, bmc_secret, endpoint, server};
@@ -121,6 +122,41 @@ impl Webhooks {
             }
             (Subject::BmcSecret, _) => Ok(Verdict::Allowed),
             (Subject::Server, _) => Ok(server::delete(given(old, "oldObject")?)),
+            (Subject::Firmware(firmware), Operation::Delete) => {
+                let old = given(old, "oldObject")?;
+                Ok(match self.0.world.in_maintenance(&maintenances(old)).await {
+                    Ok(false) => Verdict::Allowed,
+                    Ok(true) => firmware.deleted_in_maintenance(old),
+                    Err(error) => unknown(&error),
+                })
+            }
+            (Subject::Firmware(firmware), _) => {
+                Ok(self.firmware(firmware, &request.name, given(new, "object")?, old).await)
+            }
+        }
+    }
+
+    async fn firmware(
+        &self,
+        firmware: Firmware,
+        name: &str,
+        new: &DynamicObject,
+        old: Option<&DynamicObject>,
+    ) -> Verdict {
+        if let Some(machine) = firmware.claimed(new, old) {
+            match self.0.world.has_firmware(firmware, machine, name).await {
+                Ok(false) => {}
+                Ok(true) => return firmware.duplicate(name, machine),
+                Err(error) => return unknown(&error),
+            }
+        }
+        let Some(old) = old.filter(|old| is_changed(new, old)) else {
+            return Verdict::Allowed;
+        };
+        match self.0.world.in_maintenance(&maintenances(old)).await {
+            Ok(false) => Verdict::Allowed,
+            Ok(true) => firmware.changed_in_maintenance(new),
+            Err(error) => unknown(&error),
         }
     }
 
