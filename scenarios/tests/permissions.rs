@@ -18,6 +18,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("webhooks", "cargo xtask envtest"),
     ("endpoint discovery", "operator/src/discovery/mod.rs"),
     ("firmware controllers", "operator/src/controllers/firmware"),
+    // The script has two of the four kinds, which are one code.
+    ("firmware sets", "scenarios/scripts/firmware-sets.yaml"),
     ("metrics", "cargo xtask envtest"),
     ("owner references", "cargo xtask envtest"),
 ];

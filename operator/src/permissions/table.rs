@@ -206,13 +206,7 @@ pub const GRANTS: &[Grant] = &[
     // Which settings a server or BMC has.
     grant("firmware controllers", Cluster, METAL, &["servers"], &[Get, Patch]),
     grant("firmware controllers", Cluster, METAL, &["bmcs"], &[Get, Patch]),
-    grant(
-        "firmware sets",
-        Cluster,
-        METAL,
-        FIRMWARE_SETS,
-        &[Get, List, Watch, Patch],
-    ),
+    grant("firmware sets", Cluster, METAL, FIRMWARE_SETS, &[List, Watch, Patch]),
     grant("firmware sets", Cluster, METAL, FIRMWARE_SETS_STATUS, &[Patch]),
     grant("firmware sets", Cluster, METAL, FIRMWARE, &[Create, Patch, Delete]),
     grant("firmware sets", Cluster, METAL, &["servers", "bmcs"], &[Get]),
