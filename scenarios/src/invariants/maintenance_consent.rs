@@ -2,7 +2,7 @@
 //! it at a time; and while it has, no claim gets the server.
 
 use super::{Breach, Invariant, Scene, claim_of};
-use crate::engine::world::{ObjectKey, text};
+use crate::engine::world::{ObjectKey, number, text};
 use jiff::{SignedDuration, Timestamp};
 use kube_emulator::Commit;
 use serde_json::Value;
@@ -69,8 +69,12 @@ impl Invariant for MaintenanceConsent {
 impl MaintenanceConsent {
     /// What is wrong with a maintenance that begins.
     fn unasked(&self, reference: &Value, server: &Value, scene: &Scene<'_>) -> Option<String> {
-        // A claim that is not there, or another of its name, has nobody who could agree.
+        // Nobody can agree for a claim that is not there, is another of its name, or has let go of the server.
         let claim = claim_of(server, scene.world)?;
+        let released = number(server, "/spec/tenancyEpoch") > number(server, "/spec/residueEpoch");
+        if released || text(claim, "/metadata/deletionTimestamp").is_some() {
+            return None;
+        }
         let (namespace, name) = (text(reference, "/namespace")?, text(reference, "/name")?);
         let maintenance = scene
             .world

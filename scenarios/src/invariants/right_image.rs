@@ -68,7 +68,7 @@ impl Invariant for RightImage {
                 };
                 let wrong = if kind == GuestKind::MaintenanceSystem {
                     self.tools(&event.machine)
-                } else if self.maintained.contains(&event.machine) && !self.by_hand.contains(&event.machine) {
+                } else if self.unwanted(&event.machine) {
                     let starts = format!("the {} starts on {}", kind.as_str(), event.machine);
                     Some(format!("{starts}, which a maintenance has"))
                 } else if kind.is_tenant() {
@@ -87,6 +87,11 @@ impl Invariant for RightImage {
 }
 
 impl RightImage {
+    /// Whether a maintenance has the machine, and what starts there was not what its firmware tried when the override led nowhere.
+    fn unwanted(&self, machine: &str) -> bool {
+        self.maintained.contains(machine) && !self.by_hand.contains(machine) && !self.overridden.contains(machine)
+    }
+
     fn tools(&self, machine: &str) -> Option<String> {
         let wrong = !self.maintained.contains(machine) && !self.by_hand.contains(machine);
         wrong.then(|| format!("the system of a maintenance starts on {machine}, which no maintenance has"))
