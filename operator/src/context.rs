@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::bmc::BmcPool;
+use crate::controllers::bmc::DnsRecords;
 use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
@@ -37,6 +38,8 @@ pub struct Context {
     pub bmcs: BmcPool,
     pub registry: Registry,
     pub event_receiver: EventReceiver,
+    /// `None` without a template.
+    pub dns_records: Option<std::sync::Arc<DnsRecords>>,
     pub options: Options,
     pub settings: Settings,
     pub registry_url: String,

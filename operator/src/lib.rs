@@ -9,6 +9,7 @@
 //! | [`mac_prefixes`] | which MAC prefix is which vendor's BMC |
 //! | [`bmc`] | BMC drivers: Redfish sessions, reads and operations |
 //! | [`ignition`] | what machines boot for discovery and cleanup |
+//! | [`template`] | Go's text/template, as far as it is needed |
 //! | [`registry`] | what probes and wipe agents report, and the tokens that let them |
 //! | [`redfish_events`] | what BMCs report, and whom that wakes |
 //! | [`leader_election`] | one active operator, and for how long it may act |
@@ -56,6 +57,7 @@ pub mod registry;
 pub mod runtime;
 pub mod sabotage;
 pub mod serve;
+pub mod template;
 pub mod turns;
 pub mod wakeups;
 pub mod webhook;

@@ -28,7 +28,7 @@ use crate::ignition::TemplateSource;
 use crate::kinds::{Queues, Watches};
 use crate::leader_election::{self, ElectionError, Leadership, LeaseConfig};
 use crate::mac_prefixes::MacPrefixes;
-use crate::metrics::{Metrics, ServerSample, guarded};
+use crate::metrics::{Metrics, ServerSample, counted, guarded};
 use crate::options::{ConfigError, Options};
 use crate::redfish_events::{EventReceiver, ReceiverSettings};
 use crate::registry::{KnownServer, Registry, Term, TokenError};
@@ -52,6 +52,7 @@ pub struct Operator {
     health: Health,
     registry: Registry,
     event_receiver: EventReceiver,
+    dns_records: Option<Arc<bmc::DnsRecords>>,
     bmcs: BmcPool,
     discovery: Arc<[Box<dyn discovery::Source>]>,
 }
@@ -75,11 +76,11 @@ impl Operator {
     /// Options that contradict each other, files that cannot be used.
     pub fn new(options: Options, edges: Edges) -> Result<Self, ConfigError> {
         options.validate()?;
+        let metrics = Metrics::new();
         let edges = Edges {
-            kube: with_deadline(edges.kube),
+            kube: with_deadline(counted(edges.kube, metrics.clone())),
             ..edges
         };
-        let metrics = Metrics::new();
         let registry = Registry::new(
             edges.kube.clone(),
             edges.clock.clone(),
@@ -98,6 +99,7 @@ impl Operator {
         Ok(Self {
             settings: Settings::from(&options),
             registry_url: options.registry_url()?,
+            dns_records: dns_records(&options.dns_record_template_path)?,
             template: TemplateSource::new(&options.discovery_ignition_path)?,
             mac_prefixes: MacPrefixes::load(&options.mac_prefixes_file)?,
             bmcs: BmcPool::new(
@@ -243,6 +245,7 @@ impl Operator {
             bmcs: self.bmcs.clone(),
             registry: self.registry.clone(),
             event_receiver: self.event_receiver.clone(),
+            dns_records: self.dns_records.clone(),
             options: self.options.clone(),
             settings: self.settings.clone(),
             registry_url: self.registry_url.clone(),
@@ -462,6 +465,21 @@ impl Operator {
             }
         });
     }
+}
+
+/// The template of DNS records, read once.
+fn dns_records(path: &str) -> Result<Option<Arc<bmc::DnsRecords>>, ConfigError> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |message: String| ConfigError::File {
+        flag: "dns-record-template-path",
+        path: path.to_owned(),
+        message,
+    };
+    let template = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+    let records = bmc::DnsRecords::new(&template).map_err(|error| invalid(error.to_string()))?;
+    Ok(Some(Arc::new(records)))
 }
 
 fn sample(server: &Server) -> ServerSample {

@@ -9,7 +9,9 @@ use bmc_emulator::{Boot, Edges, Fault, Fleet, FleetSpec, GuestExit, GuestOs};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use operator::bmc::{BmcAccess, BmcError, BmcPool, Credentials, PoolSettings, ProtocolName, ReportedPower, Scheme};
+use operator::bmc::{
+    BmcAccess, BmcError, BmcPool, Credentials, PoolSettings, ProtocolName, ReportedPower, Scheme, Trust,
+};
 use operator::bmc_http;
 use operator::edges::{BoxError, HttpService};
 use operator::metrics::Metrics;
@@ -68,6 +70,7 @@ async fn certificates_are_verified_as_the_options_say() {
         host: served.bmcs[0].address.ip().to_string(),
         port: served.bmcs[0].address.port(),
         credentials: Credentials::new("root", "canary"),
+        trust: Trust::default(),
     };
     let bmc = fleet.bmc("node-1").expect("machine");
 
@@ -89,6 +92,30 @@ async fn certificates_are_verified_as_the_options_say() {
     assert!(matches!(error, BmcError::Unreachable { sent: false, .. }), "{error:?}");
     assert_eq!(bmc.inspect().counters.logins_failed, 0);
 
+    // The secret of a BMC has the last word, in both directions: also where the flags accept anything.
+    let trust = |ca: Option<&str>, fingerprint: Option<&str>| Trust::parse(ca, fingerprint).expect("trust");
+    let of_another = "00".repeat(32);
+    let own = certificate_digest(&access.host, access.port).await;
+    for (trust, accepted) in [
+        (trust(Some(&served.ca_pem), None), true),
+        (trust(None, Some(&own)), true),
+        (trust(None, Some(&format!("{of_another},{own}"))), true),
+        (trust(None, Some(&of_another)), false),
+        (trust(Some(&unrelated_ca()), None), false),
+    ] {
+        for policy in [CertificatePolicy::Verify, CertificatePolicy::AcceptAny] {
+            let pool = pool(policy, None);
+            let access = BmcAccess {
+                trust: trust.clone(),
+                ..access.clone()
+            };
+            let client = pool.client(&access).await;
+            assert_eq!(client.is_ok(), accepted, "{trust:?} {policy:?} {:?}", client.err());
+            pool.close_all().await;
+        }
+    }
+    // Who stands in between shows the right certificate without having its key: the handshake fails by its signature, which is rustls' part.
+
     // The connection breaks, or is refused: told apart from an answer, without secrets.
     let lenient = pool(CertificatePolicy::AcceptAny, None);
     let client = lenient.client(&access).await.expect("client");
@@ -107,6 +134,31 @@ async fn certificates_are_verified_as_the_options_say() {
         matches!(refused, BmcError::Unreachable { sent: false, .. }),
         "{refused:?}"
     );
+}
+
+/// As `openssl s_client … | openssl x509 -fingerprint -sha256` would show it.
+async fn certificate_digest(host: &str, port: u16) -> String {
+    use sha2::Digest;
+    let seen = reqwest::Client::builder()
+        .tls_danger_accept_invalid_certs(true)
+        .tls_info(true)
+        .no_proxy()
+        .build()
+        .expect("a client")
+        .get(format!("https://{host}:{port}/redfish/v1/"))
+        .send()
+        .await
+        .expect("an answer");
+    let info = seen.extensions().get::<reqwest::tls::TlsInfo>().expect("TLS");
+    hex::encode(sha2::Sha256::digest(info.peer_certificate().expect("a certificate")))
+}
+
+fn unrelated_ca() -> String {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = rcgen::CertificateParams::new(Vec::new())
+        .expect("parameters")
+        .self_signed(&key);
+    certificate.expect("a certificate").pem()
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl BmcPool {
     }
 
     /// The client for a BMC; reads the service root of one that is new, and logs in at its first operation. A client with other
-    /// credentials for the same address is closed first: a session must not outlive its password (bugs.md #123).
+    /// credentials or other trust for the same address is closed first: a session must not outlive its password (bugs.md #123).
     ///
     /// # Errors
     /// [`BmcError`].
@@ -130,7 +130,7 @@ impl BmcPool {
         let mut state = self.state();
         // Incidents 123 and 124.
         if let Some(shared) = state.clients.get(&endpoint)
-            && (shared.has_credentials(&access.credentials) || sabotage::active(Bug::SessionOutlivesPassword))
+            && (shared.is_for(access) || sabotage::active(Bug::SessionOutlivesPassword))
             && !sabotage::active(Bug::SessionPerPass)
         {
             return (shared.clone(), None);

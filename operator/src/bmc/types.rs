@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::trust::Trust;
 use crate::identity::{DriveUri, ManagerUri, SubscriptionUri, SystemUri, SystemUuid};
 
 /// `spec.protocol.name`, contract section 1.1.
@@ -103,6 +104,8 @@ pub struct BmcAccess {
     pub port: u16,
     /// The account.
     pub credentials: Credentials,
+    /// How the certificate is judged.
+    pub trust: Trust,
 }
 
 /// What a BMC that sends events offers.

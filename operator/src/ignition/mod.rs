@@ -18,11 +18,12 @@ use zeroize::Zeroizing;
 
 pub use default_template::DEFAULT_TEMPLATE;
 pub use ssh_key::SshKeyError;
-pub use template::{TemplateError, Variables, render, validate};
+pub use template::{Variables, render, validate};
 
 use crate::edges::Seed;
 use crate::options::{ConfigError, DEFAULT_IGNITION_PATH};
 use crate::registry::{Purpose, Term};
+use crate::template::TemplateError;
 
 /// Annotation on both Secrets: the tenancy epoch and purpose they were made for, so that they are made once per boot and not
 /// once per pass (a machine may be fetching them).

@@ -1,6 +1,7 @@
 //! Prometheus metrics: the names of contract section 8.5 that exist in this version, and what W15 found missing.
 
 mod access;
+mod api;
 mod redfish;
 mod servers;
 
@@ -19,6 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 pub use access::guarded;
+pub use api::counted;
 pub use redfish::{AlertSample, Reading, Redfish};
 pub use servers::{ServerSample, ServerSource};
 
@@ -34,6 +36,7 @@ struct Inner {
     bmc_requests: Family<RequestLabels, Counter>,
     bmc_request_seconds: Family<OperationLabel, Histogram>,
     bmc_sessions: Gauge,
+    api_requests: Family<ApiLabels, Counter>,
     registry_requests: Family<RegistryLabels, Counter>,
     admission_reviews: Family<AdmissionLabels, Counter>,
     claim_wait_seconds: Histogram,
@@ -80,6 +83,12 @@ struct RegistryLabels {
 struct AdmissionLabels {
     resource: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApiLabels {
+    method: &'static str,
+    code: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -168,6 +177,12 @@ impl Metrics {
             "Redfish sessions that are open",
             bmc_sessions.clone(),
         );
+        let api_requests = Family::default();
+        registry.register(
+            "rest_client_requests",
+            "Requests to the API server by method and status code",
+            api_requests.clone(),
+        );
         let registry_requests = Family::default();
         registry.register(
             "metal_registry_requests",
@@ -208,6 +223,7 @@ impl Metrics {
             bmc_requests,
             bmc_request_seconds,
             bmc_sessions,
+            api_requests,
             registry_requests,
             admission_reviews,
             claim_wait_seconds,
@@ -269,6 +285,12 @@ impl Metrics {
     /// A Redfish session was closed, or its BMC dropped it.
     pub fn session_closed(&self) {
         self.0.bmc_sessions.dec();
+    }
+
+    /// Counts a request to the API server; no code means that no answer came.
+    pub fn api_requested(&self, method: &'static str, code: Option<u16>) {
+        let code = code.map_or_else(|| "<error>".to_owned(), |code| code.to_string());
+        self.0.api_requests.get_or_create(&ApiLabels { method, code }).inc();
     }
 
     /// Counts an answer of the registry.
@@ -364,6 +386,8 @@ mod tests {
         metrics.bmc_requested("system", "success", Duration::from_millis(7));
         metrics.session_opened();
         metrics.registry_answered("register", 201);
+        metrics.api_requested("PATCH", Some(409));
+        metrics.api_requested("GET", None);
         metrics.admission_reviewed("endpoints", AdmissionOutcome::Denied);
         metrics.claim_bound(Duration::from_secs(2));
         metrics.state_left("Initial", Duration::from_secs(20));

@@ -32,6 +32,14 @@ pub struct RegistryOptions {
     #[arg(long, default_value = "2m", value_name = "DURATION")]
     pub registry_data_max_age: GoDuration,
 
+    /// No effect: registrations are read from memory. Known so that command lines of the Go operator are understood.
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub registry_client_timeout: GoDuration,
+
+    /// No effect: a registration wakes the controller at once. Known so that command lines of the Go operator are understood.
+    #[arg(long, default_value = "10s", value_name = "DURATION")]
+    pub registry_resync_interval: GoDuration,
+
     /// Accept registrations without a token, as the Go operator did. Anybody on the network can then forge them.
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub registry_allow_unauthenticated: bool,

@@ -84,6 +84,11 @@ pub struct Options {
     #[arg(long, default_value = DEFAULT_IGNITION_PATH, value_name = "FILE")]
     pub discovery_ignition_path: String,
 
+    /// Template (Go template syntax, YAML) of an object that is applied for every BMC, as a DNS record; empty means none. The service account
+    /// needs the right to patch objects of its kind.
+    #[arg(long, default_value = "", value_name = "FILE")]
+    pub dns_record_template_path: String,
+
     /// bcrypt cost of the discovery user's password. Less than 10 is for simulations of thousands of machines only.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=16), value_name = "N")]
     pub password_hash_cost: u32,

@@ -234,7 +234,7 @@ pub const GRANTS: &[Grant] = &[
     ),
     // With the same plugin only those may change the owner of an object who may delete it.
     grant("owner references", OwnNamespace, CORE, &["secrets"], &[Delete]),
-    grant("events", Cluster, "events.k8s.io", &["events"], &[Create]),
+    grant("events", Cluster, "events.k8s.io", &["events"], &[Create, Patch]),
     grant(
         "leader election",
         OwnNamespace,

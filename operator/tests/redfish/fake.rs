@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use operator::bmc::{BmcAccess, BmcClient, BmcError, BmcPool, Credentials, PoolSettings, ProtocolName, Scheme};
+use operator::bmc::{BmcAccess, BmcClient, BmcError, BmcPool, Credentials, PoolSettings, ProtocolName, Scheme, Trust};
 use operator::edges::{BoxError, HttpService};
 use operator::identity::{DriveUri, SystemUri};
 use operator::metrics::Metrics;
@@ -355,6 +355,7 @@ pub(crate) fn access(password: &str) -> BmcAccess {
         host: "192.0.2.1".to_owned(),
         port: 443,
         credentials: Credentials::new(USER, password),
+        trust: Trust::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use operator::bmc::{
     BmcAccess, BmcClient, BmcError, BmcPool, BootTarget, Credentials, Drive, Lasting, PoolSettings, ProtocolName,
-    ReportedPower, ResetType, Scheme, System, TaskState,
+    ReportedPower, ResetType, Scheme, System, TaskState, Trust,
 };
 use operator::edges::{BoxError, HttpService};
 use operator::identity::{SystemUri, SystemUuid};
@@ -107,6 +107,7 @@ machines:
             host: endpoint.address.to_string(),
             port: endpoint.port,
             credentials: Credentials::new("root", password),
+            trust: Trust::default(),
         }
     }
 

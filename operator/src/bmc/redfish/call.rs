@@ -16,10 +16,11 @@ use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
 use super::answer::{Answer, local_path};
+use super::breaker::{Breaker, Permission};
 use super::gate::LoginGate;
 use super::session::Session;
 use crate::bmc::pool::PoolSettings;
-use crate::bmc::{BmcAccess, BmcError, Credentials, Scheme};
+use crate::bmc::{BmcAccess, BmcError, Credentials, Scheme, Trust};
 use crate::edges::{BoxError, HttpService};
 use crate::metrics::Metrics;
 use crate::sabotage::{self, Bug};
@@ -55,11 +56,13 @@ impl Endpoint {
 pub(in crate::bmc) struct Shared {
     pub(super) endpoint: Endpoint,
     pub(super) credentials: Credentials,
+    trust: Trust,
     pub(super) gate: Arc<LoginGate>,
     pub(super) settings: PoolSettings,
     pub(super) metrics: Metrics,
     pub(super) session: tokio::sync::Mutex<Session>,
     http: HttpService,
+    breaker: Breaker,
     permits: Semaphore,
     root: OnceCell<Arc<Root>>,
     last_used: Mutex<Instant>,
@@ -85,6 +88,8 @@ impl Shared {
         Self {
             endpoint: Endpoint::of(access),
             credentials: access.credentials.clone(),
+            trust: access.trust.clone(),
+            breaker: Breaker::default(),
             gate,
             metrics,
             session: tokio::sync::Mutex::default(),
@@ -96,9 +101,9 @@ impl Shared {
         }
     }
 
-    /// Whether these are the credentials this client logs in with.
-    pub(in crate::bmc) fn has_credentials(&self, credentials: &Credentials) -> bool {
-        self.credentials == *credentials
+    /// Whether this client logs in as this access says, and trusts what it says.
+    pub(in crate::bmc) fn is_for(&self, access: &BmcAccess) -> bool {
+        self.credentials == access.credentials && self.trust == access.trust
     }
 
     /// Where operations are counted.
@@ -230,17 +235,36 @@ impl Call {
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, BmcError>>) -> Result<T, BmcError> {
         let settings = &self.shared.settings;
-        let (after, deadline) = match self.deadline {
+        let (mut after, mut deadline) = match self.deadline {
             Some(deadline) => (settings.request_timeout, deadline),
             None => (settings.read_timeout, Instant::now() + settings.read_timeout),
         };
-        match timeout_at(deadline, work).await {
-            Ok(result) => result,
-            Err(_) => Err(BmcError::Timeout {
+        match self.shared.breaker.check() {
+            Permission::Granted => {}
+            Permission::Try(patience) => {
+                after = after.min(patience);
+                deadline = deadline.min(Instant::now() + patience);
+            }
+            Permission::Refused(pause) => {
+                return Err(BmcError::Unreachable {
+                    reason: format!("it has not answered lately, and is asked again in {}s", pause.as_secs()),
+                    sent: self.posted(),
+                });
+            }
+        }
+        let result = timeout_at(deadline, work).await.unwrap_or_else(|_| {
+            Err(BmcError::Timeout {
                 after,
                 sent: self.posted(),
-            }),
+            })
+        });
+        match &result {
+            Err(BmcError::Unreachable { .. } | BmcError::Timeout { .. }) => self.shared.breaker.failed(),
+            // Says nothing about the BMC.
+            Err(BmcError::Closed) => {}
+            _ => self.shared.breaker.answered(),
         }
+        result
     }
 
     async fn authenticated(&self, mut request: Outgoing) -> Result<Answer, BmcError> {
@@ -417,6 +441,7 @@ impl Call {
             Authorization::Session(token) => builder = builder.header("X-Auth-Token", secret_header(token.secret())),
         }
         let request = builder
+            .extension(self.shared.trust.clone())
             .body(request.body.clone().unwrap_or_default())
             .map_err(|error| (error.into(), false))?;
         let response = self.shared.http.clone().oneshot(request).await.map_err(|error| {

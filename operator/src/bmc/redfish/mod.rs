@@ -9,6 +9,7 @@ mod answer;
 mod attribute_registry;
 mod bios;
 mod boot;
+mod breaker;
 mod call;
 mod document;
 mod erase;

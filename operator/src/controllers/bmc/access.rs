@@ -1,10 +1,12 @@
 //! How to reach a BMC: address, port, scheme and credentials from the API objects (contract section 3.0).
 
 use crds::kinds::bmc_secret::MissingKey;
-use crds::{BMC, Server, shared};
+use crds::{BMC, BMCSecret, Server, shared};
 use kube::ResourceExt;
 
-use crate::bmc::{BmcAccess, Credentials, ProtocolName, Scheme, UnsupportedProtocol};
+use crate::bmc::{
+    BmcAccess, CA_KEY, Credentials, FINGERPRINT_KEY, ProtocolName, Scheme, Trust, TrustError, UnsupportedProtocol,
+};
 use crate::context::Context;
 
 /// Why a BMC cannot be addressed. Each says which object to mend.
@@ -24,6 +26,8 @@ pub enum AccessError {
     Protocol(#[from] UnsupportedProtocol),
     #[error(transparent)]
     Secret(#[from] MissingKey),
+    #[error("BMCSecret {secret}: {source}")]
+    Trust { secret: String, source: TrustError },
 }
 
 /// Access to the BMC of a server: that of its BMC object, or its own. Where both are stated, the object counts.
@@ -94,6 +98,15 @@ pub fn network(context: &Context, bmc: &BMC) -> Result<(Option<String>, String),
     Ok((endpoint.spec.mac_address.clone(), ip))
 }
 
+/// What the secret says about certificates, if anything.
+fn trust(secret: &BMCSecret) -> Result<Trust, AccessError> {
+    let (ca, fingerprints) = (secret.value(CA_KEY).ok(), secret.value(FINGERPRINT_KEY).ok());
+    Trust::parse(ca.as_deref(), fingerprints.as_deref()).map_err(|source| AccessError::Trust {
+        secret: secret.name_any(),
+        source,
+    })
+}
+
 fn access(
     context: &Context,
     name: &str,
@@ -121,5 +134,6 @@ fn access(
             port: protocol.port,
         })?,
         credentials: Credentials::new(secret.value("username")?, secret.value("password")?),
+        trust: trust(&secret)?,
     })
 }

@@ -5,18 +5,21 @@
 //! | [`access`] | address, port, scheme and credentials |
 //! | `status` | what the manager says, as status. Pure |
 //! | `references` | which BMCs name an Endpoint or a BMCSecret |
+//! | `dns` | the DNS record by template |
 //! | `discovery` | Servers for the systems of a BMC |
 //! | `subscriptions` | events that the BMC sends |
 //! | `reset` | resets of the BMC itself. The decision is pure |
 
 pub mod access;
 mod discovery;
+mod dns;
 mod references;
 mod reset;
 mod status;
 mod subscriptions;
 
 pub use access::AccessError;
+pub use dns::DnsRecords;
 pub use references::References;
 
 use std::sync::Arc;
@@ -28,13 +31,17 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch};
 use kube::runtime::controller::Action;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::bmc::{BmcClient, BmcError, Manager, ReportedPower};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, is_not_found, parameters};
+use crate::events::{Happening, Told, table};
 use crate::sabotage::{self, Bug};
 
+/// Who reports events.
+const CONTROLLER: &str = "bmc-controller";
 /// Condition on a BMC: whether it can be used (contract section 1.11).
 pub const READY: &str = "Ready";
 
@@ -90,6 +97,7 @@ async fn pass(context: &Context, mut bmc: BMC) -> Result<Duration, Error> {
             if known.is_none_or(|known| known.reason != wish.reason || known.status != "False") {
                 conditions::set(&mut new.conditions, &wish, context.now());
                 write(context, &mut bmc, &old, &new).await?;
+                tell(context, &bmc, &table::BMC_NOT_READY, &wish).await;
             }
             return Err(error);
         }
@@ -100,7 +108,11 @@ async fn pass(context: &Context, mut bmc: BMC) -> Result<Duration, Error> {
     let ready = Wish::yes(READY, "Connected", "BMC is connected");
     conditions::set(&mut new.conditions, &ready, context.now());
     reset::complete(&mut new, context.now());
+    let back = conditions::find(&old.conditions, READY).is_some_and(|known| known.status == "False");
     write(context, &mut bmc, &old, &new).await?;
+    if back {
+        tell(context, &bmc, &table::BMC_READY, &ready).await;
+    }
     if bmc.spec.bmc_uuid.is_none()
         && let Some(uuid) = manager.uuid.filter(|uuid| !uuid.is_empty())
     {
@@ -110,7 +122,22 @@ async fn pass(context: &Context, mut bmc: BMC) -> Result<Duration, Error> {
     }
     list(context, &bmc, &client).await?;
     subscriptions::keep(context, &mut bmc, &client).await?;
+    // Last: a template that does not fit is no reason not to know the machines.
+    dns::apply(context, &bmc).await?;
     Ok(context.event_receiver.resync(&bmc.name_any(), resync))
+}
+
+/// Tells of a change of the condition. The same reason again is the same event.
+async fn tell(context: &Context, bmc: &BMC, told: &'static Told, wish: &Wish) {
+    let digest = Sha256::digest(&wish.reason);
+    let mut occurrence = [0; 8];
+    occurrence.copy_from_slice(&digest[..8]);
+    let happening = Happening {
+        told,
+        note: wish.message.clone(),
+        occurrence: i64::from_be_bytes(occurrence),
+    };
+    context.events.record(CONTROLLER, bmc, happening).await;
 }
 
 /// Discovers, unless it would most probably find what it found the last time: the BMC object is the same, no Server of it is gone, and

@@ -14,7 +14,7 @@ use crate::bmc::{BmcClient, BmcError, Manager, ResetType};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, parameters};
 use crate::controllers::Error;
-use crate::events::{Happening, Severity};
+use crate::events::{Happening, table};
 use crate::sabotage::{self, Bug};
 
 /// Condition on a BMC that is being reset.
@@ -208,14 +208,12 @@ fn not_reset(status: &BMCStatus, error: &BmcError, now: Timestamp) -> BMCStatus 
 /// Removes the request, and tells why.
 async fn give_up(context: &Context, bmc: &mut BMC, note: String) -> Result<(), Error> {
     let happening = Happening {
-        severity: Severity::Warning,
-        reason: "UnsupportedOperation",
-        action: "ClearOperationAnnotation",
+        told: &table::BMC_UNSUPPORTED_OPERATION,
         note,
         occurrence: bmc.metadata.generation.unwrap_or_default(),
     };
     // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
-    context.events.record("bmc-controller", bmc, happening).await;
+    context.events.record(super::CONTROLLER, bmc, happening).await;
     clear_request(context, bmc).await
 }
 

@@ -8,6 +8,7 @@ use super::{deletion, perform, requests};
 use crate::conditions::Wish;
 use crate::context::Context;
 use crate::controllers::Error;
+use crate::events::table;
 use crate::ownership::reservation::{Change, requested};
 
 /// Condition on a Server: whether others have its machine.
@@ -32,7 +33,7 @@ pub(super) async fn keep(context: &Context, server: &mut Server) -> Result<Durat
         Some(keys::operation::RETRY) | None => {}
         Some(request) if requests::requested_reset(server).is_some() => {
             let note = format!("Operation {request} was removed: the Server is parked, and others work on its machine");
-            requests::give_up(context, server, "ParkedOperationDropped", note).await?;
+            requests::give_up(context, server, &table::PARKED_OPERATION_DROPPED, note).await?;
         }
         Some(request) => requests::give_up_unsupported(context, server, request).await?,
     }

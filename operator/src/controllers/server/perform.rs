@@ -15,7 +15,7 @@ use crate::bmc::{BmcError, ReportedPower, ResetType};
 use crate::conditions::{self, Wish, seconds};
 use crate::context::Context;
 use crate::controllers::Error;
-use crate::events::{Happening, Severity};
+use crate::events::{Happening, Told, table};
 use crate::identity::SystemUuid;
 use crate::ownership::operation::Operation;
 use crate::ownership::reservation::{Change, Tenancy};
@@ -150,9 +150,7 @@ pub(super) async fn step(
             let note = cleanup.message.clone().unwrap_or(reason);
             status.cleanup = Some(*cleanup);
             let happening = Happening {
-                severity: Severity::Warning,
-                reason: "CleanupFailed",
-                action: "Cleanup",
+                told: &table::CLEANUP_FAILED,
                 note,
                 occurrence: server.tenancy_epoch(),
             };
@@ -171,32 +169,19 @@ pub(super) async fn change(context: &Context, server: &mut Server, change: &Chan
     let patch = change.patch(server);
     *server = context.patch_server(server, patch).await?;
     tracing::info!(server = %server.name_any(), epoch = server.tenancy_epoch(), ?change, "server changed");
-    let (reason, note) = match change {
-        Change::Park => ("Parked", "The machine is off, and others may work on it"),
-        Change::Unpark => ("Unparking", "The operator takes the machine back"),
+    let (told, note) = match change {
+        Change::Park => (&table::PARKED, "The machine is off, and others may work on it"),
+        Change::Unpark => (&table::UNPARKING, "The operator takes the machine back"),
         _ => return Ok(()),
     };
     let now = context.now().as_second();
-    tell(context, server, reason, "Park", note.to_owned(), now).await;
+    tell(context, server, told, note.to_owned(), now).await;
     Ok(())
 }
 
 /// Tells what has happened. What has the same `occurrence` is told once.
-pub(super) async fn tell(
-    context: &Context,
-    server: &Server,
-    reason: &'static str,
-    action: &'static str,
-    note: String,
-    occurrence: i64,
-) {
-    let happening = Happening {
-        severity: Severity::Normal,
-        reason,
-        action,
-        note,
-        occurrence,
-    };
+pub(super) async fn tell(context: &Context, server: &Server, told: &'static Told, note: String, occurrence: i64) {
+    let happening = Happening { told, note, occurrence };
     context.events.record(CONTROLLER, server, happening).await;
 }
 
@@ -223,15 +208,16 @@ async fn enter(
     }
     let note = format!("Server state changed from {from} to {state}");
     // A tenancy may see any number of parkings and maintenances.
-    let (reason, action, occurrence) = match (&left, &state) {
-        (_, ServerState::Parked) => ("StateChanged", "Park", context.now().as_second()),
-        (Some(ServerState::Parked), _) => ("Resumed", "Park", context.now().as_second()),
+    let (told, occurrence) = match (&left, &state) {
+        (_, ServerState::Parked) => (&table::STATE_CHANGED, context.now().as_second()),
+        (Some(ServerState::Parked), _) => (&table::RESUMED, context.now().as_second()),
         (_, ServerState::Maintenance) | (Some(ServerState::Maintenance), _) => {
-            ("StateChanged", "Maintain", context.now().as_second())
+            (&table::STATE_CHANGED, context.now().as_second())
         }
-        _ => ("StateChanged", "ChangeState", server.tenancy_epoch()),
+        (_, ServerState::Error) => (&table::FAILED, server.tenancy_epoch()),
+        _ => (&table::STATE_CHANGED, server.tenancy_epoch()),
     };
-    tell(context, server, reason, action, note, occurrence).await;
+    tell(context, server, told, note, occurrence).await;
     Ok(Next::Continue)
 }
 

@@ -11,7 +11,7 @@ use crate::bmc::ResetType;
 use crate::conditions::{self, Wish};
 use crate::context::Context;
 use crate::controllers::Error;
-use crate::events::{Happening, Severity};
+use crate::events::{Happening, Told, table};
 use crate::ownership::intent;
 use crate::ownership::operation::Operation;
 use crate::ownership::pacing::{self, EXPLAIN_AFTER};
@@ -86,7 +86,7 @@ pub(super) async fn handle(context: &Context, server: &mut Server, look: &mut Lo
         if let Some(record) = refused.filter(|record| record.attempts >= EXPLAIN_AFTER) {
             let said = record.message.as_deref().unwrap_or("no reason given");
             let note = format!("Operation {request} was refused by the BMC and was removed: {said}");
-            return give_up(context, server, "OperationRefused", note).await;
+            return give_up(context, server, &table::OPERATION_REFUSED, note).await;
         }
         // What is refused is tried a few times, and holds nothing else up meanwhile: the machine may be off, and about to be started.
         let pacing::Verdict::Send { attempt } =
@@ -130,7 +130,14 @@ async fn defer_parking(context: &Context, server: &Server, look: &mut Look) -> R
     let state = status.state.as_ref().map_or("none", ServerState::as_str);
     let note = format!("The Server is in state {state}; it is parked when it is Available, or Reserved by a claim");
     // First: a crash in between may repeat it, which changes nothing, and must not swallow it.
-    perform::tell(context, server, DEFERRED, "Park", note.clone(), server.tenancy_epoch()).await;
+    perform::tell(
+        context,
+        server,
+        &table::PARK_DEFERRED,
+        note.clone(),
+        server.tenancy_epoch(),
+    )
+    .await;
     look.note(context, server, &Wish::no(PARKED, DEFERRED, note));
     Ok(())
 }
@@ -139,13 +146,11 @@ async fn defer_parking(context: &Context, server: &Server, look: &mut Look) -> R
 pub(super) async fn give_up(
     context: &Context,
     server: &mut Server,
-    reason: &'static str,
+    told: &'static Told,
     note: String,
 ) -> Result<(), Error> {
     let happening = Happening {
-        severity: Severity::Warning,
-        reason,
-        action: "ClearOperationAnnotation",
+        told,
         note,
         occurrence: server.metadata.generation.unwrap_or_default(),
     };
@@ -157,7 +162,7 @@ pub(super) async fn give_up(
 /// Removes a request that means nothing on a Server.
 pub(super) async fn give_up_unsupported(context: &Context, server: &mut Server, request: &str) -> Result<(), Error> {
     let note = format!("Operation {request} is not supported on a Server and was removed");
-    give_up(context, server, "UnsupportedOperation", note).await
+    give_up(context, server, &table::UNSUPPORTED_OPERATION, note).await
 }
 
 /// Removes the request.

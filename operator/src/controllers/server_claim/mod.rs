@@ -29,7 +29,7 @@ use self::decision::{Mine, Step};
 use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, claim_key, is_conflict, is_refusal, parameters};
-use crate::events::{Happening, Severity};
+use crate::events::{Happening, table};
 use crate::freshness::View;
 use crate::ownership::reservation::Change;
 use crate::sabotage::{self, Bug};
@@ -338,9 +338,7 @@ impl Pass<'_> {
             let waited = waited.and_then(|waited| Duration::try_from(waited).ok());
             self.context.metrics.claim_bound(waited.unwrap_or_default());
             let happening = Happening {
-                severity: Severity::Normal,
-                reason: "Bound",
-                action: "Bind",
+                told: &table::BOUND,
                 note: format!("Server {name} was bound"),
                 occurrence: server.tenancy_epoch(),
             };

@@ -29,7 +29,7 @@ use self::decision::{Owner, Seen, Step};
 use super::{Error, ensure_finalizer, is_ignored};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, parameters};
-use crate::events::{Happening, Severity};
+use crate::events::{Happening, table};
 use crate::ownership::maintenance::{has, reference};
 use crate::ownership::reservation::{Change, Tenancy};
 
@@ -107,9 +107,7 @@ async fn pass(context: &Context, maintenance: &ServerMaintenance) -> Result<Dura
             context.patch_server(server, change.patch(server)).await?;
             tracing::info!(server = %server.name_any(), maintenance = %maintenance.name_any(), %namespace, "maintenance begins");
             let happening = Happening {
-                severity: Severity::Normal,
-                reason: "MaintenanceBegan",
-                action: "BeginMaintenance",
+                told: &table::MAINTENANCE_BEGAN,
                 note: format!("The maintenance has Server {}", server.name_any()),
                 occurrence: context.now().as_second(),
             };
