@@ -56,7 +56,7 @@ pub(super) fn simulate(repository: &Repository, dev: bool, arguments: &[OsString
     let profile = if dev { "dev" } else { "sim" };
     eprintln!("building the simulator ({profile} profile; the first time takes minutes)");
     cargo::build(repository, profile, "scenarios", "sim")?;
-    let mut simulator = Command::new(executable(dev)?);
+    let mut simulator = Command::new(executable(dev, "sim")?);
     simulator.args(arguments);
     // The simulator looks for its files where it is started, which may be a folder below.
     let is_command = |name: &str| arguments.first().is_some_and(|first| first == name);
@@ -83,8 +83,8 @@ pub(super) fn simulate(repository: &Repository, dev: bool, arguments: &[OsString
 }
 
 /// Beside this program, or in the folder of the profile `sim` next to its own.
-fn executable(dev: bool) -> miette::Result<PathBuf> {
-    let beside = cargo::beside_this_program("sim")?;
+pub(super) fn executable(dev: bool, binary: &str) -> miette::Result<PathBuf> {
+    let beside = cargo::beside_this_program(binary)?;
     Ok(match (dev, beside.file_name(), beside.parent()) {
         (false, Some(name), Some(folder)) => folder.join("..").join("sim").join(name),
         _ => beside,

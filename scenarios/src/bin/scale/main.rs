@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use miette::IntoDiagnostic as _;
 use scenarios::envtest::assets::Assets;
 
 use self::measure::Row;
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> miette::Result<()> {
-    let assets = Assets::find(arguments.assets.as_deref()).map_err(|missing| miette::miette!("{missing}"))?;
+    let assets = Assets::find(arguments.assets.as_deref()).into_diagnostic()?;
     let mut rows: Vec<(u32, Row)> = Vec::new();
     for servers in &arguments.servers {
         eprintln!("{servers} servers");
@@ -80,9 +81,7 @@ async fn run(arguments: &Arguments) -> miette::Result<()> {
             operator: &arguments.operator,
             flags: &arguments.flags,
         };
-        let measured = phases::run(&assets, &plan)
-            .await
-            .map_err(|error| miette::miette!("{error}"))?;
+        let measured = phases::run(&assets, &plan).await.into_diagnostic()?;
         rows.extend(measured.into_iter().map(|row| (*servers, row)));
     }
     println!("{}", measure::table(&rows));

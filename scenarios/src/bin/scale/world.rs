@@ -141,7 +141,7 @@ fn fleet(servers: u32, time_scale: f64, boot_url: &str) -> Result<Fleet, Testbed
             "name": "node",
             "count": servers,
             "bmc": { "username": USER, "password": PASSWORD },
-            "boot": { "serverUrl": boot_url },
+            "boot": { "serverURL": boot_url },
         }],
     }))
     .map_err(|error| failed(&error))?;

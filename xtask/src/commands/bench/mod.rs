@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast things are.
 
 mod bmc;
+mod operator;
 
 use super::sim;
 use crate::repository::Repository;
@@ -24,6 +25,7 @@ enum What {
         servers: OsString,
     },
     Bmc(bmc::Arguments),
+    Operator(operator::Arguments),
 }
 
 pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Result<ExitCode> {
@@ -33,5 +35,6 @@ pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Resu
             sim::simulate(repository, false, &arguments)
         }
         What::Bmc(arguments) => bmc::run(repository, &arguments),
+        What::Operator(arguments) => operator::run(repository, &arguments),
     }
 }
