@@ -156,11 +156,11 @@ fn tokens(template: &str) -> Result<Vec<Token>, TemplateError> {
     Ok(tokens)
 }
 
+/// Nodes, and the `else` or `end` after them with its line.
+type Block = (Vec<Node>, Option<(usize, String)>);
+
 /// Nodes up to the end, or up to an `else` or `end`, which is returned. `opened` is the line of the `if` that waits for it.
-fn block(
-    tokens: &mut impl Iterator<Item = Token>,
-    opened: Option<usize>,
-) -> Result<(Vec<Node>, Option<(usize, String)>), TemplateError> {
+fn block(tokens: &mut impl Iterator<Item = Token>, opened: Option<usize>) -> Result<Block, TemplateError> {
     let mut nodes = Vec::new();
     while let Some(token) = tokens.next() {
         let (line, action) = match token {
