@@ -1,5 +1,7 @@
 //! `cargo xtask crds`, `cargo xtask schemas` and `cargo xtask deploy`: files that are generated from types, checked in, and verified.
 
+mod api_reference;
+
 use crate::repository::Repository;
 use bmc_emulator::{FleetSpec, ServerModel};
 use miette::{Context, IntoDiagnostic};
@@ -8,7 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Write the CustomResourceDefinitions to crds/manifests and to the chart, from the types in crds/src/kinds
+/// Write the CustomResourceDefinitions to crds/manifests and to the chart, and the API reference to docs/api, from the types
 #[derive(Debug, clap::Args)]
 pub(crate) struct CrdsArguments {
     /// Write nothing; fail when a file is not as it would be written.
@@ -57,6 +59,11 @@ pub(crate) fn crds(repository: &Repository, arguments: &CrdsArguments) -> miette
                     .into_iter()
                     .map(|file| (folder.join(file.name), file.content))
             })
+            .chain(
+                api_reference::files()
+                    .into_iter()
+                    .map(|(name, content)| (repository.path("docs/api").join(name), content)),
+            )
             .collect(),
         // A kind that is gone must not stay installed.
         nothing_else_in: folders.into(),
