@@ -2,6 +2,9 @@
 //! lasts, only its own demands count (S10), and no system of a tenant is started (S9): the machine boots what the maintenance brings, or
 //! stays in the setup of its firmware, however often something restarts it.
 
+use std::time::Duration;
+
+use crds::kinds::server_status::OperationState;
 use crds::{Power, ServerState};
 
 use crate::bmc::{BootTarget, ReportedPower};
@@ -10,7 +13,7 @@ use crate::controllers::server::decision::{Decision, Step};
 use crate::controllers::server::observed::{BootView, Holder, Maintenance, Observed};
 use crate::controllers::server::power::{self, Force};
 use crate::ownership::maintenance::{start_mark, started_for};
-use crate::ownership::operation::{Operation, always_boots_from, has_boot_override};
+use crate::ownership::operation::{Operation, always_boots_from, has_boot_override, starts_a_machine};
 use crate::ownership::pacing;
 use crate::ownership::reservation::{Change, Tenancy};
 
@@ -80,8 +83,21 @@ fn interrupt_tenant(observed: &Observed<'_>, with_system: bool) -> Decision {
     if let Some(decision) = reserved::settle_provisioning(observed) {
         return decision;
     }
+    if starts(observed) {
+        return Step::Wait(observed.settings.power.interval).into();
+    }
     let off = with_system.then(|| power::off(observed, force(observed))).flatten();
     off.unwrap_or_else(enter)
+}
+
+/// Whether the machine was told to start a moment ago, for its tenant: it must not come to that while the maintenance has it.
+fn starts(observed: &Observed<'_>) -> bool {
+    let record = observed.status().operation.as_ref();
+    let age = record
+        .filter(|record| record.state != OperationState::Failed && starts_a_machine(&record.operation))
+        .map(|record| observed.now.duration_since(record.issued_at.0))
+        .and_then(|age| Duration::try_from(age).ok());
+    age.is_some_and(|age| age < observed.settings.power.patience)
 }
 
 /// How hard what runs there is turned off: a tenant's system as everywhere, what belongs to nobody after it was asked.
@@ -309,6 +325,17 @@ mod tests {
             wanted(running.unreadable(), None, None).decide().step,
             Step::Wait(_)
         ));
+    }
+
+    #[test]
+    fn a_start_for_the_tenant_comes_to_its_end_first() {
+        let starting = World::held()
+            .in_state(ServerState::Reserved)
+            .provisioning(Provisioning::Booted)
+            .power(ReportedPower::On);
+        let starting = wanted(starting.observed(&ON, 1), Some(Power::On), None);
+        assert!(matches!(starting.decide().step, Step::Wait(_)));
+        assert!(enters(&starting.later(120), &ServerState::Maintenance));
     }
 
     #[test]
