@@ -26,8 +26,9 @@ Examples:
   KUBEBUILDER_ASSETS=… cargo xtask envtest
   cargo xtask envtest --assets DIR --logs target/envtest";
 
-/// One machine, whose BMC the prefix database knows.
+/// One machine, whose BMC the prefix database knows, where no other command has its BMCs.
 const FLEET: &str = r#"
+firstAddress: 127.77.0.1
 machines:
   - name: node
     bmc: { macAddress: "23:11:8A:33:CF:EA", username: admin, password: canary-default-password-7Q }
