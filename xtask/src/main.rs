@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, e2e, envtest, generated, interop, sim, up};
+use commands::{bench, e2e, envtest, generated, images, interop, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -23,6 +23,7 @@ enum Command {
     Sim(sim::Arguments),
     Bench(bench::Arguments),
     Envtest(envtest::Arguments),
+    Images(images::Arguments),
     Interop(interop::Arguments),
     Crds(generated::CrdsArguments),
     Schemas(generated::SchemasArguments),
@@ -39,6 +40,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::Sim(arguments) => sim::run(&repository, &arguments),
         Command::Bench(arguments) => bench::run(&repository, arguments),
         Command::Envtest(arguments) => envtest::run(&repository, &arguments),
+        Command::Images(arguments) => images::run(&repository, &arguments),
         Command::Interop(arguments) => interop::run(&repository, &arguments),
         Command::Crds(arguments) => generated::crds(&repository, &arguments),
         Command::Schemas(arguments) => generated::schemas(&repository, &arguments),

@@ -5,6 +5,7 @@ mod cargo;
 pub(crate) mod e2e;
 pub(crate) mod envtest;
 pub(crate) mod generated;
+pub(crate) mod images;
 pub(crate) mod interop;
 pub(crate) mod sim;
 pub(crate) mod up;
