@@ -20,6 +20,8 @@ pub struct BmcEndpoint {
     pub mac_address: String,
     pub username: String,
     pub password: Secret,
+    /// Where the shell is, if there is one.
+    pub ssh_port: Option<u16>,
 }
 
 /// One machine of a fleet. Cheap to clone.

@@ -15,6 +15,7 @@
 //! | [`fault`] | what can be made to go wrong |
 //! | `admin` | the API for tests: inspect, inject, act |
 //! | [`serve`] | TLS sockets, one address per BMC |
+//! | `ssh` | the shell, in which a BMC can be restarted |
 //! | [`ssdp`] | discovery |
 
 //!
@@ -40,6 +41,7 @@ mod redfish;
 mod secret;
 pub mod serve;
 pub mod ssdp;
+mod ssh;
 mod update;
 
 pub use self::admin::{ActionError, AdminAction};
@@ -62,3 +64,4 @@ pub use self::personality::PersonalityName;
 pub use self::quirk::Quirk;
 pub use self::record::{RecordError, RecordOptions, RecordProgress, Recording, record};
 pub use self::secret::Secret;
+pub use self::ssh::SshOutput;

@@ -20,6 +20,9 @@ pub const BOOTSTRAP_COMPLETED_ANNOTATION_PREFIX: &str = "readiness.metal.ironcor
 /// tells rule and taint.
 pub const TAINTED_BY_ANNOTATION_PREFIX: &str = "readiness.metal.ironcore.dev/tainted-by-";
 
+/// Annotation on a BMC: the SSH key by which its shell is known, in OpenSSH's format (our addition).
+pub const SSH_HOST_KEY_ANNOTATION: &str = "metal.ironcore.dev/ssh-host-key";
+
 /// Values of [`OPERATION_ANNOTATION`].
 pub mod operation {
     /// The reconciler leaves the object alone (deletion still runs). Stays until a user removes it.
@@ -40,6 +43,10 @@ pub mod operation {
     pub const RETRY_CHILD_AND_SELF: &str = "retry-child-and-self";
     /// On a set: what it has made and has failed is tried again.
     pub const RETRY_CHILD: &str = "retry-child";
+    /// On a BMC: restart it.
+    pub const GRACEFUL_RESTART_BMC: &str = "graceful-restart-bmc";
+    /// On a BMC: restart it by SSH.
+    pub const FORCE_SSH_RESET_BMC: &str = "force-ssh-reset-bmc";
     /// On a Server: switch it off and leave it to others.
     pub const PARK: &str = "park";
     /// On a parked Server: take it back.

@@ -29,6 +29,7 @@ use crate::options::Options;
 use crate::redfish_events::EventReceiver;
 use crate::registry::Registry;
 use crate::sabotage::{self, Bug};
+use crate::ssh::SshService;
 use crate::turns::Turns;
 
 /// Everything a reconciler needs besides its object.
@@ -36,6 +37,7 @@ pub struct Context {
     pub client: Client,
     pub caches: Caches,
     pub bmcs: BmcPool,
+    pub ssh: SshService,
     pub registry: Registry,
     pub event_receiver: EventReceiver,
     /// `None` without a template.

@@ -8,6 +8,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
 
+use crate::ssh::SshService;
+
 /// Wall clock for timestamps. Timers use `tokio::time`.
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
@@ -25,6 +27,8 @@ pub struct Edges {
     pub kube: kube::Client,
     /// Transport to BMCs. Must not follow redirects and must not add credentials.
     pub bmc_http: HttpService,
+    /// Shells of BMCs.
+    pub ssh: SshService,
     /// Wall clock.
     pub clock: Clock,
     /// Root of all randomness: keys, passwords, jitter.

@@ -8,6 +8,7 @@
 //! | [`identity`] | names of machines and Redfish resources as types |
 //! | [`mac_prefixes`] | which MAC prefix is which vendor's BMC |
 //! | [`bmc`] | BMC drivers: Redfish sessions, reads and operations |
+//! | [`ssh`] | shells of BMCs |
 //! | [`ignition`] | what machines boot for discovery and cleanup |
 //! | [`template`] | Go's text/template, as far as it is needed |
 //! | [`registry`] | what probes and wipe agents report, and the tokens that let them |
@@ -58,6 +59,7 @@ pub mod runtime;
 pub mod sabotage;
 pub mod serve;
 pub mod template;
+pub mod ssh;
 pub mod turns;
 pub mod wakeups;
 pub mod webhook;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use operator::edges::{Clock, Edges, Seed};
-use operator::{Operator, Options, bmc_http, logging};
+use operator::{Operator, Options, bmc_http, logging, ssh};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use sockets::Sockets;
@@ -156,6 +156,7 @@ async fn edges(options: &Options) -> anyhow::Result<Edges> {
             // Whoever takes longer to be connected to cannot be operated in time either.
             options.bmc.bmc_request_timeout.get(),
         )?,
+        ssh: Arc::new(ssh::client::Client::new(options.controllers.ssh_reset_timeout.get())),
         clock: clock(),
         seed: Seed::from_entropy(random()?),
         identity: identity()?,

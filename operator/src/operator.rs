@@ -243,6 +243,7 @@ impl Operator {
             client: self.edges.kube.clone(),
             caches: watches.caches(),
             bmcs: self.bmcs.clone(),
+            ssh: self.edges.ssh.clone(),
             registry: self.registry.clone(),
             event_receiver: self.event_receiver.clone(),
             dns_records: self.dns_records.clone(),

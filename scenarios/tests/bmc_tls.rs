@@ -1,4 +1,4 @@
-//! The operator's deployed transport (reqwest, rustls) against BMCs of the emulator on real sockets.
+//! The operator's deployed transports (reqwest and rustls, russh) against BMCs of the emulator on real sockets.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use operator::bmc_http;
 use operator::edges::{BoxError, HttpService};
 use operator::metrics::Metrics;
 use operator::options::{CertificatePolicy, ConfigError};
+use operator::ssh::client::Client;
+use operator::ssh::{Host, Ssh, SshError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +30,10 @@ impl GuestOs for Nothing {
 }
 
 fn fleet() -> Fleet {
-    let yaml = "machines: [{name: node-1, bmc: {address: 127.8.77.1, port: 0, username: root, password: canary}}]";
+    fleet_of("machines: [{name: node-1, bmc: {address: 127.8.77.1, port: 0, username: root, password: canary}}]")
+}
+
+fn fleet_of(yaml: &str) -> Fleet {
     let epoch: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("timestamp");
     let edges = Edges {
         clock: Arc::new(move || epoch),
@@ -159,6 +164,49 @@ fn unrelated_ca() -> String {
         .expect("parameters")
         .self_signed(&key);
     certificate.expect("a certificate").pem()
+}
+
+#[tokio::test]
+async fn a_bmc_is_restarted_in_its_shell() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let fleet = fleet_of(
+        "machines: [{name: node-1, personality: dell, bmc: {address: 127.8.77.2, port: 0, sshPort: 2222, username: root, password: canary}}]",
+    );
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+    serve_fleet(&fleet, ServeOptions::default(), &stop, &mut tasks, |_| {}).expect("sockets");
+    let bmc = fleet.bmc("node-1").expect("machine");
+    let client = Client::new(Duration::from_secs(10));
+    let host = || Host {
+        address: "127.8.77.2".to_owned(),
+        port: 2222,
+    };
+    let key = client.host_key(host()).await.expect("a key");
+    assert_eq!(key, bmc.ssh_host_key());
+    let run = |key: &str, password: &str, command| {
+        client.run(host(), key.to_owned(), Credentials::new("root", password), command)
+    };
+
+    // Another key: the password is not sent.
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let error = run(other, "wrong", "racreset").await.expect_err("not that host");
+    assert_eq!(error, SshError::OtherKey { shown: key.clone() });
+    assert_eq!(bmc.inspect().counters.logins_failed, 0);
+
+    assert_eq!(run(&key, "wrong", "racreset").await, Err(SshError::Denied));
+    assert_eq!(bmc.inspect().counters.logins_failed, 1);
+    let error = run(&key, "canary", "resetsp")
+        .await
+        .expect_err("that is another vendor's");
+    assert!(matches!(error, SshError::Failed { status: 127, .. }), "{error:?}");
+    assert_eq!(bmc.inspect().counters.bmc_resets, 0);
+    run(&key, "canary", "racreset").await.expect("a reset");
+    assert_eq!(bmc.inspect().counters.bmc_resets, 1);
+    // It restarts.
+    let error = run(&key, "canary", "racreset").await.expect_err("nobody is there");
+    assert!(matches!(error, SshError::Unreachable { .. }), "{error:?}");
+
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
 }
 
 #[test]

@@ -367,6 +367,7 @@ fn endpoint(
             .unwrap_or_else(|| mac_addresses.derive(personality.mac_prefix, seed, &[&spec.name, "bmc"])),
         username: bmc.username.clone(),
         password: bmc.password.clone(),
+        ssh_port: bmc.ssh_port,
     }
 }
 

@@ -312,6 +312,9 @@ pub struct BmcSpec {
     /// Whether the BMC allows nothing before this password has been changed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub password_change_required: bool,
+    /// Port of its SSH shell. Default: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh_port: Option<u16>,
 }
 
 impl Default for BmcSpec {
@@ -323,6 +326,7 @@ impl Default for BmcSpec {
             username: "admin".to_owned(),
             password: Secret::new("password"),
             password_change_required: false,
+            ssh_port: None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) static AMI: Personality = Personality {
     chassis_id: "Self",
     manager_nic: "eth0",
     manufacturer: "GIGABYTE",
+    ssh_reset_command: None,
     model: "R282-Z93",
     vendor: "AMI",
     product: "AMI Redfish Server",

@@ -13,6 +13,7 @@ pub(crate) static DELL: Personality = Personality {
     chassis_id: "System.Embedded.1",
     manager_nic: "eth0",
     manufacturer: "Dell Inc.",
+    ssh_reset_command: Some("racreset"),
     model: "PowerEdge R760",
     vendor: "Dell",
     product: "Integrated Dell Remote Access Controller",

@@ -10,6 +10,7 @@ pub(crate) static GENERIC: Personality = Personality {
     chassis_id: "1",
     manager_nic: "eth0",
     manufacturer: "Contoso",
+    ssh_reset_command: None,
     model: "Contoso 3500",
     vendor: "Contoso",
     product: "Contoso Management Controller",

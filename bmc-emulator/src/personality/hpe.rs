@@ -15,6 +15,7 @@ pub(crate) static HPE: Personality = Personality {
     chassis_id: "1",
     manager_nic: "1",
     manufacturer: "HPE",
+    ssh_reset_command: Some("cd /map1 && reset"),
     model: "ProLiant DL380 Gen11",
     vendor: "HPE",
     product: "ProLiant DL380 Gen11",

@@ -14,6 +14,7 @@ pub(crate) static LENOVO: Personality = Personality {
     chassis_id: "1",
     manager_nic: "NIC",
     manufacturer: "Lenovo",
+    ssh_reset_command: Some("resetsp"),
     model: "ThinkSystem SR650 V2",
     vendor: "Lenovo",
     product: "ThinkSystem SR650 V2",

@@ -106,6 +106,8 @@ pub(crate) struct Personality {
     /// The only Ethernet interface of the manager.
     pub manager_nic: &'static str,
     pub manufacturer: &'static str,
+    /// What restarts the BMC in its shell, where it has one that can.
+    pub ssh_reset_command: Option<&'static str>,
     pub model: &'static str,
     /// `ServiceRoot.Vendor` and `ServiceRoot.Product`.
     pub vendor: &'static str,

@@ -14,6 +14,7 @@ pub(crate) static OPENBMC: Personality = Personality {
     chassis_id: "chassis",
     manager_nic: "eth0",
     manufacturer: "OpenBMC",
+    ssh_reset_command: None,
     model: "OpenBMC Server",
     vendor: "OpenBMC",
     product: "OpenBMC Server",

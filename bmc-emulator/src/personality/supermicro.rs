@@ -13,6 +13,7 @@ pub(crate) static SUPERMICRO: Personality = Personality {
     chassis_id: "1",
     manager_nic: "1",
     manufacturer: "Supermicro",
+    ssh_reset_command: None,
     model: "SYS-120C-TN10R",
     vendor: "Supermicro",
     product: "SYS-120C-TN10R",

@@ -5,6 +5,7 @@ mod listener;
 mod names;
 mod sockets;
 mod ssdp;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -104,6 +105,8 @@ pub enum ServeError {
         hint: &'static str,
         source: std::io::Error,
     },
+    #[error("the BMC of {machine} has no SSH key: {message}")]
+    SshKey { machine: String, message: String },
     #[error("cannot make certificates: {0}")]
     Certificates(#[from] rcgen::Error),
     #[error("cannot set up TLS: {0}")]
@@ -125,6 +128,7 @@ pub fn serve_fleet(
     progress: impl Fn(usize),
 ) -> Result<Served, ServeError> {
     let authority = Authority::new()?;
+    ssh::serve(fleet, options, stop, tasks)?;
     let bmcs = match options.listen {
         Listen::Each => {
             let own = |_: usize, bmc: &Bmc| Ok(SocketAddr::new(ip_of(bmc)?, bmc.endpoint().port));

@@ -82,6 +82,12 @@ pub enum ConsoleProtocolName {
     SshLenovo,
 }
 
+impl ConsoleProtocolName {
+    pub fn is_ssh(self) -> bool {
+        matches!(self, Self::Ssh | Self::SshLenovo)
+    }
+}
+
 open_enum! {
     /// State of a BMC. Whatever Redfish `Manager.Status.State` says is copied.
     BMCState { Enabled = "Enabled", Error = "Error", Pending = "Pending" }

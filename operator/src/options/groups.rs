@@ -136,6 +136,14 @@ pub struct ControllerOptions {
     #[arg(long, default_value = "2m", value_name = "DURATION")]
     pub bmc_reset_waiting_interval: GoDuration,
 
+    /// How long a reset of a BMC by SSH may take.
+    #[arg(long, default_value = "2m", value_name = "DURATION")]
+    pub ssh_reset_timeout: GoDuration,
+
+    /// Pin the SSH key that a BMC shows first. Without this, an administrator writes it to the BMC (annotation metal.ironcore.dev/ssh-host-key).
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub ssh_trust_on_first_use: bool,
+
     /// Power a server that is found running off before its first discovery boot.
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
     pub enforce_first_boot: bool,

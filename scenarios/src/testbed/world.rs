@@ -135,12 +135,13 @@ impl<W: Wire> World<W> {
             mac_prefixes_file: mac_prefixes.as_deref(),
         };
         let roles = Roles::new(hub.clone());
-        let (clients, time) = (wire.operator_clients(&roles)?, clock.clone());
+        let (clients, ssh, time) = (wire.operator_clients(&roles)?, wire.operator_ssh()?, clock.clone());
         let edges = Arc::new(move |process| {
             let (kube, bmc_http) = clients(process)?;
             Ok(::operator::Edges {
                 kube,
                 bmc_http,
+                ssh: ssh.clone(),
                 clock: time.clone(),
                 // Real processes do not share their entropy.
                 seed: Seed::from(seed.wrapping_add(process << 32)),

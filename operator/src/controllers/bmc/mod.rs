@@ -9,12 +9,14 @@
 //! | `discovery` | Servers for the systems of a BMC |
 //! | `subscriptions` | events that the BMC sends |
 //! | `reset` | resets of the BMC itself. The decision is pure |
+//! | `ssh_reset` | those that Redfish cannot do any more |
 
 pub mod access;
 mod discovery;
 mod dns;
 mod references;
 mod reset;
+mod ssh_reset;
 mod status;
 mod subscriptions;
 

@@ -1,20 +1,22 @@
-//! Resets of the BMC itself, asked for by a user or after long failure (contract section 3.3, W8).
+//! Resets of the BMC itself, asked for by a user or after long failure (contract section 3.3, W8): by Redfish, else by SSH.
 
 use std::time::Duration;
 
-use crds::BMC;
 use crds::kinds::bmc::{BMCState, BMCStatus};
+use crds::{BMC, keys};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::api::{Api, Patch};
 use serde_json::json;
 
-use super::{READY, access, write};
+use super::{READY, access, ssh_reset, write};
 use crate::bmc::{BmcClient, BmcError, Manager, ResetType};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, parameters};
 use crate::controllers::Error;
 use crate::events::{Happening, table};
+use crate::identity::ManagerUri;
 use crate::sabotage::{self, Bug};
 
 /// Condition on a BMC that is being reset.
@@ -23,8 +25,33 @@ const RESET: &str = "Reset";
 /// Reason of that condition while the BMC has said no.
 const REFUSED: &str = "ResetRefused";
 
-/// Value of the operation annotation.
-const GRACEFUL_RESTART: &str = "graceful-restart-bmc";
+/// Reason of a reset after which the BMC has not come back.
+const WITHOUT_EFFECT: &str = "ResetWithoutEffect";
+
+/// What a user asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    Graceful,
+    /// By SSH at once.
+    Force,
+}
+
+impl Request {
+    fn of(bmc: &BMC) -> Option<Self> {
+        match bmc.annotations().get(keys::OPERATION_ANNOTATION)?.as_str() {
+            keys::operation::GRACEFUL_RESTART_BMC => Some(Self::Graceful),
+            keys::operation::FORCE_SSH_RESET_BMC => Some(Self::Force),
+            _ => None,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Graceful => keys::operation::GRACEFUL_RESTART_BMC,
+            Self::Force => keys::operation::FORCE_SSH_RESET_BMC,
+        }
+    }
+}
 
 /// Why a BMC is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +87,8 @@ struct Pace {
     failure: Duration,
     /// Between a refusal and the next attempt. Each attempt is two writes to the status, which wake this controller again.
     refusal: Duration,
+    /// What a BMC that was reset has to come back.
+    absence: Duration,
 }
 
 /// Whether and why to reset now. Pure.
@@ -68,8 +97,10 @@ fn decide(requested: bool, status: &BMCStatus, reachable: bool, pace: Pace, now:
     if conditions::is_true(&status.conditions, RESET) && !sabotage::active(Bug::ManagerResetStorm) {
         return None;
     }
-    let refused = conditions::find(&status.conditions, RESET).filter(|condition| condition.reason == REFUSED);
-    if refused.is_some_and(|condition| since(condition.last_transition_time.0, now) < pace.refusal) {
+    let last = conditions::find(&status.conditions, RESET);
+    let age = last.map(|last| since(last.last_transition_time.0, now));
+    let failed = last.filter(|last| last.reason != "ResetComplete" && last.reason != "ResetLost");
+    if failed.is_some() && age.is_some_and(|age| age < pace.refusal) {
         return None;
     }
     if requested {
@@ -78,8 +109,23 @@ fn decide(requested: bool, status: &BMCStatus, reachable: bool, pace: Pace, now:
     let ready = conditions::find(&status.conditions, READY)?;
     let failing =
         ready.status == "False" && ["InternalServerError", "ConnectionFailed"].contains(&ready.reason.as_str());
+    // Since it failed, nothing has changed that could make another attempt end otherwise.
+    let hopeless = failed.is_some_and(|last| {
+        ssh_reset::is_hopeless(&last.reason) && last.last_transition_time.0 >= ready.last_transition_time.0
+    });
+    let in_vain = failed.is_some_and(|last| last.reason == WITHOUT_EFFECT) && age.is_some_and(|age| age < pace.failure);
     let long = since(ready.last_transition_time.0, now) >= pace.failure;
-    (!pace.failure.is_zero() && !reachable && failing && long).then_some(Reason::Failure)
+    let due = !pace.failure.is_zero() && !reachable && failing && long && !hopeless && !in_vain;
+    due.then_some(Reason::Failure)
+}
+
+/// Whether a reset on record has had all the time it needs, and the BMC has not come back (W8). Pure.
+fn is_without_effect(requested: bool, status: &BMCStatus, reachable: bool, pace: Pace, now: Timestamp) -> bool {
+    let resetting = conditions::find(&status.conditions, RESET).filter(|condition| condition.status == "True");
+    let wanted = requested || !pace.failure.is_zero();
+    wanted
+        && !reachable
+        && resetting.is_some_and(|since_then| since(since_then.last_transition_time.0, now) >= pace.absence)
 }
 
 /// Resets the BMC if it is time to. The reset is on record before it is sent, so that a crash does not send it twice; a request stays
@@ -93,16 +139,25 @@ pub(super) async fn handle(
     connected: Result<&(BmcClient, Manager), &Error>,
 ) -> Result<Option<Duration>, Error> {
     let options = &context.options.controllers;
-    let annotation = crds::keys::OPERATION_ANNOTATION;
-    let requested = bmc
-        .annotations()
-        .get(annotation)
-        .is_some_and(|value| value == GRACEFUL_RESTART);
+    let request = Request::of(bmc);
+    let requested = request.is_some();
     let mut old = bmc.status.clone().unwrap_or_default();
     let pace = Pace {
         failure: options.bmc_failure_reset_delay.get(),
         refusal: options.bmc_reset_resync_interval.get(),
+        absence: options.bmc_reset_waiting_interval.get() + options.bmc_reset_resync_interval.get(),
     };
+    // Incident 128.
+    if is_without_effect(requested, &old, connected.is_ok(), pace, context.now())
+        && !sabotage::active(Bug::ManagerResetStorm)
+    {
+        let mut new = old.clone();
+        let message = "The BMC has not come back since it was reset";
+        let wish = Wish::no(RESET, WITHOUT_EFFECT, message);
+        conditions::set(&mut new.conditions, &wish, context.now());
+        write(context, bmc, &old, &new).await?;
+        old = new;
+    }
     if requested
         && conditions::is_true(&old.conditions, RESET)
         && let Ok((_, manager)) = connected
@@ -132,13 +187,13 @@ pub(super) async fn handle(
     if requested && sabotage::active(Bug::RequestRemovedBeforeReset) {
         clear_request(context, bmc).await?;
     }
-    let client = match connected {
-        Ok((client, _)) => client.clone(),
-        Err(_) => context.bmcs.client(&access::of_bmc(context, bmc)?).await?,
-    };
-    let manager = match connected {
-        Ok((_, manager)) => manager.uri.clone(),
-        Err(_) => super::choose(bmc, client.managers().await?)?.uri,
+    let way = match request {
+        Some(Request::Force) => Way::Shell,
+        _ => match by_redfish(context, bmc, connected).await {
+            Ok((client, manager)) => Way::Redfish(client, manager),
+            Err(error) if is_beyond_redfish(&error) && ssh_reset::is_possible(context, bmc) => Way::Shell,
+            Err(error) => return Err(error),
+        },
     };
     let wish = match reason {
         Reason::User => Wish::yes(
@@ -156,28 +211,88 @@ pub(super) async fn handle(
     conditions::set(&mut new.conditions, &wish, context.now());
     new.state = Some(BMCState::Pending);
     write(context, bmc, &old, &new).await?;
+    let Way::Redfish(client, manager) = way else {
+        return by_shell(context, bmc, request).await;
+    };
     if let Err(error) = client.reset_manager(&manager, ResetType::GracefulRestart).await {
         let old = bmc.status.clone().unwrap_or_default();
         let new = not_reset(&old, &error, context.now());
+        let refused = !conditions::is_true(&new.conditions, RESET);
+        let error = Error::from(error);
+        if refused && is_beyond_redfish(&error) && ssh_reset::is_possible(context, bmc) {
+            return by_shell(context, bmc, request).await;
+        }
         write(context, bmc, &old, &new).await?;
-        return match error {
+        return match (error, request) {
             // It will never be otherwise.
-            BmcError::Unsupported { what } if requested => {
-                give_up(
-                    context,
-                    bmc,
-                    format!("Operation {GRACEFUL_RESTART} was removed: this BMC does not offer {what}"),
-                )
-                .await?;
+            (Error::Bmc(BmcError::Unsupported { what }), Some(request)) => {
+                let request = request.as_str();
+                let note = format!("Operation {request} was removed: this BMC does not offer {what}");
+                give_up(context, bmc, note).await?;
                 Ok(None)
             }
-            error => Err(error.into()),
+            (error, _) => Err(error),
         };
     }
     if requested {
         clear_request(context, bmc).await?;
     }
     Ok(Some(options.bmc_reset_resync_interval.get()))
+}
+
+/// How a BMC is reset.
+enum Way {
+    Redfish(BmcClient, ManagerUri),
+    Shell,
+}
+
+async fn by_redfish(
+    context: &Context,
+    bmc: &BMC,
+    connected: Result<&(BmcClient, Manager), &Error>,
+) -> Result<(BmcClient, ManagerUri), Error> {
+    if let Ok((client, manager)) = connected {
+        return Ok((client.clone(), manager.uri.clone()));
+    }
+    let client = context.bmcs.client(&access::of_bmc(context, bmc)?).await?;
+    let manager = super::choose(bmc, client.managers().await?)?;
+    Ok((client, manager.uri))
+}
+
+/// Whether the web server of the BMC is what is broken.
+fn is_beyond_redfish(error: &Error) -> bool {
+    match error {
+        Error::Bmc(BmcError::Http { status, .. }) => *status >= 500,
+        Error::Bmc(error) => matches!(
+            error,
+            BmcError::ServiceUnavailable { .. } | BmcError::Unreachable { .. } | BmcError::Timeout { .. }
+        ),
+        _ => false,
+    }
+}
+
+/// By SSH; the reset is on record.
+async fn by_shell(context: &Context, bmc: &mut BMC, request: Option<Request>) -> Result<Option<Duration>, Error> {
+    let pause = context.options.controllers.bmc_reset_resync_interval.get();
+    let result = ssh_reset::reset(context, bmc).await?;
+    let old = bmc.status.clone().unwrap_or_default();
+    let mut new = old.clone();
+    let Err(failure) = result else {
+        new.last_reset_time = Some(Time(conditions::seconds(context.now())));
+        write(context, bmc, &old, &new).await?;
+        if request.is_some() {
+            clear_request(context, bmc).await?;
+        }
+        return Ok(Some(pause));
+    };
+    let wish = Wish::no(RESET, failure.reason(), failure.to_string());
+    conditions::set(&mut new.conditions, &wish, context.now());
+    write(context, bmc, &old, &new).await?;
+    if let Some(request) = request.filter(|_| failure.is_final()) {
+        let note = format!("Operation {} was removed: {failure}", request.as_str());
+        give_up(context, bmc, note).await?;
+    }
+    Ok(None)
 }
 
 /// Whether the reset on record has happened. Compared for a difference only, because the clocks of BMCs are often wrong. A BMC that does
@@ -220,7 +335,7 @@ async fn give_up(context: &Context, bmc: &mut BMC, note: String) -> Result<(), E
 async fn clear_request(context: &Context, bmc: &mut BMC) -> Result<(), Error> {
     let patch = json!({ "metadata": {
         "resourceVersion": bmc.resource_version(),
-        "annotations": { crds::keys::OPERATION_ANNOTATION: null },
+        "annotations": { keys::OPERATION_ANNOTATION: null },
     } });
     let api: Api<BMC> = context.api();
     *bmc = api.patch(&bmc.name_any(), &parameters(), &Patch::Merge(patch)).await?;
@@ -285,6 +400,7 @@ mod tests {
             let pace = Pace {
                 failure,
                 refusal: 2 * minute,
+                absence: 4 * minute,
             };
             let decided = decide(requested, &status(&wishes), reachable, pace, at(now));
             assert_eq!(decided, expected, "{wishes:?} at {now}");
@@ -292,10 +408,47 @@ mod tests {
     }
 
     #[test]
+    fn a_reset_that_brings_nothing_is_not_the_last_one() {
+        let minute = Duration::from_secs(60);
+        let failing = Wish::no(READY, "ConnectionFailed", "");
+        let resetting = status(&[failing.clone(), Wish::yes(RESET, "AutoResetting", "")]);
+        for (requested, failure, reachable, now, expected) in [
+            (false, 10 * minute, false, 239, false),
+            (false, 10 * minute, false, 240, true),
+            (false, 10 * minute, true, 240, false),
+            (false, Duration::ZERO, false, 240, false),
+            (true, Duration::ZERO, false, 240, true),
+        ] {
+            let pace = Pace {
+                failure,
+                refusal: 2 * minute,
+                absence: 4 * minute,
+            };
+            let over = is_without_effect(requested, &resetting, reachable, pace, at(now));
+            assert_eq!(over, expected, "{requested} {failure:?} {reachable} {now}");
+        }
+        let pace = Pace {
+            failure: 10 * minute,
+            refusal: 2 * minute,
+            absence: 4 * minute,
+        };
+        for (reason, now, expected) in [
+            (WITHOUT_EFFECT, 599, None),
+            (WITHOUT_EFFECT, 600, Some(Reason::Failure)),
+            ("ConnectionFailed", 600, Some(Reason::Failure)),
+            ("AuthenticationFailed", 6000, None),
+            ("HostKeyMismatch", 6000, None),
+        ] {
+            let status = status(&[failing.clone(), Wish::no(RESET, reason, "")]);
+            assert_eq!(decide(false, &status, false, pace, at(now)), expected, "{reason} {now}");
+        }
+    }
+
+    #[test]
     fn a_reset_shows_in_its_time() {
         let mut status = BMCStatus::default();
         assert!(has_happened(&status, Some(at(7))), "there is nothing to compare with");
-        status.last_reset_time = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(7)));
+        status.last_reset_time = Some(Time(at(7)));
         assert!(!has_happened(&status, Some(at(7))));
         assert!(has_happened(&status, Some(at(3))), "its clock was set back");
         assert!(has_happened(&status, None));
@@ -319,6 +472,7 @@ mod tests {
             let pace = Pace {
                 failure: Duration::ZERO,
                 refusal: Duration::from_secs(120),
+                absence: Duration::from_secs(240),
             };
             let again = decide(true, &status, true, pace, at(121));
             assert_eq!(again, (!waited_for).then_some(Reason::User));

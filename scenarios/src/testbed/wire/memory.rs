@@ -6,9 +6,13 @@ use crate::net::party::Party;
 use crate::net::{Latency, Network};
 use crate::testbed::TestbedError;
 use crate::testbed::roles::Roles;
+use ::operator::bmc::Credentials;
+use ::operator::ssh::{Host, Ssh, SshError, SshService};
 use async_trait::async_trait;
 use axum::Router;
-use bmc_emulator::{Fleet, FleetSpec};
+use bmc_emulator::{Bmc, Fleet, FleetSpec, SshOutput};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use kube_emulator::{FrontEnd, KubeEmulator};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -26,6 +30,7 @@ pub(crate) struct MemoryWire {
     cluster: Option<KubeEmulator>,
     /// Processes of the operator take turns: one that was restarted finds another view of the cluster than its predecessor had.
     front_ends: Vec<FrontEnd>,
+    fleet: Option<Fleet>,
 }
 
 /// As many as control planes have.
@@ -39,6 +44,7 @@ impl MemoryWire {
             network,
             cluster: None,
             front_ends: Vec::new(),
+            fleet: None,
         }
     }
 
@@ -81,6 +87,7 @@ impl Wire for MemoryWire {
             let party = Party::new(&format!("bmc/{}", bmc.name()));
             self.network.listen(&authority, party, bmc.router(), latency.clone());
         }
+        self.fleet = Some(fleet.clone());
         Ok(())
     }
 
@@ -109,8 +116,60 @@ impl Wire for MemoryWire {
         }))
     }
 
+    fn operator_ssh(&self) -> Result<SshService, TestbedError> {
+        let fleet = self.fleet.clone().ok_or_else(unpublished)?;
+        Ok(Arc::new(Shells(fleet)))
+    }
+
     async fn close(&mut self) {
         self.network.close().await;
+    }
+}
+
+/// Shells without the protocol in between.
+struct Shells(Fleet);
+
+impl Shells {
+    /// Whoever listens there.
+    fn at(&self, host: &Host) -> Result<Bmc, SshError> {
+        let listens = |bmc: &Bmc| {
+            let endpoint = bmc.endpoint();
+            endpoint.address == host.address && endpoint.ssh_port == Some(host.port) && bmc.ssh_answers()
+        };
+        self.0.bmcs().into_iter().find(listens).ok_or(SshError::Unreachable {
+            port: host.port,
+            reason: "connection refused".to_owned(),
+        })
+    }
+}
+
+impl Ssh for Shells {
+    fn host_key(&self, host: Host) -> BoxFuture<'static, Result<String, SshError>> {
+        std::future::ready(self.at(&host).map(|bmc| bmc.ssh_host_key())).boxed()
+    }
+
+    fn run(
+        &self,
+        host: Host,
+        key: String,
+        credentials: Credentials,
+        command: &'static str,
+    ) -> BoxFuture<'static, Result<(), SshError>> {
+        let run = || {
+            let bmc = self.at(&host)?;
+            let shown = bmc.ssh_host_key();
+            if shown != key {
+                return Err(SshError::OtherKey { shown });
+            }
+            if !bmc.ssh_log_in(&credentials.username, &credentials.password) {
+                return Err(SshError::Denied);
+            }
+            match bmc.ssh_run(command) {
+                SshOutput { status: 0, .. } => Ok(()),
+                SshOutput { status, text } => Err(SshError::Failed { status, output: text }),
+            }
+        };
+        std::future::ready(run()).boxed()
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod sockets;
 use super::TestbedError;
 use super::roles::Roles;
 use crate::edges::HttpService;
+use ::operator::ssh::SshService;
 use async_trait::async_trait;
 use axum::Router;
 use bmc_emulator::{Fleet, FleetSpec};
@@ -47,6 +48,8 @@ pub(crate) trait Wire: Send + Sync {
     fn bmc_face(&self) -> BmcFace<'_>;
     /// What processes of the operator reach the world with; its roles stand before the API server.
     fn operator_clients(&self, roles: &Roles) -> Result<ClientsOf, TestbedError>;
+    /// How they reach the shells of BMCs.
+    fn operator_ssh(&self) -> Result<SshService, TestbedError>;
     /// Takes everything down that was published.
     async fn close(&mut self);
 }

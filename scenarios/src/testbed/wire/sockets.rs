@@ -6,6 +6,8 @@ use crate::testbed::TestbedError;
 use crate::testbed::roles::Roles;
 use ::operator::bmc_http;
 use ::operator::options::CertificatePolicy;
+use ::operator::ssh::SshService;
+use ::operator::ssh::client::Client;
 use async_trait::async_trait;
 use axum::Router;
 use bmc_emulator::serve::{ServeOptions, serve_fleet};
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 /// Any free port of loopback.
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const SSH_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where BMCs without an address of their own listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +154,10 @@ impl Wire for SocketWire {
             let kube = kube::Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))?;
             Ok((roles.client(kube), transport(ca_file.as_deref())?))
         }))
+    }
+
+    fn operator_ssh(&self) -> Result<SshService, TestbedError> {
+        Ok(Arc::new(Client::new(SSH_TIMEOUT)))
     }
 
     async fn close(&mut self) {
