@@ -47,6 +47,8 @@ pub mod operation {
     pub const GRACEFUL_RESTART_BMC: &str = "graceful-restart-bmc";
     /// On a BMC: restart it by SSH.
     pub const FORCE_SSH_RESET_BMC: &str = "force-ssh-reset-bmc";
+    /// On a BMCUser: a new password, now.
+    pub const ROTATE_CREDENTIALS: &str = "rotate-credentials";
     /// On a Server: switch it off and leave it to others.
     pub const PARK: &str = "park";
     /// On a parked Server: take it back.
@@ -78,6 +80,7 @@ pub mod finalizer {
     pub const BMC_SETTINGS_SET: &str = "metal.ironcore.dev/bmcsettingsset";
     pub const BMC_VERSION: &str = "metal.ironcore.dev/bmcversion";
     pub const BMC_VERSION_SET: &str = "metal.ironcore.dev/bmcversionset";
+    pub const BMC_USER: &str = "metal.ironcore.dev/bmcuser";
     pub const SERVER_READINESS_RULE: &str = "readiness.metal.ironcore.dev/cleanup-taints";
     pub const SERVER_CLAIM: &str = "metal.ironcore.dev/serverclaim";
     pub const SERVER_MAINTENANCE: &str = "metal.ironcore.dev/servermaintenance";

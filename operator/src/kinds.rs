@@ -2,7 +2,7 @@
 //! [`crate::wakeups`]; who works on the queues, in [`crate::operator`].
 
 use crds::{
-    BIOSSettings, BIOSSettingsSet, BIOSVersion, BIOSVersionSet, BMC, BMCSecret, BMCSettings, BMCSettingsSet,
+    BIOSSettings, BIOSSettingsSet, BIOSVersion, BIOSVersionSet, BMC, BMCSecret, BMCSettings, BMCSettingsSet, BMCUser,
     BMCVersion, BMCVersionSet, Endpoint, Server, ServerBootConfiguration, ServerClaim, ServerMaintenance,
     ServerReadinessRule,
 };
@@ -79,6 +79,7 @@ kinds! {
     claims: ServerClaim,
     boot_configurations: ServerBootConfiguration,
     readiness_rules: ServerReadinessRule,
+    bmc_users: BMCUser,
     maintenances: ServerMaintenance,
     bios_settings: BIOSSettings,
     bios_versions: BIOSVersion,

@@ -16,7 +16,7 @@ use crate::controllers::firmware::registries::AttributeRegistries;
 use crate::controllers::server::Settings;
 use crate::controllers::server_claim::Board;
 use crate::controllers::{
-    bios_settings, bmc, bmc_settings, boot_configuration, endpoint, firmware_set, firmware_version, server,
+    bios_settings, bmc, bmc_settings, bmc_user, boot_configuration, endpoint, firmware_set, firmware_version, server,
     server_claim, server_maintenance, server_readiness_rule,
 };
 use crate::discovery;
@@ -409,6 +409,13 @@ impl Operator {
             queues.bmc_version_sets,
             pacing(few, resync),
             firmware_set::reconcile_bmc_versions
+        );
+        controller!(
+            "bmcuser",
+            bmc_users,
+            queues.bmc_users,
+            pacing(few, bmc_resync),
+            bmc_user::reconcile
         );
         controller!(
             "biossettings",

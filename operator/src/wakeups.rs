@@ -27,6 +27,7 @@ pub fn connect(watches: &mut Watches, context: &Arc<Context>, wakers: &Wakers) {
     wakeups.boot_configurations(watches);
     wakeups.readiness_rules(watches);
     wakeups.maintenances(watches);
+    wakeups.bmc_users(watches);
     wakeups.firmware(watches);
     wakeups.firmware_sets(watches);
 }
@@ -314,6 +315,13 @@ impl Wakeups {
         settings.iter().for_each(|name| self.wakers.bmc_settings.wake(name));
         let versions = self.firmware.bmc_versions.of(bmc);
         versions.iter().for_each(|name| self.wakers.bmc_versions.wake(name));
+    }
+
+    fn bmc_users(&self, watches: &mut Watches) {
+        let own = self.clone();
+        watches
+            .bmc_users
+            .on_change(move |change| own.wakers.bmc_users.wake_object(change.object()));
     }
 
     /// At once: what its last pass settled for does not count any more.

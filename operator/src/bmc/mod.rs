@@ -15,7 +15,7 @@ pub use error::{BmcError, ErrorClass};
 pub use pool::{BmcPool, PoolSettings};
 pub use trust::{CA_KEY, FINGERPRINT_KEY, Fingerprint, Trust, TrustError};
 pub use types::{
-    Bios, BmcAccess, Boot, BootTarget, Component, Credentials, Drive, EventFormat, EventService, EventSubscription,
-    IndicatorLed, Inventory, Lasting, Manager, Processor, ProtocolName, ReportedPower, ResetType, Scheme, Storage,
-    StorageDrive, System, TaskReport, TaskState, UnsupportedProtocol, UpdateRequest, Volume,
+    Account, Accounts, Bios, BmcAccess, Boot, BootTarget, Component, Credentials, Drive, EventFormat, EventService,
+    EventSubscription, IndicatorLed, Inventory, Lasting, Manager, Processor, ProtocolName, ReportedPower, ResetType,
+    Scheme, Storage, StorageDrive, System, TaskReport, TaskState, UnsupportedProtocol, UpdateRequest, Volume,
 };

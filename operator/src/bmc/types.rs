@@ -66,6 +66,26 @@ impl Scheme {
     }
 }
 
+/// An account of a BMC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Redfish `@odata.id`.
+    pub uri: String,
+    pub id: String,
+    pub user_name: String,
+    pub role: Option<String>,
+    pub enabled: bool,
+    pub password_expiration: Option<jiff::Timestamp>,
+}
+
+/// What `AccountService` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    pub accounts: Vec<Account>,
+    pub min_password_length: Option<usize>,
+    pub max_password_length: Option<usize>,
+}
+
 /// User name and password of a BMC account. Wiped from memory on drop, redacted in every output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {

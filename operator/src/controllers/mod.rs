@@ -6,6 +6,7 @@
 pub mod bios_settings;
 pub mod bmc;
 pub mod bmc_settings;
+pub mod bmc_user;
 pub mod boot_configuration;
 pub mod endpoint;
 mod error;

@@ -14,10 +14,11 @@ pub struct KnownKind {
 const METAL: &str = crds::GROUP;
 
 /// All kinds that a step may name.
-pub const ALL: [KnownKind; 21] = [
+pub const ALL: [KnownKind; 22] = [
     metal("Endpoint", "endpoints", false),
     metal("BMC", "bmcs", false),
     metal("BMCSecret", "bmcsecrets", false),
+    metal("BMCUser", "bmcusers", false),
     metal("Server", "servers", false),
     metal("ServerClaim", "serverclaims", true),
     metal("ServerBootConfiguration", "serverbootconfigurations", true),

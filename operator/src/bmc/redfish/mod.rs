@@ -5,6 +5,7 @@
 //! do not know, `Action` drops `@Redfish.AllowableValues`, and one malformed optional property must not hide a whole system
 //! (bugs.md #68, #69).
 
+mod accounts;
 mod answer;
 mod attribute_registry;
 mod bios;
