@@ -8,6 +8,7 @@
 //! | [`identity`] | names of machines and Redfish resources as types |
 //! | [`mac_prefixes`] | which MAC prefix is which vendor's BMC |
 //! | [`bmc`] | BMC drivers: Redfish sessions, reads and operations |
+//! | [`metaldata`] | what machines may ask about themselves; a process of its own |
 //! | [`ssh`] | shells of BMCs |
 //! | [`ignition`] | what machines boot for discovery and cleanup |
 //! | [`template`] | Go's text/template, as far as it is needed |
@@ -26,7 +27,7 @@
 //! | [`runtime`] | watches, caches and work queues that all controllers share |
 //! | [`context`], [`conditions`], [`events`], [`freshness`], [`turns`], [`merge_patch`], [`label_selector`] | what reconcilers are given and write with |
 //! | [`sabotage`] | known bugs for tests to put back; never in a binary that ships |
-//! | [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
+//! | [`kube_config`], [`bmc_http`], [`serve`], [`logging`] | the edges of the deployed process: TLS to BMCs, sockets, log output |
 
 pub mod api_deadline;
 pub mod bmc;
@@ -42,12 +43,14 @@ pub mod health;
 pub mod identity;
 pub mod ignition;
 pub mod kinds;
+pub mod kube_config;
 pub mod label_selector;
 pub mod leader_election;
 pub mod logging;
 pub mod mac_prefixes;
 pub mod manifests;
 pub mod merge_patch;
+pub mod metaldata;
 pub mod metrics;
 pub mod operator;
 pub mod options;

@@ -4,14 +4,13 @@
 mod discovery_sources;
 mod sockets;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use operator::edges::{Clock, Edges, Seed};
+use operator::kube_config::kube_config;
 use operator::{Operator, Options, bmc_http, logging, ssh};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -23,8 +22,6 @@ use tracing::{error, info, warn};
 
 /// How long answers under way may take after everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
-/// The kubelet sets it in every container; whoever has it runs in a cluster.
-const IN_CLUSTER: &str = "KUBERNETES_SERVICE_HOST";
 
 fn main() -> ExitCode {
     let options = match Options::from_arguments(std::env::args_os().skip(1)) {
@@ -180,53 +177,4 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 fn identity() -> anyhow::Result<String> {
     let host = nix::unistd::gethostname().context("this machine has no name")?;
     Ok(format!("{}_{}", host.to_string_lossy(), hex::encode(random::<8>()?)))
-}
-
-/// The given kubeconfig, else that of the pod, else the default one.
-async fn kube_config(given: Option<&Path>) -> anyhow::Result<kube::Config> {
-    let (kubeconfig, origin) = match given.filter(|paths| !paths.as_os_str().is_empty()) {
-        Some(paths) => (
-            read_kubeconfig(paths),
-            "--kubeconfig (environment KUBECONFIG) cannot be used",
-        ),
-        None if std::env::var_os(IN_CLUSTER).is_some() => {
-            return kube::Config::incluster().with_context(|| {
-                format!("{IN_CLUSTER} is set, but this is no pod with a service account; give --kubeconfig")
-            });
-        }
-        None => (
-            Kubeconfig::read().map_err(without_content),
-            "neither --kubeconfig (environment KUBECONFIG) is given nor is this a pod, and the default kubeconfig cannot \
-             be used",
-        ),
-    };
-    kube::Config::from_custom_kubeconfig(kubeconfig.context(origin)?, &KubeConfigOptions::default())
-        .await
-        .context(origin)
-}
-
-/// `KUBECONFIG` may name several files; the first one that says something wins.
-fn read_kubeconfig(paths: &Path) -> anyhow::Result<Kubeconfig> {
-    std::env::split_paths(paths).try_fold(Kubeconfig::default(), |merged, path| {
-        let next = Kubeconfig::read_from(&path)
-            .map_err(without_content)
-            .with_context(|| path.display().to_string())?;
-        Ok(merged.merge(next)?)
-    })
-}
-
-/// What the YAML parser says quotes the file, and what it quotes may be the administrator's key.
-fn without_content(error: KubeconfigError) -> anyhow::Error {
-    match error {
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(place) => anyhow!(
-                "line {}, column {} is not as in a kubeconfig",
-                place.line(),
-                place.column()
-            ),
-            None => anyhow!("not a kubeconfig"),
-        },
-        KubeconfigError::ReadConfig(error, _) => error.into(),
-        other => other.into(),
-    }
 }

@@ -206,7 +206,11 @@ fn url(scheme: &str, address: &str, port: u16) -> String {
 }
 
 /// Go's `host:port` with an empty host, which we take as loopback: whoever wants to be reached says so.
-fn bind_address(flag: &'static str, value: &str) -> Result<Option<SocketAddr>, ConfigError> {
+/// Where to listen: `:PORT` is loopback; empty or `0`, nowhere.
+///
+/// # Errors
+/// No address.
+pub fn bind_address(flag: &'static str, value: &str) -> Result<Option<SocketAddr>, ConfigError> {
     if value.is_empty() || value == "0" {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 /// Doubles the dash of every single-dash long flag. What follows `--` stays as it is, and so do negative numbers and the
 /// short flags `-h` and `-V`.
-pub(super) fn normalise(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+pub fn normalise(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut verbatim = false;
     arguments
         .map(|argument| {

@@ -17,10 +17,12 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory, Parser, ValueEnum};
 
 pub use derived::CertificatePolicy;
+pub use derived::bind_address;
 pub use duration::{DurationError, GoDuration};
 pub use error::ConfigError;
 pub use file::FileError;
 pub use firmware::FirmwareOptions;
+pub use go_flags::normalise;
 pub use groups::{
     BmcOptions, CleanupOptions, ControllerOptions, DiscoveryOptions, EventOptions, LeaderElectionOptions,
     RegistryOptions, ServingOptions, WebhookOptions,

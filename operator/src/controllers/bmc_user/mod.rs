@@ -310,7 +310,9 @@ async fn delete(context: &Context, user: &BMCUser) -> Result<Option<Duration>, E
     }
     if let Some(bmc) = bmc_of(context, user).await? {
         let access = access::of_bmc(context, &bmc)?;
-        if !is_own(user, &access) {
+        if is_own(user, &access) {
+            disown(context, user, &bmc).await?;
+        } else {
             let session = log_in(context, user, &access).await?;
             let known = user.status.as_ref().and_then(|status| status.id.as_ref());
             // One that is gone already is no obstacle (W43); one that this object never had is not touched.
@@ -326,6 +328,29 @@ async fn delete(context: &Context, user: &BMCUser) -> Result<Option<Duration>, E
         Err(error) if is_not_found(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The operator goes on logging in with this secret: it must not go with its owner.
+async fn disown(context: &Context, user: &BMCUser, bmc: &BMC) -> Result<(), Error> {
+    let api: Api<BMCSecret> = context.api();
+    let name = &bmc.spec.bmc_secret_ref.name;
+    let Some(secret) = api.get_opt(name).await? else {
+        return Ok(());
+    };
+    let owners = secret.owner_references();
+    let others: Vec<_> = owners
+        .iter()
+        .filter(|owner| Some(&owner.uid) != user.metadata.uid.as_ref())
+        .collect();
+    if others.len() == owners.len() {
+        return Ok(());
+    }
+    let patch = json!({ "metadata": {
+        "resourceVersion": secret.resource_version(),
+        "ownerReferences": (!others.is_empty()).then_some(others),
+    } });
+    api.patch(name, &parameters(), &Patch::Merge(patch)).await?;
+    Ok(())
 }
 
 /// `None` when the API server says that there is none (any more).
