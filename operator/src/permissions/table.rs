@@ -55,6 +55,7 @@ pub const GRANTS: &[Grant] = &[
             "endpoints",
             "bmcs",
             "bmcsecrets",
+            "bmcusers",
             "servers",
             "serverclaims",
             "serverbootconfigurations",
@@ -83,6 +84,22 @@ pub const GRANTS: &[Grant] = &[
         &["servers"],
         &[Get, Create, Patch, Delete],
     ),
+    grant(
+        "bmcuser controller",
+        Cluster,
+        METAL,
+        &["bmcusers", "bmcusers/status"],
+        &[Patch],
+    ),
+    // Passwords are stored there; the account may be the operator's own.
+    grant(
+        "bmcuser controller",
+        Cluster,
+        METAL,
+        &["bmcsecrets"],
+        &[Get, Create, Patch],
+    ),
+    grant("bmcuser controller", Cluster, METAL, &["bmcs"], &[Get, Patch]),
     grant("server controller", Cluster, METAL, &["servers"], &[Get, Patch]),
     grant("server controller", Cluster, METAL, &["servers/status"], &[Patch]),
     grant("server controller", Cluster, METAL, &["serverclaims"], &[Get]),
@@ -217,6 +234,7 @@ pub const GRANTS: &[Grant] = &[
         METAL,
         &[
             "bmcs/finalizers",
+            "bmcusers/finalizers",
             "servers/finalizers",
             "serverclaims/finalizers",
             "serverbootconfigurations/finalizers",
