@@ -53,6 +53,7 @@ table! {
     BMC_UNSUPPORTED_OPERATION: "BMC", Warning, "UnsupportedOperation", "ClearOperationAnnotation", false, "an operation was asked for that a BMC does not know";
     BMC_NOT_READY: "BMC", Warning, "NotReady", "Connect", true, "the BMC cannot be used any more, or for another reason; as condition Ready";
     BMC_READY: "BMC", Normal, "Ready", "Connect", true, "the BMC can be used again";
+    ACCOUNT_REFUSED: "BMCUser", Warning, "AccountRefused", "SetAccount", true, "the BMC does not take the account, or its password";
     MAINTENANCE_BEGAN: "ServerMaintenance", Normal, "MaintenanceBegan", "BeginMaintenance", false, "the maintenance has its server";
     BOUND: "ServerClaim", Normal, "Bound", "Bind", false, "a server was bound to the claim";
 }

@@ -30,7 +30,7 @@ use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::bmc::{Account, Accounts, BmcAccess, BmcClient, BmcError, Credentials};
 use crate::conditions::seconds;
 use crate::context::{Context, is_conflict, is_not_found, parameters};
-use crate::events::{Happening, Severity};
+use crate::events::{Happening, table};
 
 const CONTROLLER: &str = "bmcuser-controller";
 
@@ -62,9 +62,7 @@ pub async fn reconcile(context: Arc<Context>, user: Arc<BMCUser>) -> Result<Acti
 /// What the BMC refuses, people have to know.
 async fn tell(context: &Context, user: &BMCUser, error: &BmcError) {
     let happening = Happening {
-        severity: Severity::Warning,
-        reason: "AccountRefused",
-        action: "SetAccount",
+        told: &table::ACCOUNT_REFUSED,
         note: format!("The BMC does not take the account: {}", error.condition_message()),
         occurrence: user.metadata.generation.unwrap_or_default(),
     };
