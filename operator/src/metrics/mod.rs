@@ -387,7 +387,6 @@ mod tests {
         metrics.session_opened();
         metrics.registry_answered("register", 201);
         metrics.api_requested("PATCH", Some(409));
-        metrics.api_requested("GET", None);
         metrics.admission_reviewed("endpoints", AdmissionOutcome::Denied);
         metrics.claim_bound(Duration::from_secs(2));
         metrics.state_left("Initial", Duration::from_secs(20));
@@ -401,5 +400,13 @@ mod tests {
             }]
         }));
         insta::assert_snapshot!(metrics.encode().expect("metrics encode"));
+    }
+
+    #[test]
+    fn a_request_without_answer_counts_as_in_client_go() {
+        let metrics = Metrics::new();
+        metrics.api_requested("GET", None);
+        let line = r#"rest_client_requests_total{method="GET",code="<error>"} 1"#;
+        assert!(metrics.encode().expect("metrics encode").contains(line));
     }
 }

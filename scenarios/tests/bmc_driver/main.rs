@@ -1,5 +1,6 @@
 //! The operator's BMC driver against the BMC emulator: every operation, on every personality, over the wire format only.
 
+mod accounts;
 mod firmware;
 
 use std::sync::Arc;
