@@ -89,9 +89,13 @@ impl Maintenances {
                 .iter()
                 .find(|maintenance| maintenance.spec.server_ref.name == *server)
                 .cloned()
-                .or_else(|| known(namespace, &name))
-                .filter(|maintenance| maintenance.metadata.deletion_timestamp.is_none());
+                .or_else(|| known(namespace, &name));
             let cached = context.caches.servers.get(server);
+            // One that is being deleted counts as long as it has the server: it may wait for us.
+            let maintenance = maintenance.filter(|maintenance| {
+                let has = cached.as_ref().is_some_and(|server| holds(server, maintenance));
+                has || maintenance.metadata.deletion_timestamp.is_none()
+            });
             let granted = match (&maintenance, cached) {
                 (Some(maintenance), Some(server)) => holds(&server, maintenance),
                 _ => false,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::firmware::VersionState;
-use crds::{BIOSVersion, BMCVersion, keys};
+use crds::{BIOSVersion, BMCVersion, ServerMaintenance, keys};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
@@ -220,6 +220,25 @@ async fn note<K: Versioned>(context: &Context, version: &mut K, wish: &condition
     conditions::set(&mut new.conditions, wish, context.now());
     *version = object::write_status(context, version, &old, &new).await?;
     Ok(())
+}
+
+/// The update that this maintenance was asked for, if firmware may be written at this moment, or when the machine starts: it must not be
+/// handed back in the midst of it (bugs.md #107). Every step of an update has its time, so it comes to an end.
+pub fn update_under_way(context: &Context, maintenance: &ServerMaintenance) -> Option<String> {
+    maintenance.owner_references().iter().find_map(|owner| {
+        let status = match owner.kind.as_str() {
+            "BIOSVersion" => {
+                let version = context.caches.bios_versions.get(&owner.name)?;
+                (version.uid().as_ref() == Some(&owner.uid)).then(|| version.status())?
+            }
+            "BMCVersion" => {
+                let version = context.caches.bmc_versions.get(&owner.name)?;
+                (version.uid().as_ref() == Some(&owner.uid)).then(|| version.status())?
+            }
+            _ => return None,
+        };
+        state::may_be_written(&status).then(|| format!("{} {}", owner.kind, owner.name))
+    })
 }
 
 /// Whether the object works on its machines, so that its deletion has to wait. What is gone, nobody works on.

@@ -99,6 +99,12 @@ fn runs_it(observed: &Observed<'_>, reading: &Reading) -> bool {
     versions::same(reading.version.as_deref(), &observed.template.version)
 }
 
+/// Whether the update was sent, or may have been, and is not over.
+pub fn may_be_written(status: &VersionStatus) -> bool {
+    let sent = status.upgrade_intent.is_some() || conditions::is_true(&status.conditions, ISSUED);
+    sent && status.state == Some(VersionState::InProgress)
+}
+
 /// How long ago a condition became what it is.
 fn age(observed: &Observed<'_>, type_: &str) -> std::time::Duration {
     let condition = conditions::find(&observed.status.conditions, type_);

@@ -4,14 +4,15 @@
 use std::time::Duration;
 
 use crds::kinds::server::IndicatorLed;
-use crds::{Server, ServerClaim, ServerMaintenance, keys};
+use crds::{MaintenanceState, Server, ServerClaim, ServerMaintenance, keys};
 use kube::ResourceExt;
 use kube::api::{Api, Patch};
 use serde_json::{Map, Value, json};
 
-use super::{boot, claim_of, is_under_way, queue};
+use super::{GRANTED, boot, claim_of, is_under_way, queue};
+use crate::conditions::Wish;
 use crate::context::{Context, parameters};
-use crate::controllers::{Error, remove_finalizer};
+use crate::controllers::{Error, firmware_version, remove_finalizer};
 use crate::ownership::reservation::Change;
 
 /// Ends it, step by step; each may be repeated.
@@ -36,6 +37,12 @@ pub(super) async fn end(
     };
     let server = server.or(live.as_ref());
     if let Some(server) = server.filter(|server| is_under_way(maintenance, Some(server))) {
+        if let Some(update) = firmware_version::update_under_way(context, maintenance) {
+            let api: Api<ServerMaintenance> = context.api_in(&maintenance.namespace().unwrap_or_default());
+            let wish = Wish::yes(GRANTED, "FirmwareUpdate", format!("It ends when {update} is done"));
+            super::write(context, &api, maintenance, MaintenanceState::InMaintenance, &wish).await?;
+            return Ok(soon);
+        }
         let mut patch = Change::EndMaintenance.patch(server);
         let lit = maintenance
             .spec
