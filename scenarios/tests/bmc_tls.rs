@@ -56,6 +56,8 @@ fn pool(policy: CertificatePolicy, ca_file: Option<&Path>) -> BmcPool {
         session_idle_timeout: Duration::from_secs(600),
         auth_backoff: Duration::from_secs(60),
         auth_backoff_max: Duration::from_secs(900),
+        outage_backoff: Duration::from_secs(5),
+        outage_backoff_max: Duration::from_secs(60),
     };
     BmcPool::new(http, Metrics::new(), settings)
 }

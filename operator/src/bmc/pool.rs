@@ -33,6 +33,10 @@ pub struct PoolSettings {
     pub auth_backoff: Duration,
     /// Longest pause.
     pub auth_backoff_max: Duration,
+    /// Pause before a BMC that does not answer is tried again; doubles.
+    pub outage_backoff: Duration,
+    /// Longest such pause.
+    pub outage_backoff_max: Duration,
 }
 
 impl From<&BmcOptions> for PoolSettings {
@@ -44,6 +48,8 @@ impl From<&BmcOptions> for PoolSettings {
             session_idle_timeout: options.bmc_session_idle_timeout.get(),
             auth_backoff: options.bmc_auth_backoff.get(),
             auth_backoff_max: options.bmc_auth_backoff_max.get(),
+            outage_backoff: options.bmc_outage_backoff.get(),
+            outage_backoff_max: options.bmc_outage_backoff_max.get(),
         }
     }
 }

@@ -233,6 +233,14 @@ pub struct BmcOptions {
     /// Longest such pause.
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     pub bmc_auth_backoff_max: GoDuration,
+
+    /// Pause before a BMC that has not answered three times in a row is asked again; doubles with every failure.
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub bmc_outage_backoff: GoDuration,
+
+    /// Longest such pause.
+    #[arg(long, default_value = "1m", value_name = "DURATION")]
+    pub bmc_outage_backoff_max: GoDuration,
 }
 
 /// Where the operator itself listens.

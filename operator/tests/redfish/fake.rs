@@ -345,6 +345,8 @@ pub(crate) fn settings() -> PoolSettings {
         session_idle_timeout: Duration::from_secs(600),
         auth_backoff: Duration::from_secs(60),
         auth_backoff_max: Duration::from_secs(900),
+        outage_backoff: Duration::from_secs(5),
+        outage_backoff_max: Duration::from_secs(60),
     }
 }
 

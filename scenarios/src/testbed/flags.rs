@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The operator's own intervals and time limits that follow the speed of the hardware, with their defaults. Limits of single
 /// requests are not among them: TLS and JSON take as long as they take.
-const HARDWARE_TIMES: [(&str, Duration); 24] = [
+const HARDWARE_TIMES: [(&str, Duration); 26] = [
     ("discovery-timeout", Duration::from_secs(30 * 60)),
     ("server-resync-interval", Duration::from_secs(120)),
     ("bmc-resync-interval", Duration::from_secs(120)),
@@ -32,6 +32,8 @@ const HARDWARE_TIMES: [(&str, Duration); 24] = [
     ("bmc-session-idle-timeout", Duration::from_secs(600)),
     ("bmc-auth-backoff", Duration::from_secs(60)),
     ("bmc-auth-backoff-max", Duration::from_secs(900)),
+    ("bmc-outage-backoff", Duration::from_secs(5)),
+    ("bmc-outage-backoff-max", Duration::from_secs(60)),
 ];
 /// Polling more often than this is a busy loop, however fast the machines are.
 const SHORTEST: Duration = Duration::from_millis(50);

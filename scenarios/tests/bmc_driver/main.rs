@@ -95,6 +95,8 @@ machines:
             session_idle_timeout: Duration::from_secs(600),
             auth_backoff: Duration::from_secs(60),
             auth_backoff_max: Duration::from_secs(900),
+            outage_backoff: Duration::from_secs(5),
+            outage_backoff_max: Duration::from_secs(60),
         };
         let pool = BmcPool::new(wire(&bmc), Metrics::new(), settings);
         Self { bmc, pool, stop, tasks }

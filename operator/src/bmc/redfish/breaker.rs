@@ -8,14 +8,15 @@ use tokio::time::Instant;
 
 /// Failures in a row that are taken for accidents.
 const ACCIDENTS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a try may take once a BMC is known not to answer.
 const TRY: Duration = Duration::from_secs(5);
 
 /// The breaker of one BMC.
-#[derive(Default)]
-pub(in crate::bmc) struct Breaker(Mutex<State>);
+pub(in crate::bmc) struct Breaker {
+    state: Mutex<State>,
+    first_pause: Duration,
+    longest_pause: Duration,
+}
 
 #[derive(Default)]
 struct State {
@@ -35,6 +36,14 @@ pub(super) enum Permission {
 }
 
 impl Breaker {
+    pub(super) fn new(first_pause: Duration, longest_pause: Duration) -> Self {
+        Self {
+            state: Mutex::default(),
+            first_pause,
+            longest_pause,
+        }
+    }
+
     /// Whether the BMC may be asked. Whoever is allowed to try closes the way for the others meanwhile.
     pub(super) fn check(&self) -> Permission {
         let now = Instant::now();
@@ -54,9 +63,10 @@ impl Breaker {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         if let Some(excess) = state.failures.checked_sub(ACCIDENTS) {
-            let pause = FIRST_PAUSE
+            let pause = self
+                .first_pause
                 .saturating_mul(2_u32.saturating_pow(excess))
-                .min(LONGEST_PAUSE);
+                .min(self.longest_pause);
             state.open_until = Some(Instant::now() + pause);
         }
     }
@@ -67,7 +77,7 @@ impl Breaker {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,7 +91,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_dead_bmc_costs_one_short_try_now_and_then() {
-        let breaker = Breaker::default();
+        let breaker = Breaker::new(seconds(5), seconds(60));
         for _ in 0..2 {
             breaker.failed();
             assert_eq!(breaker.check(), Permission::Granted, "accidents happen");

@@ -89,7 +89,7 @@ impl Shared {
             endpoint: Endpoint::of(access),
             credentials: access.credentials.clone(),
             trust: access.trust.clone(),
-            breaker: Breaker::default(),
+            breaker: Breaker::new(settings.outage_backoff, settings.outage_backoff_max),
             gate,
             metrics,
             session: tokio::sync::Mutex::default(),
