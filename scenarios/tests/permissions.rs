@@ -56,7 +56,10 @@ fn scripts() -> Vec<Script> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = Script::read_all(&root.join("scripts")).expect("scripts");
     all.push(Script::parse("more.yaml", MORE.to_owned()).expect("a script"));
-    all.push(Script::read(&root.join("incidents/deleted-while-running.yaml")).expect("a script"));
+    for incident in ["bmc-users", "deleted-while-running"] {
+        let file = root.join("incidents").join(format!("{incident}.yaml"));
+        all.push(Script::read(&file).expect("a script"));
+    }
     all
 }
 
