@@ -61,7 +61,10 @@ impl Invariant for UndisturbedTenant {
         let provisioned = text(server, PROVISIONING).is_some_and(|value| value.starts_with(&format!("{epoch}:")));
         let wants_on = text(claim, "/metadata/deletionTimestamp").is_none() && text(claim, WANTED_POWER) == Some("On");
         // Whether its owner has agreed is judged elsewhere.
-        let maintained = server.pointer("/spec/serverMaintenanceRef").is_some() || state(server) == Some("Maintenance");
+        let maintained = server.pointer("/spec/serverMaintenanceRef").is_some()
+            || state(server) == Some("Maintenance")
+            // As long as somebody waits for it to be off, it is asked.
+            || text(server, REQUEST) == Some("park");
         let switches_off = matches!(reset_type.as_str(), "GracefulShutdown" | "ForceOff");
         if maintained || !(switches_off && provisioned && wants_on && settled) {
             return Vec::new();
