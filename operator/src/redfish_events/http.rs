@@ -3,14 +3,15 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{EventReceiver, message};
+use crate::serve::not_leading;
 
 /// Longest accepted body in bytes.
 const BODY_LIMIT: usize = 1 << 20;
@@ -35,12 +36,7 @@ async fn leader_only(State(receiver): State<EventReceiver>, request: Request, ne
     let response = if receiver.serving() {
         next.run(request).await
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [(header::RETRY_AFTER, "5")],
-            "this replica does not lead",
-        )
-            .into_response()
+        not_leading()
     };
     let metrics = receiver.0.metrics.redfish();
     metrics.received(endpoint, response.status().as_u16());

@@ -15,6 +15,7 @@ use super::tokens::Purpose;
 use super::{CleanupReport, HardwareData, Registry, Term, boot_state};
 use crate::identity::SystemUuid;
 use crate::sabotage::{self, Bug};
+use crate::serve::not_leading;
 
 /// Longest accepted body in bytes.
 const BODY_LIMIT: usize = 1 << 20;
@@ -62,12 +63,7 @@ async fn leader_only(State(registry): State<Registry>, request: Request, next: N
     let response = if registry.serving() {
         next.run(request).await
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [(header::RETRY_AFTER, "5")],
-            "this replica does not lead",
-        )
-            .into_response()
+        not_leading()
     };
     registry
         .0

@@ -5,6 +5,8 @@ mod tls;
 
 use std::net::SocketAddr;
 
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,12 @@ impl ServeError {
     fn new(name: &'static str, address: SocketAddr, source: std::io::Error) -> Self {
         Self { name, address, source }
     }
+}
+
+/// What a replica answers that does not lead, where only the leader can.
+pub(crate) fn not_leading() -> Response {
+    let again = [(header::RETRY_AFTER, "5")];
+    (StatusCode::SERVICE_UNAVAILABLE, again, "this replica does not lead").into_response()
 }
 
 /// Serves plain HTTP until `stop`; requests under way are answered. Returns the address that was bound.

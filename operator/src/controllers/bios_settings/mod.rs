@@ -13,7 +13,6 @@ pub mod observed;
 pub mod state;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::kinds::bios_settings::BIOSSettingsStatus;
 use crds::kinds::server_maintenance::MaintenancePolicy;
@@ -23,20 +22,18 @@ use kube::api::Api;
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 
+use super::Error;
 use super::firmware::maintenance::{self, Maintenances};
-use super::firmware::object::{self, Fresh, Maintained};
+use super::firmware::object::{self, Maintained};
+use super::firmware::pass::{self, Look, Worked};
 use super::firmware::{Limits, restart};
-use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::bmc::BmcError;
 use crate::bmc::attributes::{AttributeRegistry, differences};
-use crate::conditions;
-use crate::context::{Context, is_conflict};
+use crate::conditions::{self, Wish};
+use crate::context::Context;
 use crate::controllers::bmc::access;
 use crate::controllers::server::find_system;
-use observed::{Binding, Decision, Effect, Next, Observed, Reading};
-
-/// Steps of one pass. A pass goes on as long as its steps only write to the API server; this bounds a mistake.
-const STEPS_PER_PASS: usize = 16;
+use observed::{Binding, Effect, Observed, Reading};
 
 impl Maintained for BIOSSettings {
     const PREFIX: &'static str = "biossettings";
@@ -64,69 +61,47 @@ impl Maintained for BIOSSettings {
 /// # Errors
 /// See [`Error`]; the pass is repeated with growing pauses.
 pub async fn reconcile(context: Arc<Context>, cached: Arc<BIOSSettings>) -> Result<Action, Error> {
-    let soon = context.settings.resource.interval;
-    let settings = match object::fresh(&context, &cached).await? {
-        Fresh::Current(settings) => settings,
-        Fresh::Lagging => return Ok(Action::requeue(soon)),
-        Fresh::Gone => return Ok(Action::await_change()),
-    };
-    let (key, version) = (object::key(&settings), settings.resource_version());
-    if let Some(left) = context.firmware_turns.begin(&key, version.as_deref()) {
-        return Ok(Action::requeue(left));
+    pass::run(&context, &cached).await
+}
+
+impl Worked for BIOSSettings {
+    type Status = BIOSSettingsStatus;
+    type Effect = Effect;
+
+    fn written(&self) -> BIOSSettingsStatus {
+        self.status.clone().unwrap_or_default()
     }
-    match pass(&context, settings).await {
-        Ok(pause) => Ok(Action::requeue(pause)),
-        Err(Error::Kube(error)) if is_conflict(&error) => {
-            context.own_writes.was_stale(&key, version.as_deref());
-            Ok(Action::requeue(soon))
+
+    async fn is_at_work(&self, context: &Context) -> Result<bool, Error> {
+        is_at_work(context, self).await
+    }
+
+    async fn look(&self, context: &Context, limits: &Limits) -> Result<Look<BIOSSettingsStatus, Effect>, Error> {
+        look(context, self, limits).await
+    }
+
+    async fn perform(&mut self, context: &Context, maintenances: &Maintenances, effect: Effect) -> Result<bool, Error> {
+        perform(context, self, maintenances, effect).await
+    }
+
+    async fn give_back(&self, context: &Context) -> Result<Option<Self>, Error> {
+        let server = self.spec.server_ref.as_ref().map(|server| server.name.clone());
+        let (settings, gone) = maintenance::release(context, self, server.as_slice(), false).await?;
+        if !gone {
+            return Ok(None);
         }
-        Err(error) => Err(error),
+        if let Some(server) = &server {
+            binding::unbind(context, &settings, server).await?;
+        }
+        Ok(Some(settings))
     }
 }
 
-async fn pass(context: &Context, mut settings: BIOSSettings) -> Result<Duration, Error> {
-    let limits = Limits::from(&context.options);
-    if settings.metadata.deletion_timestamp.is_some() && !is_at_work(context, &settings).await? {
-        return delete(context, &settings).await;
-    }
-    if is_ignored(&settings) {
-        return Ok(limits.resync);
-    }
-    if settings.metadata.deletion_timestamp.is_none()
-        && let Some(written) = ensure_finalizer(&context.api(), &settings, BIOSSettings::FINALIZER).await?
-    {
-        object::wrote(context, &written);
-        settings = written;
-    }
-    for _ in 0..STEPS_PER_PASS {
-        let (decision, maintenances, read) = decide(context, &settings, &limits).await?;
-        let old = settings.status.clone().unwrap_or_default();
-        settings = object::write_status(context, &settings, &old, &decision.status).await?;
-        let done = perform(context, &mut settings, &maintenances, decision.effect).await?;
-        match decision.next {
-            Next::GoOn if done => {}
-            Next::GoOn => return Ok(limits.interval),
-            Next::Wait(pause) => {
-                // Nothing that happens elsewhere is a reason to ask the BMC again before its time.
-                if read && pause > limits.interval {
-                    let version = settings.resource_version();
-                    context
-                        .firmware_turns
-                        .settle(&object::key(&settings), version.as_deref(), pause);
-                }
-                return Ok(pause);
-            }
-        }
-    }
-    Ok(limits.interval)
-}
-
-/// Looks at the world as far as the decision needs it. Also tells whether the BMC was asked.
-async fn decide(
+async fn look(
     context: &Context,
     settings: &BIOSSettings,
     limits: &Limits,
-) -> Result<(Decision, Maintenances, bool), Error> {
+) -> Result<Look<BIOSSettingsStatus, Effect>, Error> {
     let name = settings.spec.server_ref.as_ref().map(|server| server.name.clone());
     let server = name.as_ref().and_then(|name| context.caches.servers.get(name));
     let servers: Vec<String> = name.into_iter().collect();
@@ -166,7 +141,11 @@ async fn decide(
             Err(error) => return Err(error),
         }
     }
-    Ok((state::decide(&observed), maintenances, asked))
+    Ok(Look {
+        decision: state::decide(&observed),
+        maintenances,
+        asked,
+    })
 }
 
 async fn read(context: &Context, settings: &BIOSSettings, server: &Server) -> Result<Reading, Error> {
@@ -203,7 +182,6 @@ async fn read(context: &Context, settings: &BIOSSettings, server: &Server) -> Re
     })
 }
 
-/// Carries an effect out. `false`: it is not done yet.
 async fn perform(
     context: &Context,
     settings: &mut BIOSSettings,
@@ -232,10 +210,7 @@ async fn perform(
             if let Some(bmc) = bmc.and_then(|bmc| context.caches.bmcs.get(&bmc.name)) {
                 restart::request(context, &bmc).await?;
             }
-            let old = settings.status.clone().unwrap_or_default();
-            let mut new = old.clone();
-            conditions::set(&mut new.conditions, &wish, context.now());
-            *settings = object::write_status(context, settings, &old, &new).await?;
+            note(context, settings, &wish).await?;
             Ok(false)
         }
         Effect::Stage { item, changes } => stage(context, settings, maintenances, &server, &item, &changes).await,
@@ -243,10 +218,7 @@ async fn perform(
             let (released, gone) = maintenance::release(context, settings, &[server], false).await?;
             *settings = released;
             if gone {
-                let old = settings.status.clone().unwrap_or_default();
-                let mut new = old.clone();
-                conditions::set(&mut new.conditions, &maintenance::released(), context.now());
-                *settings = object::write_status(context, settings, &old, &new).await?;
+                note(context, settings, &maintenance::released()).await?;
             }
             // The cache may still show the maintenance.
             Ok(false)
@@ -256,6 +228,14 @@ async fn perform(
             Ok(true)
         }
     }
+}
+
+async fn note(context: &Context, settings: &mut BIOSSettings, wish: &Wish) -> Result<(), Error> {
+    let old = settings.written();
+    let mut new = old.clone();
+    conditions::set(&mut new.conditions, wish, context.now());
+    *settings = object::write_status(context, settings, &old, &new).await?;
+    Ok(())
 }
 
 async fn stage(
@@ -284,8 +264,8 @@ async fn stage(
         BmcError::Unauthorized { .. } => error.condition_message(),
         error => error.to_string(),
     };
-    let old = settings.status.clone().unwrap_or_default();
-    let mut new: BIOSSettingsStatus = old.clone();
+    let old = settings.written();
+    let mut new = old.clone();
     for state in new.flow_state.iter_mut().filter(|state| state.name == item) {
         flow::refused(&mut state.conditions, message.clone(), context.now());
     }
@@ -293,7 +273,7 @@ async fn stage(
     Ok(false)
 }
 
-/// Whether the object works on its machine, so that its deletion has to wait. A machine whose Server is gone, nobody works on.
+/// A machine whose Server is gone, nobody works on.
 async fn is_at_work(context: &Context, settings: &BIOSSettings) -> Result<bool, Error> {
     let status = settings.status.as_ref();
     let in_progress =
@@ -310,23 +290,4 @@ async fn is_at_work(context: &Context, settings: &BIOSSettings) -> Result<bool, 
     }
     let maintenances = Maintenances::look(context, settings, std::slice::from_ref(&server.name), false);
     Ok(matches!(maintenances.permit(), maintenance::Permit::Granted(_)))
-}
-
-async fn delete(context: &Context, settings: &BIOSSettings) -> Result<Duration, Error> {
-    let servers: Vec<String> = settings
-        .spec
-        .server_ref
-        .iter()
-        .map(|server| server.name.clone())
-        .collect();
-    let (settings, gone) = maintenance::release(context, settings, &servers, false).await?;
-    if !gone {
-        return Ok(context.settings.resource.interval);
-    }
-    for server in &servers {
-        binding::unbind(context, &settings, server).await?;
-    }
-    remove_finalizer(&context.api(), &settings, BIOSSettings::FINALIZER).await?;
-    context.firmware_turns.forget(&object::key(&settings));
-    Ok(context.settings.resync)
 }

@@ -13,6 +13,7 @@ use crate::bmc::{AttributeRegistry, Bios, ReportedPower};
 use crate::conditions::Wish;
 use crate::controllers::firmware::Limits;
 use crate::controllers::firmware::maintenance::Permit;
+use crate::controllers::firmware::pass;
 use crate::controllers::firmware::restart::Restart;
 
 /// Whether the server takes its settings from this object.
@@ -75,8 +76,9 @@ impl Observed<'_> {
 }
 
 /// What a decision asks for, besides the status.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Effect {
+    #[default]
     Nothing,
     /// The server takes its settings from this object.
     Bind,
@@ -96,18 +98,5 @@ pub enum Effect {
     ClearRequest,
 }
 
-/// What to write, what to do, and whether to go on at once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    pub status: BIOSSettingsStatus,
-    pub effect: Effect,
-    pub next: Next,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Decide again.
-    GoOn,
-    /// Look again after this time, or when something happens.
-    Wait(std::time::Duration),
-}
+/// What is decided.
+pub type Decision = pass::Decision<BIOSSettingsStatus, Effect>;

@@ -7,20 +7,19 @@ use crds::kinds::bios_settings::{BIOSSettingsStatus, FlowState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::flow::{self, Outcome, Scene, Seen};
-use super::observed::{Binding, Decision, Effect, Next, Observed, Reading};
+use super::observed::{Binding, Decision, Effect, Observed, Reading};
 use crate::bmc::attributes::{differences, text_of};
 use crate::conditions::{self, Wish, seconds};
 use crate::controllers::firmware::maintenance::{self, Permit};
 use crate::controllers::firmware::object::{is_changed, request};
-use crate::controllers::firmware::restart::Restart;
-use crate::controllers::firmware::retry::{Failure, Retry, is_request};
+use crate::controllers::firmware::restart::{self, Restart};
+use crate::controllers::firmware::retry::{Failure, RETRIED, is_request};
 use crate::controllers::firmware::versions;
 
 /// Whether the BMC was restarted before the work.
 pub const RESET_ISSUED: &str = "ResetIssued";
 const ROLLED_BACK: &str = "RolledBack";
 const PENDING_SETTINGS: &str = "PendingSettingsCheck";
-const RETRIED: &str = "RetryOfFailedResourceIssued";
 const MAINTENANCE_DELETED: &str = "ServerMaintenanceDeleted";
 
 /// The pseudo item that takes a failed flow back. No item of a user can have its priority.
@@ -60,23 +59,7 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 }
 
 fn wait(status: BIOSSettingsStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        status,
-        effect: Effect::Nothing,
-        next: Next::Wait(observed.limits.resync),
-    }
-}
-
-fn go_on(status: BIOSSettingsStatus) -> Decision {
-    acting(status, Effect::Nothing)
-}
-
-fn acting(status: BIOSSettingsStatus, effect: Effect) -> Decision {
-    Decision {
-        status,
-        effect,
-        next: Next::GoOn,
-    }
+    Decision::later(status, observed.limits.resync)
 }
 
 fn note(status: &mut BIOSSettingsStatus, observed: &Observed<'_>, wish: Wish) {
@@ -85,21 +68,21 @@ fn note(status: &mut BIOSSettingsStatus, observed: &Observed<'_>, wish: Wish) {
 
 fn enter(mut status: BIOSSettingsStatus, state: SettingsState) -> Decision {
     status.state = Some(state);
-    go_on(status)
+    Decision::go_on(status)
 }
 
 fn pending(observed: &Observed<'_>) -> Decision {
     let mut status = observed.status();
     status.state = Some(SettingsState::Pending);
     if request(observed.settings).is_some_and(is_request) {
-        return acting(status, Effect::ClearRequest);
+        return Decision::acting(status, Effect::ClearRequest);
     }
     if observed.settings.spec.template.settings_flow.is_empty() {
         return applied_now(status, observed);
     }
     match &observed.binding {
         Binding::NoServer => return wait(status, observed),
-        Binding::Free => return acting(status, Effect::Bind),
+        Binding::Free => return Decision::acting(status, Effect::Bind),
         Binding::Other(other) => {
             let message = format!("The Server takes its settings from BIOSSettings {other}");
             note(&mut status, observed, Wish::no("ServerBound", "BoundToOther", message));
@@ -183,19 +166,16 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
     let mut status = observed.status();
     maintenance::tell(&mut status.conditions, &observed.permit, observed.now);
     let power = match &observed.permit {
-        Permit::Unrequested => return acting(status, Effect::RequestMaintenance),
+        Permit::Unrequested => return Decision::acting(status, Effect::RequestMaintenance),
         Permit::Waiting(_) => return wait(status, observed),
         Permit::Granted(power) => power,
     };
     match &observed.restart {
         Restart::Done => {}
         Restart::Over(wish) => note(&mut status, observed, wish.clone()),
-        Restart::Request(wish) => return acting(status, Effect::RestartBmc(wish.clone())),
+        Restart::Request(wish) => return Decision::acting(status, Effect::RestartBmc(wish.clone())),
         Restart::Wait => return wait(status, observed),
-        Restart::TimedOut => {
-            let message = "The BMC has not come back from its restart in time";
-            return give_up(status, observed, Wish::no(RESET_ISSUED, "ResetTimedOut", message));
-        }
+        Restart::TimedOut => return give_up(status, observed, restart::timed_out(RESET_ISSUED)),
     }
     if status.previous_settings.is_empty() && status.flow_state.is_empty() {
         let Some(reading) = &observed.reading else {
@@ -207,7 +187,7 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
             .iter()
             .map(|item| waiting(&item.name, item.priority))
             .collect();
-        return go_on(status);
+        return Decision::go_on(status);
     }
     let rollback = status.flow_state.iter().any(|item| item.priority == ROLLBACK_PRIORITY);
     let open = status.flow_state.iter().position(|item| match rollback {
@@ -244,7 +224,7 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
     let item = &mut status.flow_state[open];
     item.flow_state = Some(SettingsState::InProgress);
     match flow::step(&mut item.conditions, &scene) {
-        Outcome::Progress => go_on(status),
+        Outcome::Progress => Decision::go_on(status),
         Outcome::Wait => look_soon(status, observed),
         Outcome::Power(wanted) if power.as_ref() == Some(&wanted) => look_soon(status, observed),
         Outcome::Power(wanted) => Decision {
@@ -266,7 +246,7 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
                 note(&mut status, observed, Wish::yes(ROLLED_BACK, "RolledBack", message));
                 return enter(status, SettingsState::Failed);
             }
-            go_on(status)
+            Decision::go_on(status)
         }
         Outcome::Failed(wish) => {
             conditions::set(&mut item.conditions, &wish, observed.now);
@@ -277,11 +257,7 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
 }
 
 fn look_soon(status: BIOSSettingsStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        status,
-        effect: Effect::Nothing,
-        next: Next::Wait(observed.limits.interval),
-    }
+    Decision::later(status, observed.limits.interval)
 }
 
 fn waiting(name: &str, priority: i32) -> FlowState {
@@ -322,7 +298,7 @@ fn give_up(mut status: BIOSSettingsStatus, observed: &Observed<'_>, wish: Wish) 
         let message = "The BIOS is given its former settings";
         note(&mut status, observed, Wish::no(ROLLED_BACK, "RollbackStarted", message));
         status.flow_state.push(waiting(ROLLBACK, ROLLBACK_PRIORITY));
-        return go_on(status);
+        return Decision::go_on(status);
     }
     enter(status, SettingsState::Failed)
 }
@@ -363,11 +339,7 @@ fn applied(observed: &Observed<'_>) -> Decision {
             );
             enter(status, SettingsState::Pending)
         }
-        None => Decision {
-            status,
-            effect: Effect::Nothing,
-            next: Next::Wait(observed.limits.drift_interval),
-        },
+        None => Decision::later(status, observed.limits.drift_interval),
     }
 }
 
@@ -376,7 +348,7 @@ fn release(observed: &Observed<'_>, status: &BIOSSettingsStatus) -> Option<Decis
     let created = conditions::is_true(&status.conditions, "ServerMaintenanceCreated");
     let deleted = conditions::is_true(&status.conditions, MAINTENANCE_DELETED);
     let held = observed.settings.spec.server_maintenance_ref.is_some() || observed.permit != Permit::Unrequested;
-    (held || (created && !deleted)).then(|| acting(status.clone(), Effect::Release))
+    (held || (created && !deleted)).then(|| Decision::acting(status.clone(), Effect::Release))
 }
 
 fn failed(observed: &Observed<'_>) -> Decision {
@@ -388,17 +360,12 @@ fn failed(observed: &Observed<'_>) -> Decision {
         policy: observed.settings.spec.template.retry_policy.as_ref(),
         default_limit: observed.limits.retries,
     };
-    match failure.retry() {
-        Some(Retry::Requested(value)) => {
-            status.failed_attempts = Some(0);
-            note(&mut status, observed, Wish::yes(RETRIED, RETRIED, value));
-        }
-        Some(Retry::Changed) => status.failed_attempts = Some(0),
-        Some(Retry::Automatic(attempt)) => status.failed_attempts = Some(attempt),
-        None => return rest_failed(status, observed),
-    }
-    status.observed_generation = observed.settings.metadata.generation;
+    let Some(retry) = failure.retry() else {
+        return rest_failed(status, observed);
+    };
     begin(&mut status);
+    retry.note(&mut status.conditions, &mut status.failed_attempts, observed.now);
+    status.observed_generation = observed.settings.metadata.generation;
     enter(status, SettingsState::Pending)
 }
 
@@ -413,7 +380,7 @@ fn rest_failed(mut status: BIOSSettingsStatus, observed: &Observed<'_>) -> Decis
     if staged_by_others {
         maintenance::tell(&mut status.conditions, &observed.permit, observed.now);
         if observed.permit == Permit::Unrequested {
-            return acting(status, Effect::RequestMaintenance);
+            return Decision::acting(status, Effect::RequestMaintenance);
         }
     }
     wait(status, observed)

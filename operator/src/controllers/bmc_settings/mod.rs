@@ -16,10 +16,9 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::firmware::SettingsState;
-use crds::kinds::bmc_settings::ServerMaintenanceRefItem;
+use crds::kinds::bmc_settings::{BMCSettingsStatus, ServerMaintenanceRefItem};
 use crds::kinds::server_maintenance::MaintenancePolicy;
 use crds::{BMC, BMCSettings, ObjectReference, keys};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -28,18 +27,16 @@ use kube::api::Api;
 use kube::runtime::controller::Action;
 use serde_json::{Map, Value, json};
 
+use super::Error;
 use super::firmware::maintenance::{self, Maintenances, Permit};
-use super::firmware::object::{self, Fresh, Maintained};
+use super::firmware::object::{self, Maintained};
+use super::firmware::pass::{self, Look, Worked};
 use super::firmware::{Limits, restart};
-use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::bmc::{BmcClient, BmcError, Manager};
 use crate::conditions::{self, Wish};
-use crate::context::{Context, is_conflict};
+use crate::context::Context;
 use crate::controllers::bmc::{access, choose};
-use observed::{Binding, Decision, Effect, Next, Observed, Reading};
-
-/// Steps of one pass. A pass goes on as long as its steps only write to the API server; this bounds a mistake.
-const STEPS_PER_PASS: usize = 16;
+use observed::{Binding, Effect, Observed, Reading};
 
 impl Maintained for BMCSettings {
     const PREFIX: &'static str = "bmcsettings";
@@ -72,72 +69,48 @@ impl Maintained for BMCSettings {
 /// # Errors
 /// See [`Error`]; the pass is repeated with growing pauses.
 pub async fn reconcile(context: Arc<Context>, cached: Arc<BMCSettings>) -> Result<Action, Error> {
-    let soon = context.settings.resource.interval;
-    let settings = match object::fresh(&context, &cached).await? {
-        Fresh::Current(settings) => settings,
-        Fresh::Lagging => return Ok(Action::requeue(soon)),
-        Fresh::Gone => return Ok(Action::await_change()),
-    };
-    let (key, version) = (object::key(&settings), settings.resource_version());
-    if let Some(left) = context.firmware_turns.begin(&key, version.as_deref()) {
-        return Ok(Action::requeue(left));
-    }
-    match pass(&context, settings).await {
-        Ok(pause) => Ok(Action::requeue(pause)),
-        Err(Error::Kube(error)) if is_conflict(&error) => {
-            context.own_writes.was_stale(&key, version.as_deref());
-            Ok(Action::requeue(soon))
-        }
-        Err(error) => Err(error),
-    }
+    pass::run(&context, &cached).await
 }
 
-async fn pass(context: &Context, mut settings: BMCSettings) -> Result<Duration, Error> {
-    let limits = Limits::from(&context.options);
-    let deleting = settings.metadata.deletion_timestamp.is_some();
-    if deleting && !is_at_work(context, &settings).await? {
-        return delete(context, &settings).await;
+impl Worked for BMCSettings {
+    type Status = BMCSettingsStatus;
+    type Effect = Effect;
+
+    fn written(&self) -> BMCSettingsStatus {
+        self.status.clone().unwrap_or_default()
     }
-    if is_ignored(&settings) {
-        return Ok(limits.resync);
+
+    async fn is_at_work(&self, context: &Context) -> Result<bool, Error> {
+        is_at_work(context, self).await
     }
-    if !deleting && let Some(written) = ensure_finalizer(&context.api(), &settings, BMCSettings::FINALIZER).await? {
-        object::wrote(context, &written);
-        settings = written;
+
+    async fn look(&self, context: &Context, limits: &Limits) -> Result<Look<BMCSettingsStatus, Effect>, Error> {
+        look(context, self, limits).await
     }
-    for _ in 0..STEPS_PER_PASS {
-        let (decision, maintenances, asked) = decide(context, &settings, &limits).await?;
-        let old = settings.status.clone().unwrap_or_default();
-        settings = object::write_status(context, &settings, &old, &decision.status).await?;
-        let done = perform(context, &mut settings, &maintenances, decision.effect).await?;
-        match decision.next {
-            Next::GoOn if done => {}
-            Next::GoOn => return Ok(limits.interval),
-            Next::Wait(pause) => {
-                // Nothing that happens elsewhere is a reason to ask the BMC again before its time.
-                if asked && pause > limits.interval {
-                    let version = settings.resource_version();
-                    context
-                        .firmware_turns
-                        .settle(&object::key(&settings), version.as_deref(), pause);
-                }
-                return Ok(pause);
-            }
+
+    async fn perform(&mut self, context: &Context, maintenances: &Maintenances, effect: Effect) -> Result<bool, Error> {
+        perform(context, self, maintenances, effect).await
+    }
+
+    async fn give_back(&self, context: &Context) -> Result<Option<Self>, Error> {
+        let (settings, gone) = maintenance::release(context, self, &servers(context, self), true).await?;
+        if !gone {
+            return Ok(None);
         }
+        binding::unbind(context, &settings).await?;
+        Ok(Some(settings))
     }
-    Ok(limits.interval)
 }
 
 fn servers(context: &Context, settings: &BMCSettings) -> Vec<String> {
     context.board.servers_of(&settings.spec.bmc_ref.name)
 }
 
-/// Looks at the world as far as the decision needs it. Also tells whether the BMC was asked.
-async fn decide(
+async fn look(
     context: &Context,
     settings: &BMCSettings,
     limits: &Limits,
-) -> Result<(Decision, Maintenances, bool), Error> {
+) -> Result<Look<BMCSettingsStatus, Effect>, Error> {
     let bmc = context.caches.bmcs.get(&settings.spec.bmc_ref.name);
     let maintenances = Maintenances::look(context, settings, &servers(context, settings), true);
     let none = Vec::new();
@@ -175,7 +148,11 @@ async fn decide(
             Err(error) => return Err(error),
         }
     }
-    Ok((state::decide(&observed), maintenances, needed))
+    Ok(Look {
+        decision: state::decide(&observed),
+        maintenances,
+        asked: needed,
+    })
 }
 
 async fn manager(context: &Context, bmc: &BMC) -> Result<(BmcClient, Manager), Error> {
@@ -201,7 +178,6 @@ async fn read(context: &Context, bmc: &BMC, wanted: Option<&BTreeMap<String, Str
     })
 }
 
-/// Carries an effect out. `false`: it is not done yet.
 async fn perform(
     context: &Context,
     settings: &mut BMCSettings,
@@ -245,7 +221,7 @@ async fn perform(
 }
 
 async fn note(context: &Context, settings: &mut BMCSettings, wishes: &[Wish]) -> Result<(), Error> {
-    let old = settings.status.clone().unwrap_or_default();
+    let old = settings.written();
     let mut new = old.clone();
     for wish in wishes {
         conditions::set(&mut new.conditions, wish, context.now());
@@ -281,7 +257,7 @@ async fn apply(
             tracing::warn!(bmcsettings = %settings.name_any(), class = error.result_label(), "the BMC has not taken settings");
             if let Some(status) = refused {
                 let message = format!("The BMC has refused the settings with HTTP {status}");
-                let old = settings.status.clone().unwrap_or_default();
+                let old = settings.written();
                 let mut new = old.clone();
                 let wish = Wish::no("ChangesIssued", "ChangesRefused", message);
                 conditions::set(&mut new.conditions, &wish, context.now());
@@ -293,7 +269,7 @@ async fn apply(
     }
 }
 
-/// Whether the object works on its BMC, so that its deletion has to wait. What is gone, nobody works on.
+/// What is gone, nobody works on.
 async fn is_at_work(context: &Context, settings: &BMCSettings) -> Result<bool, Error> {
     let state = settings.status.as_ref().and_then(|status| status.state.as_ref());
     if state != Some(&SettingsState::InProgress)
@@ -307,16 +283,4 @@ async fn is_at_work(context: &Context, settings: &BMCSettings) -> Result<bool, E
     }
     let maintenances = Maintenances::look(context, settings, &servers(context, settings), true);
     Ok(matches!(maintenances.permit(), Permit::Granted(_)))
-}
-
-async fn delete(context: &Context, settings: &BMCSettings) -> Result<Duration, Error> {
-    let servers = servers(context, settings);
-    let (settings, gone) = maintenance::release(context, settings, &servers, true).await?;
-    if !gone {
-        return Ok(context.settings.resource.interval);
-    }
-    binding::unbind(context, &settings).await?;
-    remove_finalizer(&context.api(), &settings, BMCSettings::FINALIZER).await?;
-    context.firmware_turns.forget(&object::key(&settings));
-    Ok(context.settings.resync)
 }

@@ -1,18 +1,17 @@
 //! What a decision is made from, without I/O, and what it asks for.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use crds::BMCSettings;
 use crds::kinds::bmc_settings::BMCSettingsStatus;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 use crate::bmc::ReportedPower;
 use crate::bmc::manager_attributes::ManagerAttributes;
 use crate::conditions::Wish;
 use crate::controllers::firmware::Limits;
 use crate::controllers::firmware::maintenance::Permit;
+use crate::controllers::firmware::pass;
 use crate::controllers::firmware::restart::Restart;
 
 /// Whether the BMC takes its settings from this object.
@@ -54,8 +53,9 @@ pub struct Observed<'a> {
 }
 
 /// What a decision asks for, besides the status.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Effect {
+    #[default]
     Nothing,
     /// The BMC takes its settings from this object.
     Bind,
@@ -73,18 +73,5 @@ pub enum Effect {
     ClearRequest,
 }
 
-/// What to write, what to do, and whether to go on at once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    pub status: BMCSettingsStatus,
-    pub effect: Effect,
-    pub next: Next,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Decide again.
-    GoOn,
-    /// Look again after this time, or when something happens.
-    Wait(Duration),
-}
+/// What is decided.
+pub type Decision = pass::Decision<BMCSettingsStatus, Effect>;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use crds::firmware::SettingsState;
 use crds::kinds::bmc_settings::BMCSettingsStatus;
 
-use super::observed::{Binding, Decision, Effect, Next, Observed, Reading};
+use super::observed::{Binding, Decision, Effect, Observed, Reading};
 use crate::bmc::ReportedPower;
 use crate::bmc::manager_attributes::ManagerAttributes;
 use crate::conditions::{self, Wish};
 use crate::controllers::firmware::maintenance::{self, Permit};
 use crate::controllers::firmware::object::{is_changed, request};
-use crate::controllers::firmware::restart::Restart;
-use crate::controllers::firmware::retry::{Failure, Retry, is_request};
+use crate::controllers::firmware::restart::{self, Restart};
+use crate::controllers::firmware::retry::{Failure, RETRIED, is_request};
 use crate::controllers::firmware::{since, versions};
 
 /// Whether the BMC was restarted before the settings are written.
@@ -26,7 +26,6 @@ const VERIFIED: &str = "ChangesVerified";
 const PENDING: &str = "PendingSettingsCheck";
 const INVALID: &str = "SettingsValidationFailed";
 const RESOLVED: &str = "VariablesResolved";
-const RETRIED: &str = "RetryOfFailedResourceIssued";
 
 fn state(observed: &Observed<'_>) -> SettingsState {
     let status = observed.settings.status.as_ref();
@@ -78,31 +77,16 @@ fn status(observed: &Observed<'_>) -> BMCSettingsStatus {
 }
 
 fn wait(status: BMCSettingsStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        status,
-        effect: Effect::Nothing,
-        next: Next::Wait(observed.limits.resync),
-    }
+    Decision::later(status, observed.limits.resync)
 }
 
 fn look_soon(status: BMCSettingsStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        next: Next::Wait(observed.limits.interval),
-        ..wait(status, observed)
-    }
-}
-
-fn acting(status: BMCSettingsStatus, effect: Effect) -> Decision {
-    Decision {
-        status,
-        effect,
-        next: Next::GoOn,
-    }
+    Decision::later(status, observed.limits.interval)
 }
 
 fn enter(mut status: BMCSettingsStatus, state: SettingsState) -> Decision {
     status.state = Some(state);
-    acting(status, Effect::Nothing)
+    Decision::go_on(status)
 }
 
 fn note(status: &mut BMCSettingsStatus, observed: &Observed<'_>, wish: Wish) {
@@ -125,11 +109,11 @@ fn pending(observed: &Observed<'_>) -> Decision {
     let mut status = status(observed);
     status.state = Some(SettingsState::Pending);
     if request(observed.settings).is_some_and(is_request) {
-        return acting(status, Effect::ClearRequest);
+        return Decision::acting(status, Effect::ClearRequest);
     }
     match &observed.binding {
         Binding::NoBmc => return wait(status, observed),
-        Binding::Free => return acting(status, Effect::Bind),
+        Binding::Free => return Decision::acting(status, Effect::Bind),
         Binding::Other(other) => {
             let message = format!("The BMC takes its settings from BMCSettings {other}");
             note(&mut status, observed, Wish::no("BMCBound", "BoundToOther", message));
@@ -205,7 +189,7 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
         return match differs {
             None => give_up(status, observed, no_attributes()),
             Some(false) => applied_now(status, observed),
-            Some(true) => acting(status, Effect::RequestMaintenance),
+            Some(true) => Decision::acting(status, Effect::RequestMaintenance),
         };
     }
     maintenance::tell(&mut status.conditions, &observed.permit, observed.now);
@@ -215,12 +199,9 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
     match &observed.restart {
         Restart::Done => {}
         Restart::Over(wish) => note(&mut status, observed, wish.clone()),
-        Restart::Request(wish) => return acting(status, Effect::RestartBmc(wish.clone())),
+        Restart::Request(wish) => return Decision::acting(status, Effect::RestartBmc(wish.clone())),
         Restart::Wait => return wait(status, observed),
-        Restart::TimedOut => {
-            let message = "The BMC has not come back from its restart in time";
-            return give_up(status, observed, Wish::no(RESET_ISSUED, "ResetTimedOut", message));
-        }
+        Restart::TimedOut => return give_up(status, observed, restart::timed_out(RESET_ISSUED)),
     }
     let Some((wanted, reading)) = both(&mut status, observed) else {
         return look_soon(status, observed);
@@ -297,7 +278,7 @@ fn apply(
         for wish in notes {
             note(&mut status, observed, wish);
         }
-        return acting(status, Effect::Nothing);
+        return Decision::go_on(status);
     }
     Decision {
         effect: Effect::Apply { changes, notes },
@@ -315,7 +296,7 @@ fn verify(mut status: BMCSettingsStatus, observed: &Observed<'_>) -> Decision {
     match &observed.reset {
         Restart::Done => {}
         Restart::Over(wish) => note(&mut status, observed, wish.clone()),
-        Restart::Request(wish) => return acting(status, Effect::RestartBmc(wish.clone())),
+        Restart::Request(wish) => return Decision::acting(status, Effect::RestartBmc(wish.clone())),
         Restart::Wait | Restart::TimedOut => return look_soon(status, observed),
     }
     let Some((wanted, reading)) = both(&mut status, observed) else {
@@ -344,7 +325,7 @@ fn applied(observed: &Observed<'_>) -> Decision {
     let given_back = is("ServerMaintenanceDeleted");
     let held = !observed.settings.spec.server_maintenance_refs.is_empty() || observed.permit != Permit::Unrequested;
     if held || (is("ServerMaintenanceCreated") && !given_back) {
-        return acting(status, Effect::Release);
+        return Decision::acting(status, Effect::Release);
     }
     if is_changed(observed.settings) {
         begin(&mut status);
@@ -361,10 +342,7 @@ fn applied(observed: &Observed<'_>) -> Decision {
         begin(&mut status);
         return enter(status, SettingsState::Pending);
     }
-    Decision {
-        next: Next::Wait(observed.limits.drift_interval),
-        ..wait(status, observed)
-    }
+    Decision::later(status, observed.limits.drift_interval)
 }
 
 fn failed(observed: &Observed<'_>) -> Decision {
@@ -380,14 +358,7 @@ fn failed(observed: &Observed<'_>) -> Decision {
         return wait(status, observed);
     };
     begin(&mut status);
-    match retry {
-        Retry::Requested(value) => {
-            status.failed_attempts = Some(0);
-            note(&mut status, observed, Wish::yes(RETRIED, RETRIED, value));
-        }
-        Retry::Changed => status.failed_attempts = Some(0),
-        Retry::Automatic(attempt) => status.failed_attempts = Some(attempt),
-    }
+    retry.note(&mut status.conditions, &mut status.failed_attempts, observed.now);
     status.observed_generation = observed.settings.metadata.generation;
     enter(status, SettingsState::Pending)
 }

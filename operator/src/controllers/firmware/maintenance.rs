@@ -12,6 +12,7 @@ use super::object::{Maintained, write_references};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, is_not_found, parameters};
 use crate::controllers::Error;
+use crate::ownership;
 
 /// Longest name of an object.
 const NAME_LIMIT: usize = 253;
@@ -57,14 +58,10 @@ fn name(prefix: &str, object: &str, server: Option<&str>) -> String {
 pub fn holds(server: &Server, maintenance: &ServerMaintenance) -> bool {
     let in_maintenance =
         server.status.as_ref().and_then(|status| status.state.as_ref()) == Some(&ServerState::Maintenance);
+    // Who writes to firmware wants to be certain: references of older operators carry no UID.
     let reference = server.spec.server_maintenance_ref.as_ref();
-    in_maintenance
-        && reference.is_some_and(|reference| {
-            Some(&reference.namespace) == maintenance.namespace().as_ref()
-                && reference.name == maintenance.name_any()
-                && reference.uid.is_some()
-                && reference.uid == maintenance.uid()
-        })
+    let certain = reference.is_some_and(|reference| reference.uid.is_some());
+    in_maintenance && certain && ownership::maintenance::has(maintenance, server)
 }
 
 fn is_owned(maintenance: &ServerMaintenance, owner: Option<&str>) -> bool {

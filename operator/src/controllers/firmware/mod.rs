@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`object`] | an object that works in maintenances, and how it is written |
 //! | [`maintenance`] | its ServerMaintenances: asked for, waited for, given back |
+//! | [`pass`] | one pass over such an object |
 //! | [`registries`] | attribute registries that were read |
 //! | [`restart`] | the restart of the BMC before the work |
 //! | [`retry`] | when what failed is tried again. Pure |
@@ -12,6 +13,7 @@
 
 pub mod maintenance;
 pub mod object;
+pub mod pass;
 pub mod registries;
 pub mod restart;
 pub mod retry;

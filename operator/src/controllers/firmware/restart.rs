@@ -77,6 +77,15 @@ pub fn decide(
     }
 }
 
+/// Why an object gives up whose BMC is restarting for too long.
+pub fn timed_out(type_: &'static str) -> Wish {
+    Wish::no(
+        type_,
+        "ResetTimedOut",
+        "The BMC has not come back from its restart in time",
+    )
+}
+
 /// Asks for the restart, provided that nobody has asked for anything meanwhile.
 ///
 /// # Errors

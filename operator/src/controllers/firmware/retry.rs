@@ -2,6 +2,13 @@
 
 use crds::firmware::RetryPolicy;
 use crds::keys;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::conditions::{self, Wish};
+
+/// Condition of an object that somebody has asked to be tried again. It outlives the beginning of the next run.
+pub const RETRIED: &str = "RetryOfFailedResourceIssued";
 
 /// Why a failed object is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +31,20 @@ pub struct Failure<'a> {
     pub policy: Option<&'a RetryPolicy>,
     /// `--default-failed-auto-retry-count`.
     pub default_limit: i32,
+}
+
+impl Retry {
+    /// Notes that another run begins, and which attempt it is.
+    pub fn note(self, conditions: &mut Vec<Condition>, attempts: &mut Option<i32>, now: Timestamp) {
+        *attempts = Some(match self {
+            Self::Requested(value) => {
+                conditions::set(conditions, &Wish::yes(RETRIED, RETRIED, value), now);
+                0
+            }
+            Self::Changed => 0,
+            Self::Automatic(attempt) => attempt,
+        });
+    }
 }
 
 /// Whether the annotation asks for another try.

@@ -36,7 +36,7 @@ pub(super) trait Versioned: Maintained {
     fn has_target(&self, context: &Context) -> bool;
     /// Whether a live read shows that there is nothing to work on any more.
     async fn is_target_gone(&self, context: &Context) -> Result<bool, Error>;
-    async fn look(&self, context: &Context) -> Result<Machine, Error>;
+    async fn read(&self, context: &Context) -> Result<Machine, Error>;
 }
 
 impl Maintained for BIOSVersion {
@@ -98,7 +98,7 @@ impl Versioned for BIOSVersion {
         Ok(Api::<Server>::get_opt(&context.api(), &reference.name).await?.is_none())
     }
 
-    async fn look(&self, context: &Context) -> Result<Machine, Error> {
+    async fn read(&self, context: &Context) -> Result<Machine, Error> {
         let server = server_of(self, context).ok_or_else(|| Error::Invalid("the Server is not there".to_owned()))?;
         let client = context.bmcs.client(&access::of_server(context, &server)?).await?;
         let system = find_system(&client, &server).await?;
@@ -163,7 +163,7 @@ impl Versioned for BMCVersion {
         Ok(Api::<BMC>::get_opt(&context.api(), &reference.name).await?.is_none())
     }
 
-    async fn look(&self, context: &Context) -> Result<Machine, Error> {
+    async fn read(&self, context: &Context) -> Result<Machine, Error> {
         let bmc = self
             .bmc(context)
             .ok_or_else(|| Error::Invalid("the BMC is not there".to_owned()))?;

@@ -14,31 +14,28 @@ pub mod state;
 mod task;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::firmware::VersionState;
-use crds::{BIOSVersion, BMCVersion, ServerMaintenance, keys};
+use crds::{BIOSVersion, BMCVersion, ServerMaintenance, VersionStatus, keys};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
+use super::Error;
 use super::firmware::maintenance::{self, Maintenances, Permit};
-use super::firmware::object::{self, Fresh};
+use super::firmware::object;
+use super::firmware::pass::{self, Look, Worked};
 use super::firmware::{Limits, restart};
-use super::{Error, ensure_finalizer, is_ignored, remove_finalizer};
 use crate::conditions;
-use crate::context::{Context, is_conflict};
+use crate::context::Context;
 use machine::Versioned;
-use observed::{Decision, Effect, Next, Observed, Reading, TaskLook};
-
-/// Steps of one pass. A pass goes on as long as its steps only write to the API server; this bounds a mistake.
-const STEPS_PER_PASS: usize = 16;
+use observed::{Effect, Observed, Reading, TaskLook};
 
 /// One pass over one BIOSVersion.
 ///
 /// # Errors
 /// See [`Error`]; the pass is repeated with growing pauses.
 pub async fn reconcile_bios(context: Arc<Context>, cached: Arc<BIOSVersion>) -> Result<Action, Error> {
-    reconcile(&context, &cached).await
+    pass::run(&context, &cached).await
 }
 
 /// One pass over one BMCVersion.
@@ -46,71 +43,40 @@ pub async fn reconcile_bios(context: Arc<Context>, cached: Arc<BIOSVersion>) -> 
 /// # Errors
 /// See [`Error`]; the pass is repeated with growing pauses.
 pub async fn reconcile_bmc(context: Arc<Context>, cached: Arc<BMCVersion>) -> Result<Action, Error> {
-    reconcile(&context, &cached).await
+    pass::run(&context, &cached).await
 }
 
-async fn reconcile<K: Versioned>(context: &Context, cached: &Arc<K>) -> Result<Action, Error> {
-    let soon = context.settings.resource.interval;
-    let version = match object::fresh(context, cached).await? {
-        Fresh::Current(version) => version,
-        Fresh::Lagging => return Ok(Action::requeue(soon)),
-        Fresh::Gone => return Ok(Action::await_change()),
-    };
-    let (key, resource_version) = (object::key(&version), version.resource_version());
-    if let Some(left) = context.firmware_turns.begin(&key, resource_version.as_deref()) {
-        return Ok(Action::requeue(left));
+impl<K: Versioned> Worked for K {
+    type Status = VersionStatus;
+    type Effect = Effect;
+
+    fn written(&self) -> VersionStatus {
+        self.status()
     }
-    match pass(context, version).await {
-        Ok(pause) => Ok(Action::requeue(pause)),
-        Err(Error::Kube(error)) if is_conflict(&error) => {
-            context.own_writes.was_stale(&key, resource_version.as_deref());
-            Ok(Action::requeue(soon))
-        }
-        Err(error) => Err(error),
+
+    async fn is_at_work(&self, context: &Context) -> Result<bool, Error> {
+        is_at_work(context, self).await
+    }
+
+    async fn look(&self, context: &Context, limits: &Limits) -> Result<Look<VersionStatus, Effect>, Error> {
+        look(context, self, limits).await
+    }
+
+    async fn perform(&mut self, context: &Context, maintenances: &Maintenances, effect: Effect) -> Result<bool, Error> {
+        perform(context, self, maintenances, effect).await
+    }
+
+    async fn give_back(&self, context: &Context) -> Result<Option<Self>, Error> {
+        let (version, gone) = maintenance::release(context, self, &self.servers(context), K::MANY).await?;
+        Ok(gone.then_some(version))
     }
 }
 
-async fn pass<K: Versioned>(context: &Context, mut version: K) -> Result<Duration, Error> {
-    let limits = Limits::from(&context.options);
-    let deleting = version.meta().deletion_timestamp.is_some();
-    if deleting && !is_at_work(context, &version).await? {
-        return delete(context, &version).await;
-    }
-    if is_ignored(&version) {
-        return Ok(limits.resync);
-    }
-    if !deleting && let Some(written) = ensure_finalizer(&context.api(), &version, K::FINALIZER).await? {
-        object::wrote(context, &written);
-        version = written;
-    }
-    for _ in 0..STEPS_PER_PASS {
-        let (decision, maintenances, asked) = decide(context, &version, &limits).await?;
-        version = object::write_status(context, &version, &version.status(), &decision.status).await?;
-        let done = perform(context, &mut version, &maintenances, decision.effect).await?;
-        match decision.next {
-            Next::GoOn if done => {}
-            Next::GoOn => return Ok(limits.interval),
-            Next::Wait(pause) => {
-                // Nothing that happens elsewhere is a reason to ask the BMC again before its time.
-                if asked && pause > limits.interval {
-                    let resource_version = version.resource_version();
-                    context
-                        .firmware_turns
-                        .settle(&object::key(&version), resource_version.as_deref(), pause);
-                }
-                return Ok(pause);
-            }
-        }
-    }
-    Ok(limits.interval)
-}
-
-/// Looks at the world as far as the decision needs it. Also tells whether the BMC was asked.
-async fn decide<K: Versioned>(
+async fn look<K: Versioned>(
     context: &Context,
     version: &K,
     limits: &Limits,
-) -> Result<(Decision, Maintenances, bool), Error> {
+) -> Result<Look<VersionStatus, Effect>, Error> {
     let servers = version.servers(context);
     let maintenances = Maintenances::look(context, version, &servers, K::MANY);
     let bmc = version.bmc(context);
@@ -142,11 +108,15 @@ async fn decide<K: Versioned>(
             Err(error) => return Err(error),
         }
     }
-    Ok((state::decide(&observed), maintenances, needed))
+    Ok(Look {
+        decision: state::decide(&observed),
+        maintenances,
+        asked: needed,
+    })
 }
 
-async fn read<K: Versioned>(context: &Context, version: &K, status: &crds::VersionStatus) -> Result<Reading, Error> {
-    let machine = version.look(context).await?;
+async fn read<K: Versioned>(context: &Context, version: &K, status: &VersionStatus) -> Result<Reading, Error> {
+    let machine = version.read(context).await?;
     let mut reading = Reading {
         version: machine.version,
         power: machine.power,
@@ -175,7 +145,6 @@ async fn read<K: Versioned>(context: &Context, version: &K, status: &crds::Versi
     Ok(reading)
 }
 
-/// Carries an effect out. `false`: it is not done yet.
 async fn perform<K: Versioned>(
     context: &Context,
     version: &mut K,
@@ -241,7 +210,6 @@ pub fn update_under_way(context: &Context, maintenance: &ServerMaintenance) -> O
     })
 }
 
-/// Whether the object works on its machines, so that its deletion has to wait. What is gone, nobody works on.
 async fn is_at_work<K: Versioned>(context: &Context, version: &K) -> Result<bool, Error> {
     if version.status().state != Some(VersionState::InProgress)
         || object::request(version) == Some(keys::operation::ALLOW_IN_PROGRESS_DELETE)
@@ -252,15 +220,4 @@ async fn is_at_work<K: Versioned>(context: &Context, version: &K) -> Result<bool
     let servers = version.servers(context);
     let maintenances = Maintenances::look(context, version, &servers, K::MANY);
     Ok(matches!(maintenances.permit(), Permit::Granted(_)))
-}
-
-async fn delete<K: Versioned>(context: &Context, version: &K) -> Result<Duration, Error> {
-    let servers = version.servers(context);
-    let (version, gone) = maintenance::release(context, version, &servers, K::MANY).await?;
-    if !gone {
-        return Ok(context.settings.resource.interval);
-    }
-    remove_finalizer(&context.api(), &version, K::FINALIZER).await?;
-    context.firmware_turns.forget(&object::key(&version));
-    Ok(context.settings.resync)
 }

@@ -1,7 +1,5 @@
 //! What a decision is made from, without I/O, and what it asks for.
 
-use std::time::Duration;
-
 use crds::{Power, VersionStatus, VersionTemplate};
 use jiff::Timestamp;
 
@@ -9,6 +7,7 @@ use crate::bmc::{Component, ReportedPower, TaskReport, TaskState};
 use crate::conditions::Wish;
 use crate::controllers::firmware::Limits;
 use crate::controllers::firmware::maintenance::Permit;
+use crate::controllers::firmware::pass;
 use crate::controllers::firmware::restart::Restart;
 use crate::identity::TaskUri;
 
@@ -59,8 +58,9 @@ pub struct Observed<'a> {
 }
 
 /// What a decision asks for, besides the status.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Effect {
+    #[default]
     Nothing,
     RequestMaintenance,
     /// The maintenances say which power the machine has to have.
@@ -78,18 +78,5 @@ pub enum Effect {
     ClearRequest,
 }
 
-/// What to write, what to do, and whether to go on at once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    pub status: VersionStatus,
-    pub effect: Effect,
-    pub next: Next,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Decide again.
-    GoOn,
-    /// Look again after this time, or when something happens.
-    Wait(Duration),
-}
+/// What is decided.
+pub type Decision = pass::Decision<VersionStatus, Effect>;

@@ -43,7 +43,7 @@ pub(super) async fn update<K: Versioned>(
         credentials,
         force: version.template().update_policy == Some(UpdatePolicy::Force),
     };
-    let client = version.look(context).await?.client;
+    let client = version.read(context).await?.client;
     if !maintenances.confirm(context).await? {
         return Ok(false);
     }

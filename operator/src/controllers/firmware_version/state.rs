@@ -3,13 +3,13 @@
 use crds::firmware::VersionState;
 use crds::{Power, VersionStatus};
 
-use super::observed::{Decision, Effect, Next, Observed, Reading};
+use super::observed::{Decision, Effect, Observed, Reading};
 use super::task;
 use crate::bmc::{Component, ReportedPower, TaskState};
 use crate::conditions::{self, Wish};
 use crate::controllers::firmware::maintenance::{self, Permit};
-use crate::controllers::firmware::restart::Restart;
-use crate::controllers::firmware::retry::{Failure, Retry, is_request};
+use crate::controllers::firmware::restart::{self, Restart};
+use crate::controllers::firmware::retry::{Failure, RETRIED, is_request};
 use crate::controllers::firmware::{since, versions};
 
 /// Whether the BMC was restarted before the update.
@@ -22,7 +22,6 @@ const POWERED_OFF: &str = "VersionUpgradePowerOff";
 const POWERED_ON: &str = "VersionUpgradePowerOn";
 const VERIFIED: &str = "VersionUpgradeVerification";
 const DRIFT: &str = "VersionDrift";
-const RETRIED: &str = "RetryOfFailedResourceIssued";
 
 fn state(observed: &Observed<'_>) -> VersionState {
     observed.status.state.clone().unwrap_or(VersionState::Pending)
@@ -59,31 +58,16 @@ pub fn decide(observed: &Observed<'_>) -> Decision {
 }
 
 fn wait(status: VersionStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        status,
-        effect: Effect::Nothing,
-        next: Next::Wait(observed.limits.resync),
-    }
+    Decision::later(status, observed.limits.resync)
 }
 
 fn look_soon(status: VersionStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        next: Next::Wait(observed.limits.interval),
-        ..wait(status, observed)
-    }
-}
-
-fn acting(status: VersionStatus, effect: Effect) -> Decision {
-    Decision {
-        status,
-        effect,
-        next: Next::GoOn,
-    }
+    Decision::later(status, observed.limits.interval)
 }
 
 fn enter(mut status: VersionStatus, state: VersionState) -> Decision {
     status.state = Some(state);
-    acting(status, Effect::Nothing)
+    Decision::go_on(status)
 }
 
 fn note(status: &mut VersionStatus, observed: &Observed<'_>, wish: Wish) {
@@ -124,7 +108,7 @@ fn pending(observed: &Observed<'_>) -> Decision {
     let mut status = observed.status.clone();
     status.state = Some(VersionState::Pending);
     if observed.request.is_some_and(is_request) {
-        return acting(status, Effect::ClearRequest);
+        return Decision::acting(status, Effect::ClearRequest);
     }
     let Some(reading) = &observed.reading else {
         return wait(status, observed);
@@ -140,19 +124,16 @@ fn in_progress(observed: &Observed<'_>) -> Decision {
     let mut status = observed.status.clone();
     maintenance::tell(&mut status.conditions, &observed.permit, observed.now);
     let power = match &observed.permit {
-        Permit::Unrequested => return acting(status, Effect::RequestMaintenance),
+        Permit::Unrequested => return Decision::acting(status, Effect::RequestMaintenance),
         Permit::Waiting(_) => return wait(status, observed),
         Permit::Granted(power) => power.as_ref(),
     };
     match &observed.restart {
         Restart::Done => {}
         Restart::Over(wish) => note(&mut status, observed, wish.clone()),
-        Restart::Request(wish) => return acting(status, Effect::RestartBmc(wish.clone())),
+        Restart::Request(wish) => return Decision::acting(status, Effect::RestartBmc(wish.clone())),
         Restart::Wait => return wait(status, observed),
-        Restart::TimedOut => {
-            let message = "The BMC has not come back from its restart in time";
-            return give_up(status, observed, Wish::no(RESET_ISSUED, "ResetTimedOut", message));
-        }
+        Restart::TimedOut => return give_up(status, observed, restart::timed_out(RESET_ISSUED)),
     }
     let is = |type_| conditions::is_true(&status.conditions, type_);
     if !is(ISSUED) {
@@ -240,7 +221,7 @@ fn activate(mut status: VersionStatus, observed: &Observed<'_>, power: Option<&P
                 note(&mut status, observed, wish.clone());
                 verify(status, observed)
             }
-            Restart::Request(wish) => acting(status, Effect::RestartBmc(wish.clone())),
+            Restart::Request(wish) => Decision::acting(status, Effect::RestartBmc(wish.clone())),
             Restart::Wait | Restart::TimedOut => look_soon(status, observed),
         },
     }
@@ -266,7 +247,7 @@ fn power_cycle(mut status: VersionStatus, observed: &Observed<'_>, power: Option
     };
     if reading.power == wanted {
         note(&mut status, observed, wish);
-        return acting(status, Effect::Nothing);
+        return Decision::go_on(status);
     }
     let wanted = match wanted {
         ReportedPower::Off => Power::Off,
@@ -298,7 +279,7 @@ fn is_held(observed: &Observed<'_>) -> bool {
 fn completed(observed: &Observed<'_>) -> Decision {
     let mut status = observed.status.clone();
     if is_held(observed) {
-        return acting(status, Effect::Release);
+        return Decision::acting(status, Effect::Release);
     }
     if observed.changed || observed.request.is_some_and(is_request) {
         return enter(status, VersionState::Pending);
@@ -318,10 +299,7 @@ fn completed(observed: &Observed<'_>) -> Decision {
         let message = format!("The version is {}", observed.template.version);
         note(&mut status, observed, Wish::no(DRIFT, "VersionAsWanted", message));
     }
-    Decision {
-        next: Next::Wait(observed.limits.drift_interval),
-        ..wait(status, observed)
-    }
+    Decision::later(status, observed.limits.drift_interval)
 }
 
 /// A machine whose update has failed stays in its maintenance: somebody has to look at it (bugs.md #103).
@@ -338,14 +316,7 @@ fn failed(observed: &Observed<'_>) -> Decision {
         return wait(status, observed);
     };
     begin(&mut status);
-    match retry {
-        Retry::Requested(value) => {
-            status.failed_attempts = Some(0);
-            note(&mut status, observed, Wish::yes(RETRIED, RETRIED, value));
-        }
-        Retry::Changed => status.failed_attempts = Some(0),
-        Retry::Automatic(attempt) => status.failed_attempts = Some(attempt),
-    }
+    retry.note(&mut status.conditions, &mut status.failed_attempts, observed.now);
     status.observed_generation = observed.generation;
     enter(status, VersionState::Pending)
 }

@@ -4,7 +4,7 @@ use crds::VersionStatus;
 use crds::firmware::{UpgradeTask, VersionState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::observed::{Decision, Effect, Next, Observed, Reading, TaskLook};
+use super::observed::{Decision, Observed, Reading, TaskLook};
 use super::state::{COMPLETED, ISSUED};
 use crate::bmc::{TaskReport, TaskState};
 use crate::conditions::{self, Wish, seconds};
@@ -13,26 +13,14 @@ use crate::controllers::firmware::{since, versions};
 /// States in which a task does nothing. One that does, is never disturbed, however long it says the same.
 const IDLE: [&str; 6] = ["New", "Starting", "Pending", "Scheduled", "Suspended", "Accepted"];
 
-fn go_on(status: VersionStatus) -> Decision {
-    Decision {
-        status,
-        effect: Effect::Nothing,
-        next: Next::GoOn,
-    }
-}
-
 fn look_soon(status: VersionStatus, observed: &Observed<'_>) -> Decision {
-    Decision {
-        status,
-        effect: Effect::Nothing,
-        next: Next::Wait(observed.limits.interval),
-    }
+    Decision::later(status, observed.limits.interval)
 }
 
 fn fail(mut status: VersionStatus, observed: &Observed<'_>, wish: &Wish) -> Decision {
     conditions::set(&mut status.conditions, wish, observed.now);
     status.state = Some(VersionState::Failed);
-    go_on(status)
+    Decision::go_on(status)
 }
 
 /// The update was recorded, and nobody knows what became of it: the operator crashed, or the BMC did not answer. A task that the BMC did
@@ -50,7 +38,7 @@ pub(super) fn recover(mut status: VersionStatus, observed: &Observed<'_>, readin
         let message = "The BMC has taken the update in";
         let wish = Wish::yes(ISSUED, "UpgradeIssued", message);
         conditions::set(&mut status.conditions, &wish, observed.now);
-        return go_on(status);
+        return Decision::go_on(status);
     }
     if since(intent.issued_at.0, observed.now) <= observed.limits.staging {
         return look_soon(status, observed);
@@ -65,7 +53,7 @@ pub(super) fn recover(mut status: VersionStatus, observed: &Observed<'_>, readin
     let message = "The BMC has not taken the update in; it is sent again";
     let wish = Wish::no(ISSUED, "UpgradeLost", message);
     conditions::set(&mut status.conditions, &wish, observed.now);
-    go_on(status)
+    Decision::go_on(status)
 }
 
 /// A task that the BMC did not have before; one that is at work before one that is not.
@@ -98,7 +86,7 @@ pub(super) fn follow(mut status: VersionStatus, observed: &Observed<'_>) -> Deci
             since: Some(Time(seconds(observed.now))),
             ..UpgradeTask::default()
         });
-        return go_on(status);
+        return Decision::go_on(status);
     }
     match &reading.task {
         Some(TaskLook::Seen(report)) => seen(status, observed, report),
@@ -144,7 +132,7 @@ fn seen(mut status: VersionStatus, observed: &Observed<'_>, report: &TaskReport)
         }
     };
     conditions::set(&mut status.conditions, &wish, observed.now);
-    go_on(status)
+    Decision::go_on(status)
 }
 
 /// Neither success nor failure: what the machine runs decides, after the restart that the update may wait for.
@@ -183,7 +171,7 @@ fn gone(mut status: VersionStatus, observed: &Observed<'_>, reading: &Reading) -
         )
     };
     conditions::set(&mut status.conditions, &wish, observed.now);
-    go_on(status)
+    Decision::go_on(status)
 }
 
 fn remember(status: &mut VersionStatus, observed: &Observed<'_>, report: &TaskReport) {

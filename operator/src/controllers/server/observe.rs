@@ -298,7 +298,7 @@ impl Look {
             system: self.bmc.as_ref().map(|bmc| &bmc.system),
             holder: self.holder.clone(),
             maintenance: self.maintenance.clone(),
-            maintenance_queued: server_maintenance::is_queued(context, server),
+            maintenance_queued: false,
             boot: boot_view(context, server),
             own_boot_exists: own_boot_exists(context, server),
             registration: None,
@@ -306,6 +306,9 @@ impl Look {
         };
         let uuid = SystemUuid::new(server.spec.system_uuid.as_str());
         match observed.status().state {
+            Some(ServerState::Maintenance) if self.maintenance == Maintenance::None => {
+                observed.maintenance_queued = server_maintenance::is_queued(context, server);
+            }
             Some(ServerState::Discovery) => {
                 observed.registration = context.registry.registration(&uuid, &Term::of(server));
             }

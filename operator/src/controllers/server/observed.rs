@@ -132,7 +132,7 @@ pub struct Observed<'a> {
     pub system: Option<&'a System>,
     pub holder: Holder,
     pub maintenance: Maintenance,
-    /// Whether another maintenance may begin as soon as there is none.
+    /// Whether another maintenance may begin, where the server is in Maintenance and none has it.
     pub maintenance_queued: bool,
     pub boot: BootView,
     /// Whether the cache shows a boot configuration that the operator made for the server, whether or not the server references it.
@@ -169,6 +169,14 @@ impl Observed<'_> {
         let any = !status.processors.is_empty() || status.total_system_memory.is_some();
         // A BMC may have nothing to tell. Incident 82.
         any || status.inventory_time.is_some() && !sabotage::active(Bug::InventoryRequired)
+    }
+
+    /// Whether the inventory is one of before the server entered its state: others have had the machine since.
+    pub fn inventory_is_outdated(&self) -> bool {
+        let status = self.status();
+        let since = status.state_since.as_ref().map(|time| time.0);
+        let taken = status.inventory_time.as_ref().map(|time| time.0);
+        taken.is_none() || taken < since
     }
 
     /// Where a server goes that nobody holds and that has nothing on it.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::bmc::{Bios, ReportedPower};
 use crate::controllers::firmware::Limits;
+use crate::controllers::firmware::pass::Next;
 
 const LIMITS: Limits = Limits {
     interval: Duration::from_secs(5),

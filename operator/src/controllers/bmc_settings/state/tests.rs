@@ -8,6 +8,7 @@ use super::*;
 use crate::bmc::AttributeRegistry;
 use crate::bmc::manager_attributes::Surface;
 use crate::controllers::firmware::Limits;
+use crate::controllers::firmware::pass::Next;
 
 const LIMITS: Limits = Limits {
     interval: Duration::from_secs(5),

@@ -9,6 +9,7 @@ use super::super::observed::TaskLook;
 use super::*;
 use crate::bmc::TaskReport;
 use crate::controllers::firmware::Limits;
+use crate::controllers::firmware::pass::Next;
 use crate::identity::TaskUri;
 
 const LIMITS: Limits = Limits {

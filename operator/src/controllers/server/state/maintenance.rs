@@ -49,12 +49,12 @@ pub(super) fn approach(observed: &Observed<'_>) -> Option<Decision> {
 }
 
 fn enter() -> Decision {
-    let wish = Wish::yes(
-        MAINTENANCE,
-        "InMaintenance",
-        "The ServerMaintenance of spec.serverMaintenanceRef has the machine",
-    );
-    Decision::from(Step::Enter(ServerState::Maintenance)).because(wish)
+    Decision::from(Step::Enter(ServerState::Maintenance)).because(in_maintenance())
+}
+
+fn in_maintenance() -> Wish {
+    let message = "The ServerMaintenance of spec.serverMaintenanceRef has the machine";
+    Wish::yes(MAINTENANCE, "InMaintenance", message)
 }
 
 /// The state ends what it has to, and when nothing is left the maintenance begins.
@@ -143,11 +143,7 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         Some(Power::Off) => power::off(observed, force(observed)).unwrap_or_else(|| Step::Rest.into()),
         _ => Step::Rest.into(),
     };
-    decision.because(Wish::yes(
-        MAINTENANCE,
-        "InMaintenance",
-        "The ServerMaintenance of spec.serverMaintenanceRef has the machine",
-    ))
+    decision.because(in_maintenance())
 }
 
 fn start(observed: &Observed<'_>, with_system: bool) -> Decision {
@@ -208,16 +204,11 @@ fn leave(observed: &Observed<'_>) -> Decision {
         }
         return Step::Change(Change::StartedForMaintenance(None)).into();
     }
-    let status = observed.status();
-    let since = status.state_since.as_ref().map(|time| time.0);
-    let taken = status.inventory_time.as_ref().map(|time| time.0);
-    if taken.is_none() || taken < since {
+    if observed.inventory_is_outdated() {
         return Step::RecordInventory.into();
     }
-    let failed = status
-        .cleanup
-        .as_ref()
-        .is_some_and(|cleanup| cleanup.epoch == observed.epoch());
+    let cleanup = observed.status().cleanup.as_ref();
+    let failed = cleanup.is_some_and(|cleanup| cleanup.epoch == observed.epoch());
     let state = match Tenancy::of(observed.server) {
         // It was in Error before, and nobody has said `retry`.
         Tenancy::Residue { .. } if failed => ServerState::Error,

@@ -37,10 +37,7 @@ pub(super) fn approach(observed: &Observed<'_>) -> Option<Decision> {
 
 /// Decides for a server that was parked: what others may have changed is looked at, and it goes where its spec wants it.
 pub(super) fn resume(observed: &Observed<'_>) -> Decision {
-    let status = observed.status();
-    let parked_since = status.state_since.as_ref().map(|time| time.0);
-    let taken = status.inventory_time.as_ref().map(|time| time.0);
-    if taken.is_none() || taken < parked_since {
+    if observed.inventory_is_outdated() {
         return match observed.system {
             Some(_) => Step::RecordInventory.into(),
             None => Step::Wait(observed.settings.resync).into(),
