@@ -122,8 +122,8 @@ pub(super) async fn step(
         Step::Change(change) => {
             write(context, server, &status).await?;
             self::change(context, server, &change).await?;
-            // From now on, that is looked at first.
-            Ok(if change == Change::Park {
+            // What the look was about is over: the next pass looks anew.
+            Ok(if matches!(change, Change::Park | Change::EndMaintenance) {
                 Next::Later(Duration::ZERO)
             } else {
                 Next::Continue
