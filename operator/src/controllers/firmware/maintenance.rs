@@ -6,16 +6,13 @@ use crds::{LocalObjectReference, ObjectReference, Power, Server, ServerMaintenan
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PostParams, Preconditions};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
+use super::names::fitting;
 use super::object::{Maintained, write_references};
 use crate::conditions::{self, Wish};
 use crate::context::{Context, is_conflict, is_not_found, parameters};
 use crate::controllers::Error;
 use crate::ownership;
-
-/// Longest name of an object.
-const NAME_LIMIT: usize = 253;
 
 /// What an object may do to its servers now.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,18 +37,10 @@ struct Slot {
 
 /// The name of the maintenance of a server, for an object.
 fn name(prefix: &str, object: &str, server: Option<&str>) -> String {
-    let full = match server {
+    fitting(match server {
         Some(server) => format!("{prefix}-{object}-{server}"),
         None => format!("{prefix}-{object}"),
-    };
-    if full.len() <= NAME_LIMIT {
-        return full;
-    }
-    // Names have letters, digits, dots and dashes only, so every byte is a character.
-    let digest = Sha256::digest(&full);
-    let digest: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-    let kept = full[..NAME_LIMIT - digest.len() - 1].trim_end_matches(['.', '-']);
-    format!("{kept}-{digest}")
+    })
 }
 
 /// Whether the server is in this maintenance and no other.
@@ -315,6 +304,7 @@ mod tests {
     use crds::kinds::server::MaintenanceReference;
 
     use super::*;
+    use crate::controllers::firmware::names::NAME_LIMIT;
 
     #[test]
     fn names_of_maintenances_do_not_collide() {

@@ -2,6 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`names`] | long names, made to fit. Pure |
 //! | [`object`] | an object that works in maintenances, and how it is written |
 //! | [`maintenance`] | its ServerMaintenances: asked for, waited for, given back |
 //! | [`pass`] | one pass over such an object |
@@ -12,6 +13,7 @@
 //! | [`versions`] | versions as vendors write them. Pure |
 
 pub mod maintenance;
+pub mod names;
 pub mod object;
 pub mod pass;
 pub mod registries;

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::keys::operation;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
-/// Longest name of an object.
-const NAME_LIMIT: usize = 253;
+use crate::controllers::firmware::names::fitting;
 
 /// How far something is that a set has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,15 +76,7 @@ pub struct Counts {
 
 /// The name of what a set makes for a target. Always the same, so that nothing is made twice.
 pub fn child_name(set: &str, target: &str) -> String {
-    let full = format!("{set}-{target}");
-    if full.len() <= NAME_LIMIT {
-        return full;
-    }
-    let digest = Sha256::digest(&full);
-    let digest: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-    // Names have letters, digits, dots and dashes only, so every byte is a character.
-    let kept = full[..NAME_LIMIT - digest.len() - 1].trim_end_matches(['.', '-']);
-    format!("{kept}-{digest}")
+    fitting(format!("{set}-{target}"))
 }
 
 /// Decides.
@@ -190,6 +180,7 @@ fn difference(scene: &Scene<'_>, spec: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controllers::firmware::names::NAME_LIMIT;
 
     const FIELDS: [&str; 3] = ["version", "settings", "retryPolicy"];
 
