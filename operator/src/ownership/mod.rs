@@ -9,6 +9,7 @@
 //! | [`maintenance`] | whether a maintenance has the machine |
 //! | [`parking`] | whether the machine was handed to others |
 //! | [`origin`] | whether a Server came back from a backup |
+//! | [`last_use`] | when the machine last had a tenant |
 //! | [`provisioning`] | whether the holder's operating system was already booted once |
 //!
 //! A write that carries the resourceVersion of the object that was decided upon is refused by the API server when anything
@@ -16,6 +17,7 @@
 //! very moment the intent is recorded, however old the cache was that the decision was made from.
 
 pub mod intent;
+pub mod last_use;
 pub mod maintenance;
 pub mod operation;
 pub mod origin;

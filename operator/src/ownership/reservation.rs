@@ -15,9 +15,11 @@
 use crds::keys;
 use crds::kinds::server::{KnownDrive, MaintenanceReference};
 use crds::{ObjectReference, Server};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
+use super::last_use;
 use super::maintenance;
 use super::origin;
 use super::provisioning::{self, Provisioning};
@@ -45,7 +47,7 @@ pub enum Change {
     /// A cleanup run takes the server, over residue that nobody holds or after a failed run. Consumes a `retry` request.
     BeginCleanup,
     /// Wipe proven, or not asked for: reference and residue go.
-    Vacate,
+    Vacate { at: Timestamp },
     /// What the server boots from; the holder stays.
     Boot(Option<ObjectReference>),
     /// How far the holder's provisioning is; the holder stays.
@@ -95,7 +97,7 @@ impl Change {
                 }
                 json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null })
             }
-            Self::Vacate => json!({
+            Self::Vacate { .. } => json!({
                 "tenancyEpoch": epoch + 1,
                 "serverClaimRef": null,
                 "residueEpoch": null,
@@ -133,16 +135,19 @@ impl Change {
             metadata["annotations"][provisioning::ANNOTATION] = json!(Provisioning::Booted.value(epoch + 1));
         }
         // Incident 11.
-        if sabotage::active(Bug::ReleaseWithoutFence) && matches!(self, Self::Release | Self::Vacate) {
+        if sabotage::active(Bug::ReleaseWithoutFence) && matches!(self, Self::Release | Self::Vacate { .. }) {
             metadata["resourceVersion"] = Value::Null;
-            if matches!(self, Self::Vacate) {
+            if matches!(self, Self::Vacate { .. }) {
                 return json!({ "metadata": metadata, "spec": {
                     "serverClaimRef": null, "residueEpoch": null, "bootConfigurationRef": null,
                 } });
             }
         }
-        if matches!(self, Self::Vacate) && server.annotations().contains_key(provisioning::ANNOTATION) {
-            metadata["annotations"] = json!({ provisioning::ANNOTATION: null });
+        if let Self::Vacate { at } = self {
+            metadata["annotations"] = json!({ last_use::ANNOTATION: last_use::value(*at) });
+            if server.annotations().contains_key(provisioning::ANNOTATION) {
+                metadata["annotations"][provisioning::ANNOTATION] = Value::Null;
+            }
         }
         json!({ "metadata": metadata, "spec": spec })
     }
@@ -223,6 +228,23 @@ mod tests {
         server
     }
 
+    fn vacate() -> Change {
+        Change::Vacate {
+            at: Timestamp::from_second(90).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_tenancy_is_remembered_where_its_beginning_was() {
+        let mut held = server(Some("u"), true, 3, Some(3));
+        let used = json!({ last_use::ANNOTATION: "1970-01-01T00:01:30Z" });
+        assert_eq!(vacate().patch(&held)["metadata"]["annotations"], used);
+        let annotations = held.annotations_mut();
+        annotations.insert(provisioning::ANNOTATION.into(), "3:Booted".into());
+        let both = json!({ last_use::ANNOTATION: "1970-01-01T00:01:30Z", provisioning::ANNOTATION: null });
+        assert_eq!(vacate().patch(&held)["metadata"]["annotations"], both);
+    }
+
     #[test]
     fn tenancy_is_read_from_spec_alone() {
         for (server, expected) in [
@@ -257,7 +279,7 @@ mod tests {
             Change::EndDiscovery,
             Change::Release,
             Change::BeginCleanup,
-            Change::Vacate,
+            vacate(),
         ] {
             let patch = change.patch(&held);
             assert_eq!(patch["metadata"]["resourceVersion"], "7", "{change:?}");
@@ -313,7 +335,7 @@ mod tests {
                 { "name": "/dev/sdc", "serialNumber": "C" },
             ])
         );
-        assert_eq!(Change::Vacate.patch(&free)["spec"]["residueDrives"], Value::Null);
+        assert_eq!(vacate().patch(&free)["spec"]["residueDrives"], Value::Null);
     }
 
     #[test]

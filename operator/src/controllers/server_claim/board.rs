@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::obstacles::Obstacles;
+use super::rank::Rank;
 use super::selection::{self, Obstacle};
 use crate::controllers::is_ignored;
 use crate::controllers::server_readiness_rule::evaluation;
@@ -26,7 +27,9 @@ struct State {
     /// Those of them whose server is not known.
     waiting: BTreeMap<Age, Arc<ServerClaim>>,
     /// Servers that some claim might have: those that nobody can have yet would be passed over again for every claim that waits.
-    offered: BTreeMap<String, Offer>,
+    /// In the order in which they are lent out.
+    offered: BTreeMap<Rank, Offer>,
+    ranks: BTreeMap<String, Rank>,
     /// What says whether they are ready.
     rules: BTreeMap<String, Arc<ServerReadinessRule>>,
     /// Why nobody can have the others.
@@ -151,11 +154,9 @@ impl Board {
             Change::Present(_) => state.rules.insert(rule.name_any(), rule.clone()),
             Change::Gone(_) => state.rules.remove(&rule.name_any()),
         };
-        let mut offered = std::mem::take(&mut state.offered);
-        for offer in offered.values_mut() {
-            offer.seen = state.as_claims_see(&offer.server);
+        for offer in std::mem::take(&mut state.offered).into_values() {
+            state.list(&offer.server);
         }
-        state.offered = offered;
         state.assigned()
     }
 
@@ -247,16 +248,21 @@ impl State {
         let name = server.name_any();
         let maintained = self.maintained.contains(&name).then_some(Obstacle::Maintenance);
         let obstacle = selection::offered(server).err().or(maintained);
+        if let Some(rank) = self.ranks.remove(&name) {
+            self.offered.remove(&rank);
+        }
         if present && obstacle.is_none() {
-            let offer = Offer {
-                server: server.clone(),
-                seen: self.as_claims_see(server),
-            };
-            self.offered.insert(name.clone(), offer);
-        } else {
-            self.offered.remove(&name);
+            self.list(server);
         }
         self.obstacles.note(&name, obstacle.filter(|_| present));
+    }
+
+    /// Puts the server where it belongs among those on offer.
+    fn list(&mut self, server: &Arc<Server>) {
+        let seen = self.as_claims_see(server);
+        let (rank, server) = (Rank::of(&seen), server.clone());
+        self.ranks.insert(server.name_any(), rank.clone());
+        self.offered.insert(rank, Offer { server, seen });
     }
 
     fn forget_try(&mut self, claim_uid: &str) {
@@ -284,10 +290,10 @@ impl State {
 
     /// Without those that this process may have bound already.
     fn really_free(&self) -> impl Iterator<Item = &Arc<Server>> {
-        self.offered
-            .iter()
-            .filter(|(name, _)| !self.tried_servers.contains_key(*name))
-            .map(|(_, offer)| &offer.seen)
+        self.offered.values().map(|offer| &offer.seen).filter(|server| {
+            let name = server.metadata.name.as_deref().unwrap_or_default();
+            !self.tried_servers.contains_key(name)
+        })
     }
 
     fn as_claims_see(&self, server: &Arc<Server>) -> Arc<Server> {
@@ -400,6 +406,30 @@ mod tests {
         assert_eq!(board.server_changed(&server("a", Some("one"))), woken(&["one"]));
         assert_eq!(board.server_of("one").as_deref(), Some("a"));
         assert_eq!(board.choose("two").unwrap().name_any(), "b");
+    }
+
+    #[test]
+    fn a_server_moves_in_the_order_when_it_changes() {
+        let used = |name: &str, at: &str| {
+            let Change::Present(server) = server(name, None) else {
+                unreachable!("the helper makes present servers")
+            };
+            let mut server = Server::clone(&server);
+            let annotations = server.annotations_mut();
+            annotations.insert(crate::ownership::last_use::ANNOTATION.into(), at.into());
+            Change::Present(Arc::new(server))
+        };
+        let board = Board::default();
+        board.claim_changed(&Change::Present(claim("one", 1)));
+        board.server_changed(&used("a", "2026-03-01T08:00:00Z"));
+        board.server_changed(&used("b", "2026-03-01T09:00:00Z"));
+        assert_eq!(board.choose("one").unwrap().name_any(), "a");
+        board.server_changed(&used("a", "2026-03-01T10:00:00Z"));
+        assert_eq!(board.choose("one").unwrap().name_any(), "b");
+        board.server_changed(&server("b", Some("other")));
+        assert_eq!(board.choose("one").unwrap().name_any(), "a");
+        board.server_changed(&server("a", Some("another")));
+        assert!(board.choose("one").is_none());
     }
 
     #[test]

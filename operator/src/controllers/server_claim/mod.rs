@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`selection`] | which claim gets which server |
+//! | [`rank`] | in which order servers are lent out |
 //! | [`board`] | who waits, what is free, kept by the watches |
 //! | `obstacles` | what keeps servers from all claims, counted |
 //! | [`decision`] | what a claim needs next |
@@ -12,6 +13,7 @@ pub mod board;
 mod configure;
 pub mod decision;
 mod obstacles;
+pub mod rank;
 pub mod selection;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Which claim gets which server. Pure and deterministic: waiting claims by age, servers by name, first fit. Everybody who computes it
+//! Which claim gets which server. Pure and deterministic: waiting claims by age, servers by
+//! [`rank`](super::rank), first fit. Everybody who computes it
 //! from the same world comes to the same answer, so claims do not race for servers.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -110,8 +111,8 @@ fn selects(claim: &ServerClaim, server: &Server) -> bool {
     named && selected
 }
 
-/// Gives free servers, in the order of their names, to waiting claims, in the order of their age: each claim takes the first server
-/// that fits. Calls `found` for every pair until it returns false.
+/// Gives free servers, in the order of their rank, to waiting claims, in the order of their age: each claim takes the first server
+/// that fits, which is the one that fits best. Calls `found` for every pair until it returns false.
 pub fn assign<'a>(
     claims: impl Iterator<Item = &'a Arc<ServerClaim>>,
     servers: impl Iterator<Item = &'a Arc<Server>>,
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_claim_first_servers_by_name() {
+    fn oldest_claim_first_servers_in_their_order() {
         let servers: Vec<_> = ["a", "b", "c"].into_iter().map(|name| Arc::new(server(name))).collect();
         let mut picky = claim("picky", 1);
         picky.spec.server_ref = Some(LocalObjectReference::named("b"));

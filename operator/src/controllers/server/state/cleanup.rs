@@ -92,7 +92,8 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         if observed.system.is_none() {
             return Step::Wait(observed.settings.resync).into();
         }
-        return power::off(observed, Force::AfterAsking).unwrap_or_else(|| Step::Change(Change::Vacate).into());
+        return power::off(observed, Force::AfterAsking)
+            .unwrap_or_else(|| Step::Change(Change::Vacate { at: observed.now }).into());
     }
     let Some(cleanup) = current(observed) else {
         return Step::RecordCleanup(Box::new(begin(observed))).into();
@@ -478,7 +479,7 @@ fn finish(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
         return decision;
     }
     match observed.boot {
-        BootView::Missing => Step::Change(Change::Vacate).into(),
+        BootView::Missing => Step::Change(Change::Vacate { at: observed.now }).into(),
         _ => Step::DiscardBoot.into(),
     }
 }
@@ -796,7 +797,7 @@ mod tests {
             cleanup.boot_order = Some(StepState::Done);
             cleanup.state = CleanupState::Succeeded;
         });
-        assert_eq!(done.decide().step, Step::Change(Change::Vacate));
+        assert!(matches!(done.decide().step, Step::Change(Change::Vacate { .. })));
         assert_eq!(done.clone().boot(BootView::Ready).decide().step, Step::DiscardBoot);
         assert!(matches!(
             done.clone().power(ReportedPower::Unknown).decide().step,
@@ -837,7 +838,7 @@ mod tests {
     fn skip_and_states_that_spec_contradicts() {
         let mut skip = world();
         skip.server.spec.cleanup_policy = Some(CleanupPolicy::Skip);
-        assert_eq!(skip.decide().step, Step::Change(Change::Vacate));
+        assert!(matches!(skip.decide().step, Step::Change(Change::Vacate { .. })));
         let held = World::held().in_state(ServerState::Cleanup).decide().step;
         assert_eq!(held, Step::Enter(ServerState::Reserved));
         let free = World::free().in_state(ServerState::Cleanup);

@@ -22,7 +22,7 @@ pub(super) fn decide(observed: &Observed<'_>) -> Decision {
         }
         // Incident 90.
         Tenancy::Residue { .. } if sabotage::active(Bug::FailedCleanupForgiven) => {
-            return Step::Change(Change::Vacate).into();
+            return Step::Change(Change::Vacate { at: observed.now }).into();
         }
         Tenancy::Residue { .. } => {}
     }

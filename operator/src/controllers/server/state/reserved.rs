@@ -71,7 +71,7 @@ fn release(observed: &Observed<'_>) -> Decision {
     if observed.system.is_none() {
         // Incident 94.
         if sabotage::active(Bug::FreedWithoutBmc) {
-            return Step::Change(Change::Vacate).into();
+            return Step::Change(Change::Vacate { at: observed.now }).into();
         }
         return Step::Wait(observed.settings.resync).into();
     }
@@ -96,7 +96,7 @@ fn release(observed: &Observed<'_>) -> Decision {
     // Incident 89.
     let skip = observed.cleanup_policy() == CleanupPolicy::Skip || sabotage::active(Bug::NoSanitisation);
     let change = if recycle && skip {
-        Change::Vacate
+        Change::Vacate { at: observed.now }
     } else {
         Change::Release
     };
@@ -387,7 +387,7 @@ mod tests {
         assert_eq!(retain.decide().step, Step::Change(Change::Release));
         let mut skip = world().gone();
         skip.server.spec.cleanup_policy = Some(CleanupPolicy::Skip);
-        assert_eq!(skip.decide().step, Step::Change(Change::Vacate));
+        assert!(matches!(skip.decide().step, Step::Change(Change::Vacate { .. })));
         let released = World::releasing().in_state(ServerState::Reserved);
         assert_eq!(released.decide().step, Step::Enter(ServerState::Cleanup));
         let mut retained = released;
