@@ -25,6 +25,12 @@ use super::origin;
 use super::provisioning::{self, Provisioning};
 use crate::sabotage::{self, Bug};
 
+/// Stands where the UID of a claim would, if an older operator bound it without and it was gone before anybody could look. No claim has it: who
+/// is made anew under that name is another tenant.
+fn unknown_holder(server: &Server) -> String {
+    format!("unknown-{}", server.uid().unwrap_or_default())
+}
+
 /// A change of a Server's spec or metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -90,6 +96,14 @@ impl Change {
             }),
             Self::Readopt { uid } => json!({ "serverClaimRef": { "uid": uid } }),
             Self::StartDiscovery { boot } => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": boot }),
+            // Without UID the reference would look like one to be adopted, and be released again and again. Nobody has wiped what was there.
+            Self::Release if Tenancy::of(server) == Tenancy::Unfenced => json!({
+                "serverClaimRef": { "uid": unknown_holder(server) },
+                "tenancyEpoch": epoch + 1,
+                "residueEpoch": epoch,
+                "residueDrives": drives(server),
+                "bootConfigurationRef": null,
+            }),
             Self::EndDiscovery | Self::Release => json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null }),
             Self::BeginCleanup => {
                 if requested(server) == Some(keys::operation::RETRY) {
@@ -284,6 +298,20 @@ mod tests {
             let patch = change.patch(&held);
             assert_eq!(patch["metadata"]["resourceVersion"], "7", "{change:?}");
             assert_eq!(patch["spec"]["tenancyEpoch"], 4, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_whom_nobody_knew_is_released_once() {
+        let mut unfenced = server(None, true, 0, None);
+        unfenced.spec.tenancy_epoch = None;
+        for mut held in [unfenced, server(None, true, 3, Some(2)), server(None, true, 3, Some(3))] {
+            assert_eq!(Tenancy::of(&held), Tenancy::Unfenced);
+            let spec = Change::Release.patch(&held)["spec"].clone();
+            held.spec.tenancy_epoch = spec["tenancyEpoch"].as_i64();
+            held.spec.residue_epoch = spec["residueEpoch"].as_i64();
+            held.spec.server_claim_ref.as_mut().unwrap().uid = spec["serverClaimRef"]["uid"].as_str().map(Into::into);
+            assert_eq!(Tenancy::of(&held), Tenancy::Residue { released: true }, "{spec}");
         }
     }
 

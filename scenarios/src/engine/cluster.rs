@@ -31,20 +31,43 @@ impl Cluster {
 
     /// As `kubectl apply --server-side --force-conflicts`.
     pub(crate) async fn apply(&self, manifest: &Value) -> Result<(), String> {
-        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
-        let target = Target {
-            kind: text("/kind").unwrap_or_default(),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name").unwrap_or_default(),
-        };
+        self.apply_as(None, manifest, false).await
+    }
+
+    /// The same in somebody else's name, with the status if wanted.
+    pub(crate) async fn apply_as(&self, who: Option<&str>, manifest: &Value, status: bool) -> Result<(), String> {
+        let manifest = self.with_owners(manifest).await?;
+        let target = target_of(&manifest);
         let api = self.api(&target)?;
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        request(
-            "apply",
-            &target,
-            api.patch(target.name, &parameters, &Patch::Apply(manifest)),
-        )
-        .await
+        let parameters = PatchParams::apply(who.unwrap_or(FIELD_MANAGER)).force();
+        let patch = Patch::Apply(&manifest);
+        request("apply", &target, api.patch(target.name, &parameters, &patch)).await?;
+        if !status || manifest.get("status").is_none() {
+            return Ok(());
+        }
+        let applied = api.patch_status(target.name, &parameters, &patch);
+        request("apply the status of", &target, applied).await
+    }
+
+    /// Owner references without UID get that of the object they name.
+    async fn with_owners(&self, manifest: &Value) -> Result<Value, String> {
+        let mut manifest = manifest.clone();
+        let namespace = target_of(&manifest).namespace.map(str::to_owned);
+        let owners = manifest.pointer_mut("/metadata/ownerReferences");
+        for owner in owners.and_then(Value::as_array_mut).into_iter().flatten() {
+            if owner.get("uid").is_some() {
+                continue;
+            }
+            let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
+            let target = Target {
+                kind: text("kind"),
+                namespace: namespace.as_deref(),
+                name: text("name"),
+            };
+            let uid = self.get(&target).await?["metadata"]["uid"].clone();
+            owner["uid"] = uid;
+        }
+        Ok(manifest)
     }
 
     /// RFC 7386, of the object or its status.
@@ -94,12 +117,7 @@ impl Cluster {
 
     /// Only if nothing has this name.
     pub(crate) async fn create(&self, manifest: &Value) -> Result<(), String> {
-        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
-        let target = Target {
-            kind: text("/kind").unwrap_or_default(),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name").unwrap_or_default(),
-        };
+        let target = target_of(manifest);
         let api = self.api(&target)?;
         let object: DynamicObject = serde_json::from_value(manifest.clone())
             .map_err(|error| format!("{} is no object: {error}", target.name))?;
@@ -132,6 +150,15 @@ impl Cluster {
         } else {
             Api::all_with(self.client.clone(), &resource)
         })
+    }
+}
+
+fn target_of(manifest: &Value) -> Target<'_> {
+    let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
+    Target {
+        kind: text("/kind").unwrap_or_default(),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name").unwrap_or_default(),
     }
 }
 

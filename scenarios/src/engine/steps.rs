@@ -49,9 +49,9 @@ impl Steps {
             Action::Apply(apply) => {
                 for variables in self.rounds(apply.for_each.as_ref())? {
                     for manifest in &apply.manifests {
-                        self.cluster
-                            .apply(&expand(manifest, &variables).map_err(unknown)?)
-                            .await?;
+                        let manifest = expand(manifest, &variables).map_err(unknown)?;
+                        let who = apply.field_manager.as_deref();
+                        self.cluster.apply_as(who, &manifest, apply.status).await?;
                     }
                 }
                 Ok(())

@@ -175,8 +175,14 @@ pub struct ForEach {
 pub struct Apply {
     #[serde(default)]
     pub for_each: Option<Placed<ForEach>>,
-    /// Complete objects with apiVersion, kind and metadata.
+    /// Complete objects with apiVersion, kind and metadata. An owner reference without `uid` gets that of the object it names.
     pub manifests: Vec<Placed<Value>>,
+    /// Stores the status of the manifests, too, as a controller does that has made them.
+    #[serde(default)]
+    pub status: bool,
+    /// Who is said to have done it (`managedFields`). Default: the scenario.
+    #[serde(default)]
+    pub field_manager: Option<String>,
 }
 
 /// One object.

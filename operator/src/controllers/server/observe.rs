@@ -101,7 +101,8 @@ pub(super) async fn live_holder(context: &Context, server: &Server) -> Result<Ho
     let Some(claim) = claims.get_opt(&reference.name).await? else {
         return Ok(if restored { Holder::Missing } else { Holder::Gone });
     };
-    if claim.metadata.deletion_timestamp.is_some() {
+    // One that an older operator has bound is known by its UID first, so that it stays until its server has left it.
+    if claim.metadata.deletion_timestamp.is_some() && reference.uid.is_some() {
         return Ok(Holder::Gone);
     }
     Ok(match (&reference.uid, claim.uid()) {
