@@ -34,6 +34,22 @@ pub async fn kube_config(given: Option<&Path>) -> anyhow::Result<kube::Config> {
         .context(origin)
 }
 
+/// The given kubeconfig, and in it the given context.
+///
+/// # Errors
+/// What is wrong with it, without its content.
+pub async fn kube_config_in(given: &Path, context: Option<&str>) -> anyhow::Result<kube::Config> {
+    let origin = || format!("the kubeconfig {} cannot be used", given.display());
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    let kubeconfig = read_kubeconfig(given).with_context(origin)?;
+    kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .with_context(origin)
+}
+
 /// `KUBECONFIG` may name several files; the first one that says something wins.
 fn read_kubeconfig(paths: &Path) -> anyhow::Result<Kubeconfig> {
     std::env::split_paths(paths).try_fold(Kubeconfig::default(), |merged, path| {

@@ -9,6 +9,7 @@
 //! | [`mac_prefixes`] | which MAC prefix is which vendor's BMC |
 //! | [`bmc`] | BMC drivers: Redfish sessions, reads and operations |
 //! | [`metaldata`] | what machines may ask about themselves; a process of its own |
+//! | [`metalctl`] | what administrators do from their desks; a process of its own |
 //! | [`ssh`] | shells of BMCs |
 //! | [`ignition`] | what machines boot for discovery and cleanup |
 //! | [`template`] | Go's text/template, as far as it is needed |
@@ -50,6 +51,7 @@ pub mod logging;
 pub mod mac_prefixes;
 pub mod manifests;
 pub mod merge_patch;
+pub mod metalctl;
 pub mod metaldata;
 pub mod metrics;
 pub mod operator;
