@@ -453,11 +453,12 @@ impl Operator {
             server_maintenance::reconcile
         );
         if !self.discovery.is_empty() {
-            let interval = self.options.discovery.interval.get();
+            let options = &self.options.discovery;
             tasks.spawn(discovery::run(
                 context.clone(),
                 self.discovery.clone(),
-                interval,
+                options.filter(),
+                options.interval.get(),
                 stop.clone(),
             ));
         }

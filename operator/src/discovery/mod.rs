@@ -5,12 +5,14 @@
 //! | [`leases`] | lease files of dnsmasq, Kea and ISC dhcpd |
 //! | [`ssdp`] | searches for Redfish services |
 //! | [`neighbors`] | which hardware address an IP address belongs to |
+//! | [`filter`] | which networks and devices it is about |
 //! | `plan` | what follows from what was seen |
 //!
 //! Off unless a flag asks for it. Files, datagrams and the clock come in from outside. An Endpoint is made for hardware
 //! addresses that the database of MAC prefixes knows as BMCs, and for no other: a management network has laptops, too.
 //! Nothing is changed or deleted: a lease that ends is no reason to forget a machine.
 
+pub mod filter;
 pub mod leases;
 pub mod neighbors;
 mod plan;
@@ -25,6 +27,7 @@ use futures::future::BoxFuture;
 use kube::api::{Api, PostParams};
 use tokio_util::sync::CancellationToken;
 
+use self::filter::Filter;
 use self::plan::{Plan, plan};
 use crate::context::Context;
 
@@ -49,6 +52,7 @@ pub trait Source: Send + Sync {
 pub(crate) async fn run(
     context: Arc<Context>,
     sources: Arc<[Box<dyn Source>]>,
+    filter: Filter,
     interval: Duration,
     stop: CancellationToken,
 ) {
@@ -60,7 +64,8 @@ pub(crate) async fn run(
                 seen = source.look() => seen,
             };
             match seen {
-                Ok(seen) => {
+                Ok(mut seen) => {
+                    seen.retain(|sighting| filter.lets_through(sighting));
                     let known = context.caches.endpoints.all();
                     let is_bmc = |mac: &str| context.mac_prefixes.find(mac).is_some();
                     create(&context.api(), &source.name(), plan(&known, &seen, is_bmc)).await;

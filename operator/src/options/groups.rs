@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::ArgAction;
+use ipnet::IpNet;
 
 use super::{CleanupPolicy, GoDuration};
+use crate::discovery::filter::{Filter, mac_prefix};
 use crate::discovery::leases::LeaseFile;
 
 /// The HTTP server that probes and wipe agents report to.
@@ -184,9 +186,26 @@ pub struct DiscoveryOptions {
     #[arg(long = "endpoint-discovery-ssdp", value_name = "ADDRESS")]
     pub ssdp: Option<Ipv4Addr>,
 
+    /// Create Endpoints for addresses in these networks only. Default: all.
+    #[arg(long = "endpoint-discovery-networks", value_delimiter = ',', value_name = "CIDR,…")]
+    pub networks: Vec<IpNet>,
+
+    /// Create no Endpoint for devices with these MAC addresses, or whose MAC addresses begin so.
+    #[arg(long = "endpoint-discovery-except", value_delimiter = ',', value_name = "MAC,…", value_parser = mac_prefix)]
+    pub except: Vec<String>,
+
     /// Interval between two looks.
     #[arg(long = "endpoint-discovery-interval", default_value = "1m", value_name = "DURATION")]
     pub interval: GoDuration,
+}
+
+impl DiscoveryOptions {
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            networks: self.networks.clone(),
+            except: self.except.clone(),
+        }
+    }
 }
 
 /// How BMCs are reached.
