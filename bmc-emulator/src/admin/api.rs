@@ -85,6 +85,7 @@ async fn machines(State(fleet): State<Fleet>) -> Json<Value> {
                 "address": endpoint.address,
                 "port": endpoint.port,
                 "macAddress": endpoint.mac_address,
+                "behind": (!bmc.has_own_bmc()).then(|| bmc.front().name()),
             })
         })
         .collect();

@@ -1,6 +1,7 @@
 //! A fleet: many machines, one heap of alarms, one place where their guests run.
 
 pub mod duration;
+mod enclosure;
 mod error;
 mod file;
 pub mod model;
@@ -28,6 +29,7 @@ use crate::fault::{FaultId, FleetFault};
 use crate::firmware::{self, BootJob};
 use crate::identity::MacAddresses;
 use crate::machine::hardware::Hardware;
+use crate::machine::position::Position;
 use crate::machine::{Machine, Moment, Out};
 use crate::mockup::Mockup;
 use crate::personality::Personality;
@@ -100,36 +102,67 @@ impl Fleet {
         });
         let moment = shared.moment();
         let mut bmcs: Vec<Bmc> = Vec::new();
-        let mut by_name = BTreeMap::new();
+        let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
         let mut endpoints = BTreeMap::new();
         let mut mac_addresses = MacAddresses::default();
-        let machines = template::expand(spec, mockups)?.into_iter().enumerate();
-        let ours = machines.filter(|(number, _)| shard.is_none_or(|shard| shard.has(*number)));
+        let mut enclosures: BTreeMap<usize, Vec<Bmc>> = BTreeMap::new();
+        let machines = template::expand(spec, mockups)?;
+        let fronts = enclosure::fronts(&machines)?;
+        let ours = machines.into_iter().enumerate().filter(|(number, _)| {
+            // An enclosure is not torn apart.
+            let number = fronts.get(number).unwrap_or(number);
+            shard.is_none_or(|shard| shard.has(*number))
+        });
         for (_, machine) in ours {
             let mockup = machine.mockup.as_ref().and_then(|name| mockups.get(name));
             let personality = personality(&machine, mockup);
             let index = bmcs.len();
-            let endpoint = endpoint(
-                &machine,
-                personality,
-                spec.first_address,
-                index,
-                shared.edges.seed,
-                &mut mac_addresses,
-            );
+            let front = machine.behind.as_ref().and_then(|front| by_name.get(front)).copied();
+            let endpoint = match front {
+                Some(front) => bmcs[front].endpoint(),
+                None => endpoint(
+                    &machine,
+                    personality,
+                    spec.first_address,
+                    index,
+                    shared.edges.seed,
+                    &mut mac_addresses,
+                ),
+            };
             if by_name.insert(machine.name.clone(), index).is_some() {
                 return Err(FleetError::DuplicateName(machine.name));
             }
             let socket = (endpoint.address.clone(), endpoint.port);
-            if let Some(other) = endpoints.insert(socket, index) {
+            if front.is_none()
+                && let Some(other) = endpoints.insert(socket, index)
+            {
                 return Err(FleetError::DuplicateAddress {
                     address: format!("{}:{}", endpoint.address, endpoint.port),
                     first: bmcs[other].name().to_owned(),
                     second: machine.name,
                 });
             }
-            let machine = new_machine(&machine, mockup, &endpoint, &shared, &mut mac_addresses, moment)?;
-            bmcs.push(Bmc::new(index, endpoint, Arc::clone(&shared), machine));
+            let sleds = front.map(|front| enclosures.entry(front).or_default());
+            let number = sleds.as_ref().map_or(0, |sleds| sleds.len() + 1);
+            let position = Position::new(personality, u32::try_from(number).unwrap_or(u32::MAX));
+            let machine = new_machine(
+                &machine,
+                mockup,
+                position,
+                &endpoint,
+                &shared,
+                &mut mac_addresses,
+                moment,
+            )?;
+            let front = front.map(|front| bmcs[front].clone());
+            let bmc = Bmc::new(index, endpoint, front, Arc::clone(&shared), machine);
+            if let Some(sleds) = sleds {
+                sleds.push(bmc.clone());
+            }
+            bmcs.push(bmc);
+        }
+        for (front, sleds) in enclosures {
+            bmcs[front].manages(&sleds);
         }
         let fleet = Fleet(Arc::new(Inner { shared, bmcs, by_name }));
         for bmc in &fleet.0.bmcs {
@@ -147,6 +180,11 @@ impl Fleet {
     /// All machines, in the order of the specification.
     pub fn bmcs(&self) -> Vec<Bmc> {
         self.0.bmcs.clone()
+    }
+
+    /// Those that have a BMC of their own, and with it an address.
+    pub fn own_bmcs(&self) -> Vec<Bmc> {
+        self.0.bmcs.iter().filter(|bmc| bmc.has_own_bmc()).cloned().collect()
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -318,6 +356,7 @@ fn personality(spec: &MachineSpec, mockup: Option<&Mockup>) -> &'static Personal
 fn new_machine(
     spec: &MachineSpec,
     mockup: Option<&Mockup>,
+    position: Position,
     endpoint: &BmcEndpoint,
     shared: &Shared,
     mac_addresses: &mut MacAddresses,
@@ -334,12 +373,13 @@ fn new_machine(
         mac_addresses,
     );
     let time_scale = shared.edges.time_scale;
-    let mut machine = Machine::new(spec, personality, hardware, seed, time_scale, moment).map_err(|unknown| {
-        FleetError::UnknownBootDevice {
-            machine: spec.name.clone(),
-            device: unknown.0,
-        }
-    })?;
+    let mut machine =
+        Machine::new(spec, position, personality, hardware, seed, time_scale, moment).map_err(|unknown| {
+            FleetError::UnknownBootDevice {
+                machine: spec.name.clone(),
+                device: unknown.0,
+            }
+        })?;
     if let Some(mockup) = mockup {
         machine.replay(mockup);
     }

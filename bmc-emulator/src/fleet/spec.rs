@@ -38,6 +38,10 @@ pub struct MachineSpec {
     pub count: Option<u32>,
     #[serde(default)]
     pub personality: PersonalityName,
+    /// Name of an earlier machine whose BMC manages this one, too, as a further system: a sled of the same enclosure. It has no BMC of its
+    /// own then, and nothing to say in `bmc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
     /// A recorded tree that the machine replays: a folder or archive in the layout of the DMTF's mockups, seen from the
     /// fleet file. It brings its personality along, and whatever of the hardware is not said here. With `count`, every
     /// machine has serial numbers and addresses of its own; without, the recorded ones.

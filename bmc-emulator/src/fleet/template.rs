@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Mockups;
 use super::error::FleetError;
-use super::spec::{FleetSpec, MachineSpec};
+use super::spec::{BmcSpec, FleetSpec, MachineSpec};
 use crate::mockup::Mockup;
 use crate::personality::PersonalityName;
 
@@ -45,6 +45,12 @@ impl MachineSpec {
         }
         if self.mockup.is_some() && self.personality != PersonalityName::default() {
             return Err("a recorded machine brings its personality along; leave personality or mockup out".to_owned());
+        }
+        if self.behind.is_some() && self.mockup.is_some() {
+            return Err("a recorded machine has a BMC of its own; leave behind or mockup out".to_owned());
+        }
+        if self.behind.is_some() && self.bmc != BmcSpec::default() {
+            return Err("it is behind the BMC of another machine, and has none of its own; leave bmc out".to_owned());
         }
         if self.count.is_some() && self.system_uuid.is_some() {
             return Err(
@@ -153,6 +159,7 @@ impl MachineSpec {
             nic.mac_address.iter_mut().chain(neighbor)
         });
         std::iter::once(&mut self.name)
+            .chain(self.behind.as_mut())
             .chain(self.model.as_mut())
             .chain(self.sku.as_mut())
             .chain(self.serial_number.as_mut())

@@ -15,6 +15,7 @@ mod hiccups;
 pub(crate) mod installed_firmware;
 pub(crate) mod media;
 pub(crate) mod nic;
+pub(crate) mod position;
 pub(crate) mod power;
 mod power_history;
 pub(crate) mod raid;
@@ -41,6 +42,7 @@ use self::hardware::Hardware;
 use self::hiccups::Hiccups;
 use self::installed_firmware::{Component, InstalledFirmware};
 use self::media::MediaSlot;
+use self::position::Position;
 use self::power::{Effect, Input, Power, PowerButton, PowerState, Refusal, ResetType, Surroundings};
 use self::power_history::PowerHistory;
 use self::raid::VolumeJob;
@@ -104,6 +106,7 @@ const DEAF_AFTER_UPDATE: Duration = Duration::from_secs(300);
 pub(crate) struct Machine {
     pub hardware: Hardware,
     pub personality: &'static Personality,
+    pub position: Position,
     pub quirks: BTreeSet<Quirk>,
     pub timing: Timing,
     pub power: Power,
@@ -155,6 +158,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(
         spec: &MachineSpec,
+        position: Position,
         personality: &'static Personality,
         hardware: Hardware,
         seed: u64,
@@ -169,13 +173,14 @@ impl Machine {
             Power::Off
         };
         let mut machine = Self {
-            redfish: RedfishState::new(personality, spec, seed, moment.now),
+            redfish: RedfishState::new(personality, spec, position.number, seed, moment.now),
             replay: None,
             timing: Timing::new(&spec.timing, &personality.timing, time_scale),
             bios: Bios::new(&spec.bios_attributes),
             shown: PowerHistory::new(power.state(personality.power.shows_guest_shutdown)),
             hardware,
             personality,
+            position,
             quirks: quirk::of(personality.quirks, &spec.quirks, &spec.without_quirks),
             power,
             execution: Execution::Nothing,

@@ -9,6 +9,7 @@ use super::{
     network_adapters, pcie_devices, power_subsystem, sensors, storage, thermal_and_power, thermal_subsystem,
     trusted_components,
 };
+use crate::machine::Machine;
 use crate::personality::PcieHolder;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
@@ -18,14 +19,14 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
                 "/redfish/v1/Chassis",
                 "ChassisCollection",
                 "Chassis Collection",
-                [cx.chassis_uri()],
+                cx.of_all(Machine::chassis_uri),
             )
         }),
-        [id] if *id == cx.personality().chassis_id => match cx.call.method {
+        [id] if cx.machine.position.chassis_id == *id => match cx.call.method {
             Method::PATCH => patch(cx),
             _ => cx.read("GET, HEAD, PATCH", document),
         },
-        [id, rest @ ..] if *id == cx.personality().chassis_id => part(cx, rest),
+        [id, rest @ ..] if cx.machine.position.chassis_id == *id => part(cx, rest),
         _ => cx.not_found(),
     }
 }
@@ -60,7 +61,7 @@ fn document(cx: &mut Context<'_>) -> Value {
     let mut document = json!({
         "@odata.type": "#Chassis.v1_25_2.Chassis",
         "@odata.id": cx.chassis_uri(),
-        "Id": personality.chassis_id,
+        "Id": machine.position.chassis_id,
         "Name": "Computer System Chassis",
         "ChassisType": "RackMount",
         "Manufacturer": machine.hardware.manufacturer,

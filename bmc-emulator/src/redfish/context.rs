@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::call::{Call, Reply};
+use super::enclosure::Others;
 use super::message::{self, Message};
 use super::negotiation;
 use crate::machine::truth::Execution;
@@ -26,7 +27,9 @@ pub(super) struct Caller {
 
 pub(super) struct Context<'a> {
     pub call: &'a Call,
+    /// Whose part of the tree is asked for; until that is known, the one that has the BMC.
     pub machine: &'a mut Machine,
+    pub others: &'a mut (dyn Others + 'a),
     pub moment: Moment,
     pub caller: Option<Caller>,
 }
@@ -41,13 +44,14 @@ impl Context<'_> {
         Context {
             call,
             machine: &mut *self.machine,
+            others: &mut *self.others,
             moment: self.moment,
             caller: self.caller.clone(),
         }
     }
 
     pub(super) fn system_uri(&self) -> String {
-        format!("/redfish/v1/Systems/{}", self.personality().system_id)
+        self.machine.system_uri()
     }
 
     pub(super) fn manager_uri(&self) -> String {
@@ -55,7 +59,7 @@ impl Context<'_> {
     }
 
     pub(super) fn chassis_uri(&self) -> String {
-        format!("/redfish/v1/Chassis/{}", self.personality().chassis_id)
+        self.machine.chassis_uri()
     }
 
     /// What the vendor adds to a resource, if anything.

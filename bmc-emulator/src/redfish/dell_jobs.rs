@@ -18,7 +18,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
         ["Jobs"] if cx.call.method == Method::POST => create(cx, &uri),
         ["Jobs"] => cx.read("GET, HEAD, POST", |cx| {
-            let ids = cx.machine.redfish.tasks.ids().into_iter();
+            let ids = cx.task_ids().into_iter();
             collection(
                 &uri,
                 "DellJobCollection",

@@ -31,7 +31,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
             })
         }),
         ["Jobs"] => cx.read_only(|cx| {
-            let ids = cx.machine.redfish.tasks.ids().into_iter();
+            let ids = cx.task_ids().into_iter();
             collection(JOBS, "JobCollection", "Jobs", ids.map(|id| format!("{JOBS}/{id}")))
         }),
         ["Jobs", id] if cx.machine.redfish.tasks.get(id).is_some() => match cx.call.method {
@@ -91,7 +91,7 @@ impl Machine {
             self.volume_jobs.retain(|job| job.task != id);
             if target.ends_with("/Bios") {
                 self.bios.discard_pending();
-            } else if target.ends_with(self.personality.system_id) {
+            } else if target == self.system_uri() {
                 self.boot.staged_order = None;
             }
         }

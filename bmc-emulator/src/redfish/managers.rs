@@ -58,6 +58,8 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
 
 fn document(cx: &mut Context<'_>) -> Value {
     let uri = cx.manager_uri();
+    let systems = cx.of_all(|machine| link(machine.system_uri()));
+    let chassis = cx.of_all(|machine| link(machine.chassis_uri()));
     let personality = cx.personality();
     let hardware = &cx.machine.hardware;
     let [reset, reset_to_defaults] = offered(personality);
@@ -86,8 +88,8 @@ fn document(cx: &mut Context<'_>) -> Value {
         "NetworkProtocol": link(format!("{uri}/NetworkProtocol")),
         "EthernetInterfaces": link(format!("{uri}/EthernetInterfaces")),
         "Links": {
-            "ManagerForServers": [link(cx.system_uri())],
-            "ManagerForChassis": [link(cx.chassis_uri())],
+            "ManagerForServers": systems,
+            "ManagerForChassis": chassis,
             "ManagerInChassis": link(cx.chassis_uri()),
         },
         "Actions": {

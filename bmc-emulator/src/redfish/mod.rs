@@ -16,6 +16,7 @@ mod context;
 pub(crate) mod delivery;
 mod dell_jobs;
 mod drives;
+pub(crate) mod enclosure;
 mod ethernet_interfaces;
 mod event_filter;
 mod event_service;
@@ -78,6 +79,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 
 use self::call::{Call, Reply};
 use self::context::{Answer, Context};
+use self::enclosure::Others;
 use self::message::Message;
 use self::query::Query;
 use crate::bmc::Bmc;
@@ -101,11 +103,7 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         .uri
         .path_and_query()
         .map_or_else(|| path.clone(), ToString::to_string);
-    let faults = bmc.with(|machine, moment| {
-        machine.counters.requests += 1;
-        if machine.is_unreachable(moment.now) || machine.is_distrusted() {
-            return None;
-        }
+    let asked = |bmc: &Bmc, machine: &mut Machine, moment: Moment| {
         let asked = Asked {
             method: parts.method.as_str(),
             path: &path,
@@ -124,6 +122,14 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
                 },
             );
         }
+        outcome
+    };
+    let faults = bmc.with(|machine, moment| {
+        machine.counters.requests += 1;
+        if machine.is_unreachable(moment.now) || machine.is_distrusted() {
+            return None;
+        }
+        let outcome = asked(&bmc, machine, moment);
         let latency = machine.scaled(outcome.latency);
         let maximum_body = if path == machine.personality.multipart_push_uri {
             MAXIMUM_BODY + update_push::MAXIMUM_IMAGE
@@ -132,9 +138,21 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         };
         Some((outcome, latency, maximum_body, machine.time_scale))
     });
-    let Some((outcome, latency, maximum_body, time_scale)) = faults else {
+    let Some((mut outcome, mut latency, maximum_body, time_scale)) = faults else {
         return dropped();
     };
+    // Where something is wrong: with the BMC, or with one of the other systems behind it.
+    let mut afflicted = bmc.clone();
+    if outcome.fired.is_empty()
+        && let Some(system) = bmc.behind_at(&path)
+    {
+        (outcome, latency) = system.with(|machine, moment| {
+            let outcome = asked(&system, machine, moment);
+            let latency = machine.scaled(outcome.latency);
+            (outcome, latency)
+        });
+        afflicted = system;
+    }
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
@@ -158,14 +176,14 @@ async fn handle(State(bmc): State<Bmc>, request: Request) -> Response {
         headers: parts.headers,
         body: body.to_bytes(),
     };
-    let response = bmc.with(|machine, moment| serve(machine, moment, &call));
+    let response = bmc.with_others(|machine, others, moment| serve(machine, others, moment, &call));
     match outcome.answer {
         None => response,
         Some(HttpAction::Drop { .. }) => dropped(),
         Some(HttpAction::Crash { .. }) => crashed(&bmc),
         Some(HttpAction::Stuck) => {
             if let Some(stuck) = &outcome.stuck {
-                return remembered(&bmc, stuck, &whole, response).await;
+                return remembered(&afflicted, stuck, &whole, response).await;
             }
             response
         }
@@ -229,11 +247,12 @@ fn faulty(bmc: &Bmc, method: &Method, status: u16, body: Option<serde_json::Valu
 }
 
 /// One request from authentication to response.
-fn serve(machine: &mut Machine, moment: Moment, call: &Call) -> Response {
+fn serve(machine: &mut Machine, others: &mut dyn Others, moment: Moment, call: &Call) -> Response {
     let personality = machine.personality;
     let mut cx = Context {
         call,
         machine,
+        others,
         moment,
         caller: None,
     };
@@ -326,6 +345,9 @@ fn options(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
 
 /// A resource, as whoever has it answers: the machine itself, or the recording it replays.
 fn dispatch(cx: &mut Context<'_>, segments: &[&str]) -> Answer {
+    if let Some(index) = enclosure::owner(cx, segments) {
+        return enclosure::answered_by(cx, index, |cx| live(cx, segments));
+    }
     match cx.machine.replay.as_ref().map(|replay| replay.mockup.clone()) {
         Some(mockup) => recorded::dispatch(cx, &mockup),
         None => live(cx, segments),

@@ -20,7 +20,7 @@ impl Occurrence {
     /// Nothing for what a BMC does not tell.
     pub(super) fn of(machine: &Machine, kind: &MachineEventKind) -> Option<Self> {
         let personality = machine.personality;
-        let system = format!("/redfish/v1/Systems/{}", personality.system_id);
+        let system = machine.system_uri();
         let drive = |name: &str| storage::uri_of(machine, &DriveName(name.to_owned()));
         // The volume itself may be gone when somebody reads about it.
         let volumes = |controller: &str| format!("{system}/Storage/{controller}/Volumes");

@@ -33,14 +33,20 @@ impl RedfishState {
         };
     }
 
-    pub(crate) fn new(personality: &'static Personality, spec: &MachineSpec, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(
+        personality: &'static Personality,
+        spec: &MachineSpec,
+        number: u32,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
         Self {
             accounts: Accounts::new(personality, &spec.bmc),
             sessions: Sessions::new(&personality.sessions, &spec.name, seed),
             subscriptions: Subscriptions::default(),
             network: NetworkProtocol::default(),
             telemetry: Telemetry::new(personality.telemetry.as_ref(), now),
-            tasks: Tasks::new(&personality.tasks, &spec.name, seed),
+            tasks: Tasks::new(&personality.tasks, &spec.name, number, seed),
         }
     }
 }

@@ -78,10 +78,8 @@ pub(super) fn uri_of(machine: &Machine, name: &DriveName) -> Option<String> {
     let drive = machine.drives.iter().find(|drive| drive.name == *name)?;
     let personality = machine.personality;
     let controller = drive.controller.as_deref().unwrap_or(personality.storage_id);
-    let system = personality.system_id;
-    Some(format!(
-        "/redfish/v1/Systems/{system}/Storage/{controller}/Drives/{name}"
-    ))
+    let system = machine.system_uri();
+    Some(format!("{system}/Storage/{controller}/Drives/{name}"))
 }
 
 /// URIs of all drives that are plugged in.

@@ -114,15 +114,19 @@ impl Machine {
         if self.redfish.subscriptions.all.is_empty() {
             return Vec::new();
         }
-        let mut deliveries = Vec::new();
-        for out in outbox {
-            let Out::Event(at, kind) = out else { continue };
-            let Some(event) = delivery::event_record(self, *at, kind) else {
-                continue;
-            };
-            deliveries.extend(self.deliver(event));
-        }
-        deliveries
+        let records = self.event_records(outbox);
+        records.into_iter().flat_map(|event| self.deliver(event)).collect()
+    }
+
+    /// What just happened, as subscribers are told.
+    pub(crate) fn event_records(&self, outbox: &[Out]) -> Vec<Value> {
+        let events = outbox.iter().filter_map(|out| match out {
+            Out::Event(at, kind) => Some((*at, kind)),
+            _ => None,
+        });
+        events
+            .filter_map(|(at, kind)| delivery::event_record(self, at, kind))
+            .collect()
     }
 
     fn deliver(&mut self, event: Value) -> Vec<Delivery> {
@@ -160,8 +164,8 @@ impl Machine {
         self.queue(deliveries);
     }
 
-    /// Sends an event that nothing but a request has caused.
-    pub(super) fn request_deliveries(&mut self, event: Value) {
+    /// Sends an event that nothing but a request has caused, or another system behind this BMC.
+    pub(crate) fn request_deliveries(&mut self, event: Value) {
         let deliveries = self.deliver(event);
         self.queue(deliveries.into_iter().map(Out::Deliver));
     }

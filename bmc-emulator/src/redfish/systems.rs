@@ -21,18 +21,18 @@ use crate::personality::{PcieHolder, Place};
 use crate::quirk::Quirk;
 
 pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
-    let id = cx.personality().system_id;
+    let is_this = |system: &str| cx.machine.position.system_id == system;
     match rest {
         [] => cx.read_only(|cx| {
             collection(
                 "/redfish/v1/Systems",
                 "ComputerSystemCollection",
                 "Computer System Collection",
-                [cx.system_uri()],
+                cx.of_all(Machine::system_uri),
             )
         }),
-        [system] if *system == id => this(cx),
-        [system, rest @ ..] if *system == id => match rest {
+        [system] if is_this(system) => this(cx),
+        [system, rest @ ..] if is_this(system) => match rest {
             ["Actions", "ComputerSystem.Reset"] => reset(cx),
             [settings] if system_boot::settings_id(cx) == Some(*settings) => system_boot::settings(cx),
             ["Bios", rest @ ..] if !cx.machine.has(Quirk::NoBios) => bios::route(cx, rest),
@@ -92,7 +92,7 @@ pub(super) fn document(cx: &mut Context<'_>) -> Value {
     let mut document = json!({
         "@odata.type": "#ComputerSystem.v1_22_2.ComputerSystem",
         "@odata.id": uri,
-        "Id": personality.system_id,
+        "Id": machine.position.system_id,
         "Name": "System",
         "Description": "Computer System",
         "SystemType": "Physical",

@@ -26,13 +26,7 @@ pub(super) fn route(cx: &mut Context<'_>, rest: &[&str]) -> Answer {
     match rest {
         [] => cx.read_only(service),
         ["Tasks"] => cx.read_only(|cx| {
-            let members = cx
-                .machine
-                .redfish
-                .tasks
-                .ids()
-                .into_iter()
-                .map(|id| format!("{TASKS}/{id}"));
+            let members = cx.task_ids().into_iter().map(|id| format!("{TASKS}/{id}"));
             collection(TASKS, "TaskCollection", "Tasks", members)
         }),
         ["Tasks" | "TaskMonitors", id] if is_unborn(cx, id) => cx.not_found(),

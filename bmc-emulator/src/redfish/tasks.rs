@@ -62,13 +62,17 @@ impl Task {
     }
 }
 
+/// Every system of an enclosure counts its tasks from another number, so that one list can hold them all.
+const TASKS_OF_A_SYSTEM: u64 = 1_000_000;
+
 impl Tasks {
-    pub(crate) fn new(style: &'static TaskStyle, machine: &str, seed: u64) -> Self {
+    /// Of the machine with this number among those behind its BMC.
+    pub(crate) fn new(style: &'static TaskStyle, machine: &str, number: u32, seed: u64) -> Self {
         Self {
             style,
             seed,
             machine: machine.to_owned(),
-            created: 0,
+            created: u64::from(number) * TASKS_OF_A_SYSTEM,
             tasks: BTreeMap::new(),
         }
     }

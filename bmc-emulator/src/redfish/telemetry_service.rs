@@ -81,10 +81,7 @@ fn metric_id(quantity: Quantity) -> &'static str {
 
 /// What can be told: the property of a sensor that is a metric.
 fn metric_property(machine: &Machine, sensor: &str) -> String {
-    format!(
-        "/redfish/v1/Chassis/{}/Sensors/{sensor}#/Reading",
-        machine.personality.chassis_id
-    )
+    format!("{}/Sensors/{sensor}#/Reading", machine.chassis_uri())
 }
 
 fn service(cx: &mut Context<'_>) -> Value {

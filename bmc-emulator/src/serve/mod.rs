@@ -139,7 +139,7 @@ pub fn serve_fleet(
                 let port = u16::try_from(usize::from(first.port()) + index);
                 let port = port.map_err(|_| ServeError::NoPorts {
                     first,
-                    bmcs: fleet.bmcs().len(),
+                    bmcs: fleet.own_bmcs().len(),
                 })?;
                 Ok(SocketAddr::new(first.ip(), port))
             };
@@ -172,7 +172,7 @@ fn each(
     address_of: impl Fn(usize, &Bmc) -> Result<SocketAddr, ServeError>,
 ) -> Result<Vec<ServedBmc>, ServeError> {
     let mut listeners = Vec::new();
-    for (index, bmc) in fleet.bmcs().into_iter().enumerate() {
+    for (index, bmc) in fleet.own_bmcs().into_iter().enumerate() {
         let wanted = address_of(index, &bmc)?;
         let listener = sockets::bind(wanted, options)?;
         let address = sockets::local_address(&listener, wanted.ip(), wanted.port());
@@ -197,7 +197,7 @@ fn loopback(
 ) -> Result<Vec<ServedBmc>, ServeError> {
     let mut ports: BTreeMap<u16, BTreeMap<IpAddr, Bmc>> = BTreeMap::new();
     let mut served = Vec::new();
-    for bmc in fleet.bmcs() {
+    for bmc in fleet.own_bmcs() {
         let (ip, port) = (ip_of(&bmc)?, bmc.endpoint().port);
         if !(ip.is_ipv4() && ip.is_loopback()) || port == 0 {
             return Err(ServeError::NotShared {
@@ -236,7 +236,11 @@ fn one(
     let nameless = authority.config_of_front(address.ip())?;
     let listener = sockets::bind(address, options)?;
     let address = sockets::local_address(&listener, address.ip(), address.port());
-    let served: Vec<ServedBmc> = fleet.bmcs().iter().map(|bmc| ServedBmc::named(bmc, address)).collect();
+    let served: Vec<ServedBmc> = fleet
+        .own_bmcs()
+        .iter()
+        .map(|bmc| ServedBmc::named(bmc, address))
+        .collect();
     progress(served.len());
     let front = Front::Named(names::Names::new(fleet.clone(), nameless));
     tasks.spawn(listener::serve_bmcs(front, listener, authority.clone(), stop.clone()));

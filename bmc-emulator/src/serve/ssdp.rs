@@ -40,7 +40,7 @@ pub fn serve_ssdp(
     let failed = |source| ServeError::Discovery { interface, source };
     let ears = ears(interface).map_err(failed)?;
     let mouth = mouth(interface).map_err(failed)?;
-    let bmcs = fleet.bmcs().into_iter().zip(&served.bmcs);
+    let bmcs = fleet.own_bmcs().into_iter().zip(&served.bmcs);
     let bmcs: Vec<Discoverable> = bmcs
         .map(|(bmc, served)| Discoverable {
             bmc,

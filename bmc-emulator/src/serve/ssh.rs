@@ -20,7 +20,7 @@ pub(super) fn serve(
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ServeError> {
-    for bmc in fleet.bmcs() {
+    for bmc in fleet.own_bmcs() {
         let Some(port) = bmc.endpoint().ssh_port else {
             continue;
         };

@@ -4,6 +4,7 @@ mod accounts;
 mod actions;
 mod bad_hardware;
 mod conformance;
+mod enclosures;
 mod faults;
 mod files;
 mod hostile;

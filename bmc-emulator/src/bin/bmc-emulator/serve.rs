@@ -149,7 +149,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         allow_remote: arguments.allow_remote,
         listen: arguments.listen,
     };
-    let total = fleet.bmcs().len();
+    let total = fleet.own_bmcs().len();
     files::allow(total);
     let served = serve_fleet(&fleet, options, &stop, &mut tasks, |done| {
         if done % 1000 == 0 {
@@ -171,7 +171,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         let address = serve_admin(&fleet, &token, address, options, &stop, &mut tasks)?;
         println!("admin API: curl -H 'Authorization: Bearer {token}' http://{address}/machines");
     }
-    if let (Some(bmc), Some(first)) = (fleet.bmcs().first(), served.bmcs.first()) {
+    if let (Some(bmc), Some(first)) = (fleet.own_bmcs().first(), served.bmcs.first()) {
         let endpoint = bmc.endpoint();
         println!(
             "try: curl --cacert {} -u {}:{} {}/redfish/v1/Systems",
@@ -191,7 +191,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
 
 fn print_table(fleet: &Fleet, served: &Served) {
     let rows: Vec<[String; 4]> = fleet
-        .bmcs()
+        .own_bmcs()
         .iter()
         .zip(&served.bmcs)
         .take(TABLE_ROWS)

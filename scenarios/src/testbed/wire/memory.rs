@@ -81,7 +81,7 @@ impl Wire for MemoryWire {
     async fn publish_fleet(&mut self, fleet: &Fleet) -> Result<(), TestbedError> {
         // One stream for all of them: ten thousand generators would cost more than the machines do.
         let latency = Latency::new(self.seed, "bmc", BMC);
-        for bmc in fleet.bmcs() {
+        for bmc in fleet.own_bmcs() {
             let endpoint = bmc.endpoint();
             let authority = format!("{}:{}", endpoint.address, endpoint.port);
             let party = Party::new(&format!("bmc/{}", bmc.name()));
@@ -136,10 +136,14 @@ impl Shells {
             let endpoint = bmc.endpoint();
             endpoint.address == host.address && endpoint.ssh_port == Some(host.port) && bmc.ssh_answers()
         };
-        self.0.bmcs().into_iter().find(listens).ok_or(SshError::Unreachable {
-            port: host.port,
-            reason: "connection refused".to_owned(),
-        })
+        self.0
+            .own_bmcs()
+            .into_iter()
+            .find(listens)
+            .ok_or(SshError::Unreachable {
+                port: host.port,
+                reason: "connection refused".to_owned(),
+            })
     }
 }
 
