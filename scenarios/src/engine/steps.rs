@@ -118,6 +118,16 @@ impl Steps {
 
     async fn register(&self, register: &Register) -> Result<(), StepFailure> {
         for machine in self.select(&register.machines) {
+            if let Some(front) = &machine.behind {
+                match register.machines.value {
+                    // Its BMC is registered with that one.
+                    Machines::All => continue,
+                    Machines::Named(_) => {
+                        let name = &machine.name;
+                        return Err(format!("{name} has no BMC of its own; register {front}").into());
+                    }
+                }
+            }
             match register.via {
                 RegisterVia::Bmc | RegisterVia::Server => {
                     let password = match register.credentials {

@@ -184,6 +184,7 @@ pub(crate) mod testing {
         fn default() -> Self {
             let machine = |index: u32| MachineInfo {
                 name: format!("node-{index}"),
+                behind: None,
                 system_uuid: format!("uuid-{index}"),
                 address: "127.8.0.1".into(),
                 port: 8443,

@@ -58,10 +58,12 @@ pub trait Testbed: Send + Sync {
     async fn finish(&self) -> Result<(), TestbedError>;
 }
 
-/// How to reach a machine's BMC.
+/// How to reach the BMC of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineInfo {
     pub name: String,
+    /// The machine whose BMC manages this one, too, if it has none of its own.
+    pub behind: Option<String>,
     pub system_uuid: String,
     pub address: String,
     pub port: u16,
@@ -78,6 +80,7 @@ impl MachineInfo {
         let endpoint = bmc.endpoint();
         Self {
             name: bmc.name().to_owned(),
+            behind: (!bmc.has_own_bmc()).then(|| bmc.front().name().to_owned()),
             system_uuid: bmc.system_uuid().to_string(),
             address: endpoint.address,
             port: endpoint.port,
