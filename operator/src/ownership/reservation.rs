@@ -52,6 +52,8 @@ pub enum Change {
     Release,
     /// A cleanup run takes the server, over residue that nobody holds or after a failed run. Consumes a `retry` request.
     BeginCleanup,
+    /// Drives of the last tenancy, of which some were seen only now.
+    KnowDrives(Vec<KnownDrive>),
     /// Wipe proven, or not asked for: reference and residue go.
     Vacate { at: Timestamp },
     /// What the server boots from; the holder stays.
@@ -111,6 +113,7 @@ impl Change {
                 }
                 json!({ "tenancyEpoch": epoch + 1, "bootConfigurationRef": null })
             }
+            Self::KnowDrives(drives) => json!({ "residueDrives": drives }),
             Self::Vacate { .. } => json!({
                 "tenancyEpoch": epoch + 1,
                 "serverClaimRef": null,

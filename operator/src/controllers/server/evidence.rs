@@ -42,9 +42,10 @@ pub fn add_known(evidence: &mut Vec<DriveEvidence>, drives: &[Drive], known: imp
     for drive in known {
         let more = match drive.serial_number {
             Some(serial) => {
-                let listed = evidence
-                    .iter()
-                    .any(|known| known.serial_number.as_deref() == Some(serial.as_str()));
+                let listed = evidence.iter().any(|listed| {
+                    let listed = listed.serial_number.as_deref().unwrap_or_default();
+                    normal(listed) == normal(&serial)
+                });
                 (!listed).then(|| DriveEvidence {
                     id: drive.name.clone(),
                     name: Some(drive.name),
@@ -57,6 +58,34 @@ pub fn add_known(evidence: &mut Vec<DriveEvidence>, drives: &[Drive], known: imp
         };
         evidence.extend(more);
     }
+}
+
+/// `known` and the drives of a report that it does not name; `None` where it names all. Whoever looks next may not see them, and the report is
+/// soon forgotten.
+pub fn learned(known: &[KnownDrive], report: &CleanupReport) -> Option<Vec<KnownDrive>> {
+    // Incident 86.
+    if sabotage::active(Bug::MissingDriveForgotten) {
+        return None;
+    }
+    let serials: BTreeSet<String> = known
+        .iter()
+        .filter_map(|drive| drive.serial_number.as_deref())
+        .map(normal)
+        .collect();
+    let is_new = |drive: &&CleanupDrive| {
+        let serial = normal(&drive.serial_number);
+        !serial.is_empty() && !serials.contains(&serial)
+    };
+    let new: Vec<KnownDrive> = report
+        .drives
+        .iter()
+        .filter(is_new)
+        .map(|drive| KnownDrive {
+            name: drive.name.clone(),
+            serial_number: Some(drive.serial_number.clone()),
+        })
+        .collect();
+    (!new.is_empty()).then(|| known.iter().cloned().chain(new).collect())
 }
 
 fn missing(drives: &[Drive], name: String) -> Option<DriveEvidence> {
@@ -186,12 +215,6 @@ fn reason(seen: &CleanupDrive, report: &CleanupReport) -> String {
 /// By serial number, or by a world-wide name that contains it. The order and the names of drives differ between BMC and
 /// operating system.
 fn same_drive(drive: &DriveEvidence, seen: &CleanupDrive) -> bool {
-    let normal = |text: &str| -> String {
-        text.chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_lowercase())
-            .collect()
-    };
     let Some(serial) = drive
         .serial_number
         .as_deref()
@@ -202,6 +225,15 @@ fn same_drive(drive: &DriveEvidence, seen: &CleanupDrive) -> bool {
     };
     // Short serial numbers occur inside of long names by chance.
     normal(&seen.serial_number) == serial || serial.len() >= 8 && normal(&seen.wwid).contains(&serial)
+}
+
+/// A serial number without what BMCs and operating systems write differently.
+fn normal(serial: &str) -> String {
+    serial
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
 }
 
 /// Whether the agent has said its last word.

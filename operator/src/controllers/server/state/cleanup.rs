@@ -374,12 +374,13 @@ fn wants_agent(cleanup: &CleanupStatus) -> bool {
 
 /// Step 3.
 fn agent(observed: &Observed<'_>, cleanup: &CleanupStatus) -> Decision {
-    let report = observed
-        .cleanup
-        .report
-        .as_ref()
-        .filter(|report| evidence::is_final(report));
-    let Some(report) = report else {
+    let report = observed.cleanup.report.as_ref();
+    // First of all, so that a drive that is pulled before the next attempt is missed even if this status is lost (S6).
+    let learned = report.and_then(|report| evidence::learned(&observed.server.spec.residue_drives, report));
+    if let Some(drives) = learned {
+        return Step::Change(Change::KnowDrives(drives)).into();
+    }
+    let Some(report) = report.filter(|report| evidence::is_final(report)) else {
         if booted_in_vain(observed)
             && let Some(decision) = power::off(observed, Force::AtOnce)
         {
@@ -491,6 +492,7 @@ mod tests {
     use crate::bmc::{Bios, Drive, ResetType, TaskReport, TaskState};
     use crate::identity::TaskUri;
     use crate::registry::{CleanupDrive, CleanupDriveState, CleanupReport, CleanupState as AgentState};
+    use crds::kinds::server::KnownDrive;
 
     const ON: Operation = Operation::Reset(ResetType::On);
     const PULL: Operation = Operation::Reset(ResetType::ForceOff);
@@ -552,7 +554,15 @@ mod tests {
                 .collect(),
             received_at: world.now,
         });
+        world.server.spec.residue_drives = drives.iter().map(|(serial, ..)| known(serial)).collect();
         world
+    }
+
+    fn known(serial: &str) -> KnownDrive {
+        KnownDrive {
+            name: format!("/dev/{serial}"),
+            serial_number: Some(serial.into()),
+        }
     }
 
     fn recorded(decision: &Decision) -> &CleanupStatus {
@@ -593,6 +603,21 @@ mod tests {
         assert_eq!(methods, [EraseMethod::SecureErase, EraseMethod::Agent]);
         pending.cleanup.bios = Some(Some(bios(false)));
         assert_eq!(recorded(&pending.decide()).bios_reset, None);
+    }
+
+    #[test]
+    fn a_drive_that_only_the_agent_has_seen_is_remembered_before_anything_is_made_of_it() {
+        for state in [AgentState::InProgress, AgentState::Succeeded] {
+            let drives = [
+                ("A", CleanupDriveState::Erased, ""),
+                ("B-1", CleanupDriveState::Failed, ""),
+            ];
+            let mut world = reported(in_band(StepState::Unsupported), state, &drives);
+            // As the BMC writes it.
+            world.server.spec.residue_drives = vec![known("a")];
+            let learned = Change::KnowDrives(vec![known("a"), known("B-1")]);
+            assert_eq!(world.decide().step, Step::Change(learned), "{state:?}");
+        }
     }
 
     #[test]
