@@ -4,7 +4,7 @@
 use super::{Breach, Invariant, Scene, claim_of};
 use crate::engine::world::{World, holder, state, text};
 use crate::guest::GuestKind;
-use bmc_emulator::{MachineEvent, MachineEventKind};
+use bmc_emulator::{MachineEvent, MachineEventKind, PowerState};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +22,9 @@ pub struct RightImage {
     overridden: BTreeSet<String>,
     /// Machines whose last boot began while a maintenance had them.
     maintained: BTreeSet<String>,
+    /// Machines that were switched on for somebody else and whose firmware may be at its self-test still. What they boot then was begun
+    /// before any maintenance, as if it ran already.
+    begun: BTreeSet<String>,
 }
 
 /// What a claim asks for.
@@ -46,14 +49,24 @@ impl Invariant for RightImage {
                 self.by_hand.remove(&event.machine);
                 Vec::new()
             }
+            MachineEventKind::Power {
+                state: PowerState::PoweringOn,
+            } => {
+                if in_maintenance(&event.machine, scene.world) {
+                    self.begun.remove(&event.machine);
+                } else {
+                    self.begun.insert(event.machine.clone());
+                }
+                Vec::new()
+            }
             MachineEventKind::BootStarted { from_override, .. } => {
                 if *from_override {
                     self.overridden.insert(event.machine.clone());
                 } else {
                     self.overridden.remove(&event.machine);
                 }
-                let server = scene.world.server_for(&event.machine);
-                if server.is_some_and(|(_, server)| state(server) == Some("Maintenance")) {
+                let begun = self.begun.remove(&event.machine);
+                if !begun && in_maintenance(&event.machine, scene.world) {
                     self.maintained.insert(event.machine.clone());
                 } else {
                     self.maintained.remove(&event.machine);
@@ -67,7 +80,7 @@ impl Invariant for RightImage {
                     return Vec::new();
                 };
                 let wrong = if kind == GuestKind::MaintenanceSystem {
-                    self.tools(&event.machine)
+                    self.tools(&event.machine, server)
                 } else if self.unwanted(&event.machine) {
                     let starts = format!("the {} starts on {}", kind.as_str(), event.machine);
                     Some(format!("{starts}, which a maintenance has"))
@@ -92,8 +105,10 @@ impl RightImage {
         self.maintained.contains(machine) && !self.by_hand.contains(machine) && !self.overridden.contains(machine)
     }
 
-    fn tools(&self, machine: &str) -> Option<String> {
-        let wrong = !self.maintained.contains(machine) && !self.by_hand.contains(machine);
+    /// A maintenance that came while the firmware was at its self-test has the machine, too.
+    fn tools(&self, machine: &str, server: &Value) -> Option<String> {
+        let named = text(server, "/spec/serverMaintenanceRef/name").is_some();
+        let wrong = !named && !self.maintained.contains(machine) && !self.by_hand.contains(machine);
         wrong.then(|| format!("the system of a maintenance starts on {machine}, which no maintenance has"))
     }
 
@@ -117,6 +132,11 @@ impl RightImage {
         let again = on_demand && !self.delivered.insert((machine.to_owned(), uid.to_owned()));
         again.then(|| format!("{starts} a second time for the same claim: a provisioned machine was imaged again"))
     }
+}
+
+fn in_maintenance(machine: &str, world: &World) -> bool {
+    let server = world.server_for(machine);
+    server.is_some_and(|(_, server)| state(server) == Some("Maintenance"))
 }
 
 fn agent(kind: GuestKind, server: &Value, world: &World) -> Option<String> {
@@ -225,6 +245,48 @@ mod tests {
             theatre.starts(GuestKind::InstalledTenant, "os#1"),
             1,
             "of the tenant before"
+        );
+    }
+
+    #[test]
+    fn a_maintenance_starts_nothing_but_its_own() {
+        let mut theatre = Theatre::new();
+        theatre.claim("a", "one");
+        let powers_on = MachineEventKind::Power {
+            state: PowerState::PoweringOn,
+        };
+        let in_state = |theatre: &mut Theatre, state: &str, spec: serde_json::Value| {
+            let object = server("s1", "uuid-1", spec, json!({ "state": state }));
+            theatre.stage.put(&mut theatre.invariant, "Server", object);
+        };
+        let held = json!({ "serverClaimRef": held_by("a") });
+        let maintained = json!({ "serverClaimRef": held_by("a"), "serverMaintenanceRef": { "name": "m" } });
+
+        in_state(&mut theatre, "Reserved", held.clone());
+        theatre.event(powers_on.clone());
+        in_state(&mut theatre, "Maintenance", maintained.clone());
+        theatre.boots(false);
+        let installed = |theatre: &mut Theatre| theatre.starts(GuestKind::InstalledTenant, "os#1");
+        assert_eq!(installed(&mut theatre), 0, "switched on for the tenant, before");
+        assert_eq!(theatre.starts(GuestKind::MaintenanceSystem, "tools"), 0);
+        theatre.boots(false);
+        assert_eq!(
+            installed(&mut theatre),
+            1,
+            "restarted while the maintenance has the machine"
+        );
+        theatre.event(powers_on);
+        theatre.boots(false);
+        assert_eq!(installed(&mut theatre), 1);
+
+        in_state(&mut theatre, "Reserved", held);
+        theatre.boots(false);
+        assert_eq!(theatre.starts(GuestKind::MaintenanceSystem, "tools"), 1);
+        in_state(&mut theatre, "Discovery", maintained);
+        assert_eq!(
+            theatre.starts(GuestKind::MaintenanceSystem, "tools"),
+            0,
+            "it has come since"
         );
     }
 
