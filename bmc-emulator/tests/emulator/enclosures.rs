@@ -123,7 +123,11 @@ async fn tasks_of_all_systems_are_in_one_list() {
             );
         }
         for name in ["first", "second"] {
-            assert_eq!(run.bmc(name).inspect().counters.erasures_started, 1, "{personality} {name}");
+            assert_eq!(
+                run.bmc(name).inspect().counters.erasures_started,
+                1,
+                "{personality} {name}"
+            );
         }
         run.end().await;
     }
