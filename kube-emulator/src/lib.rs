@@ -6,6 +6,7 @@
 //! | [`emulator`](KubeEmulator) | the server as a whole: settings, router, controllers, observers |
 //! | [`front_end`](FrontEnd) | one of several API servers over the same store, with a watch cache that may lag |
 //! | [`restore`](KubeEmulator::restore) | what backups do to a cluster: objects come back, status is lost |
+//! | [`journal`](KubeEmulator::kept_in) | a cluster that goes on after a restart |
 //! | `store` | ordered tables, one global revision, bounded history, watchers |
 //! | `resource` | what is served: built-in kinds as a table, definitions of custom ones, printer columns |
 //! | `schema` | structural schemas: pruning, defaulting, validation, CEL rules |
@@ -24,6 +25,7 @@ mod controllers;
 mod edges;
 mod emulator;
 mod front_end;
+mod journal;
 mod patch;
 mod resource;
 mod restore;
@@ -35,5 +37,6 @@ mod store;
 pub use edges::Clock;
 pub use emulator::{KubeEmulator, Settings};
 pub use front_end::FrontEnd;
+pub use journal::JournalError;
 pub use restore::RestoreError;
 pub use store::{Commit, CommitEvent, Observer};

@@ -12,6 +12,8 @@ use crate::net::effect::Cut;
 use crate::report::{Outcome, ScenarioReport};
 use crate::script::Scenario;
 use crate::script::steps::ScenarioDuration;
+use crate::testbed::cluster::Ground;
+use crate::testbed::cluster::provider::{Lent, Provider};
 use crate::testbed::log_lines::LogLines;
 pub use crate::testbed::log_lines::Logs;
 use crate::testbed::wire::Wire;
@@ -26,6 +28,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What is worth recording of a run: the operator's decisions, not the chatter of its libraries.
 pub const DEFAULT_LOG_FILTER: &str =
@@ -46,13 +49,31 @@ pub struct Settings {
     pub logs: Logs,
 }
 
-/// Runs `scenario` on loopback sockets in real time, on this thread.
-pub fn in_real_time(scenario: &Scenario, settings: &Settings, progress: &dyn Progress) -> ScenarioReport {
+/// Runs `scenario` on loopback sockets in real time, on this thread, on a cluster of `provider`. Ctrl-C ends it; then `interrupted` is
+/// cancelled.
+pub fn in_real_time(
+    scenario: &Scenario,
+    settings: &Settings,
+    provider: &dyn Provider,
+    interrupted: &CancellationToken,
+    progress: &dyn Progress,
+) -> ScenarioReport {
     let start = tokio::time::Instant::now();
     let outcome = over_sockets(settings, async |foundation| {
-        let wire = SocketWire::new(&foundation.admin_token, Addresses::OwnBlock, &foundation.directory);
-        let world = World::start(scenario, foundation, wire).await?;
-        Ok(play(scenario, world, progress).await)
+        let played = async |foundation: Foundation| {
+            let wire = SocketWire::new(&foundation.admin_token, Addresses::OwnBlock, &foundation.directory);
+            let world = World::start(scenario, foundation, wire).await?;
+            Ok(play(scenario, world, progress).await)
+        };
+        // The cluster is taken back in any case.
+        on_a_cluster(provider, &scenario.name, foundation, async |foundation| {
+            tokio::select! {
+                biased;
+                () = interruption(interrupted) => Err(TestbedError::failed("it was not played to its end", "somebody ended it")),
+                played = played(foundation) => played,
+            }
+        })
+        .await
     });
     let mut report = outcome.unwrap_or_else(|error| broken(scenario, system_clock()(), &error));
     report.seed = settings.seed;
@@ -131,7 +152,7 @@ pub fn in_virtual_time(
                 }
                 Piece::Plan(plan) => {
                     let front_ends = world.wire.lock().await.front_ends();
-                    let arena = Arena::new(world.clone(), network.clone(), front_ends);
+                    let arena = Arena::new(world.clone(), network.clone(), front_ends)?;
                     let Played { report, coverage } = campaign::play(plan, arena).await;
                     (report, coverage)
                 }
@@ -140,7 +161,7 @@ pub fn in_virtual_time(
                 report,
                 coverage,
                 effects: network.effect_names(),
-                end_state: EndState::of(&world.cluster, &world.fleet),
+                end_state: EndState::of(world.cluster.emulator()?, &world.fleet),
                 asked: world.roles.asked(),
             };
             world.close().await;
@@ -172,7 +193,34 @@ pub struct Standing {
     pub metrics_url: String,
 }
 
-/// A world that stays until Ctrl-C, with the BMCs at their well-known addresses: calls `ready` once everything serves, then plays
+/// Has something done on a cluster of `provider`.
+async fn on_a_cluster<T>(
+    provider: &dyn Provider,
+    scenario: &str,
+    mut foundation: Foundation,
+    work: impl AsyncFnOnce(Foundation) -> Result<T, TestbedError>,
+) -> Result<T, TestbedError> {
+    let Some(Lent { access, keep }) = provider.lend(scenario).await? else {
+        return work(foundation).await;
+    };
+    foundation.ground = Ground::Real(access.clone());
+    let outcome = work(foundation).await;
+    let taken_back = provider.take_back(Lent { access, keep }).await;
+    // What went wrong first is what counts.
+    outcome.and_then(|outcome| taken_back.map(|()| outcome))
+}
+
+/// Ctrl-C, here or in another thread.
+async fn interruption(interrupted: &CancellationToken) {
+    tokio::select! {
+        biased;
+        () = interrupted.cancelled() => {}
+        () = self::interrupted() => interrupted.cancel(),
+    }
+}
+
+/// A world that stays until Ctrl-C, with the BMCs at their well-known addresses and, where its cluster is embedded, the cluster that is
+/// kept in `state`: calls `ready` once everything serves, then plays
 /// the steps of `scenario`.
 ///
 /// # Errors
@@ -180,9 +228,18 @@ pub struct Standing {
 pub fn until_interrupted(
     scenario: &Scenario,
     settings: &Settings,
+    provider: &dyn Provider,
+    state: Option<&Path>,
     ready: &mut dyn FnMut(&Standing),
 ) -> Result<(), TestbedError> {
-    over_sockets(settings, async |foundation| stand(scenario, foundation, ready).await)
+    over_sockets(settings, async |foundation| {
+        let standing = async |foundation| stand(scenario, foundation, ready).await;
+        let mut foundation: Foundation = foundation;
+        foundation.ground = Ground::Embedded {
+            state: state.map(Path::to_owned),
+        };
+        on_a_cluster(provider, &scenario.name, foundation, standing).await
+    })
 }
 
 async fn stand(
@@ -249,6 +306,7 @@ fn foundation(
         clock,
         is_virtual: false,
         admin_token,
+        ground: Ground::Embedded { state: None },
         directory: directory.to_owned(),
         log_lines,
         first_observer: None,

@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, e2e, envtest, generated, images, interop, sim, up};
+use commands::{bench, docker, e2e, envtest, generated, images, interop, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -24,6 +24,7 @@ enum Command {
     Bench(bench::Arguments),
     Envtest(envtest::Arguments),
     Images(images::Arguments),
+    Docker(docker::Arguments),
     Interop(interop::Arguments),
     Crds(generated::CrdsArguments),
     Schemas(generated::SchemasArguments),
@@ -41,6 +42,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::Bench(arguments) => bench::run(&repository, arguments),
         Command::Envtest(arguments) => envtest::run(&repository, &arguments),
         Command::Images(arguments) => images::run(&repository, &arguments),
+        Command::Docker(arguments) => docker::run(&repository, &arguments),
         Command::Interop(arguments) => interop::run(&repository, &arguments),
         Command::Crds(arguments) => generated::crds(&repository, &arguments),
         Command::Schemas(arguments) => generated::schemas(&repository, &arguments),

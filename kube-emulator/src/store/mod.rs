@@ -138,6 +138,34 @@ impl Store {
         self.lock().tables.remove(id);
     }
 
+    /// Every object of every table, and the last revision.
+    pub(crate) fn everything(&self) -> (Vec<(StorageId, ObjectKey, Arc<Stored>)>, u64) {
+        let state = self.lock();
+        let of = |(id, table): (&StorageId, &Table)| {
+            let objects = table
+                .iter()
+                .map(|(key, stored)| (id.clone(), key.clone(), stored.clone()));
+            objects.collect::<Vec<_>>()
+        };
+        (state.tables.iter().flat_map(of).collect(), state.revision)
+    }
+
+    /// From now on exactly this exists, and nothing is known of the time before `revision`.
+    pub(crate) fn resume(&self, objects: impl Iterator<Item = (StorageId, ObjectKey, Arc<Stored>)>, revision: u64) {
+        let mut state = self.lock();
+        let capacity = state.history;
+        state.revision = revision;
+        for table in state.tables.values_mut() {
+            *table = Table::new(capacity, revision);
+        }
+        for (id, key, stored) in objects {
+            let table = state.tables.entry(id);
+            table
+                .or_insert_with(|| Table::new(capacity, revision))
+                .resume(key, stored);
+        }
+    }
+
     pub(crate) fn get(&self, id: &StorageId, key: &ObjectKey) -> Option<Arc<Stored>> {
         self.lock().tables.get(id).and_then(|table| table.get(key)).cloned()
     }

@@ -53,6 +53,11 @@ impl Table {
         }
     }
 
+    /// An object that was there before this table was.
+    pub(super) fn resume(&mut self, key: ObjectKey, stored: Arc<Stored>) {
+        self.objects.insert(key, stored);
+    }
+
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Arc<Stored>> {
         self.objects.get(key)
     }

@@ -20,7 +20,7 @@ const OWNED_FIELDS: [&str; 5] = [
 /// Annotations of Servers that nobody else writes.
 const OWNED_ANNOTATIONS: [&str; 3] = [provisioning::ANNOTATION, origin::ANNOTATION, PARKED_ANNOTATION];
 /// Kinds whose status is the operator's word. That of a ServerBootConfiguration is the boot operator's, too.
-const STATUS_OF: [&str; 15] = [
+const STATUS_OF: [&str; 14] = [
     "biossettings",
     "biossettingssets",
     "biosversions",
@@ -35,7 +35,25 @@ const STATUS_OF: [&str; 15] = [
     "serverclaims",
     "servermaintenances",
     "serverreadinessrules",
-    "servers",
+];
+/// Conditions of Servers that are the operator's word. Others are for tools that say whether a Server is ready
+/// (docs/who-may-have-a-server.md).
+const OWNED_CONDITIONS: [&str; 15] = [
+    "BMCOperation",
+    "BMCReachable",
+    "Cleanup",
+    "DeletionBlocked",
+    "Discovered",
+    "DuplicateIdentity",
+    "HardwareChanged",
+    "HolderFound",
+    "IndicatorLED",
+    "Maintenance",
+    "ParkDeferred",
+    "Parked",
+    "PoweringOff",
+    "PoweringOn",
+    "WaitingForPowerOff",
 ];
 
 /// One policy, whose binding has its name.
@@ -85,7 +103,7 @@ fn not_one_of(user: &str) -> String {
     format!("!(request.userInfo.username in [{user:?}])")
 }
 
-fn policies() -> [Policy; 2] {
+fn policies() -> [Policy; 3] {
     [
         Policy {
             name: "owned-fields",
@@ -118,7 +136,40 @@ fn policies() -> [Policy; 2] {
                 "reason": "Forbidden",
             })],
         },
+        Policy {
+            name: "server-status",
+            resources: vec!["servers/status".to_owned()],
+            variables: json!([
+                { "name": "owned", "expression": format!("{OWNED_CONDITIONS:?}") },
+                { "name": "now", "expression": owned_conditions("object") },
+                { "name": "before", "expression": owned_conditions("oldObject") },
+            ]),
+            validations: server_status(),
+        },
     ]
+}
+
+fn owned_conditions(object: &str) -> String {
+    format!("{object}.?status.?conditions.orValue([]).filter(c, c.type in variables.owned)")
+}
+
+/// Fields of objects cannot be enumerated in an expression.
+fn server_status() -> Vec<Value> {
+    let crds = crds::manifest::all();
+    let server = crds.iter().find(|crd| crd.spec.names.plural == "servers");
+    let schema = server.and_then(|crd| crd.spec.versions.first()?.schema.as_ref()?.open_api_v3_schema.as_ref());
+    let status = schema.and_then(|schema| schema.properties.as_ref()?.get("status")?.properties.as_ref());
+    let fields = status.into_iter().flatten().map(|(field, _)| field.as_str());
+    let unchanged: Vec<String> = fields
+        .filter(|field| *field != "conditions")
+        .map(|field| format!("object.?status.?{field} == oldObject.?status.?{field}"))
+        .chain(["variables.now == variables.before".to_owned()])
+        .collect();
+    vec![json!({
+        "expression": unchanged.join(" && "),
+        "message": "status is what the operator has seen; only the operator writes it, but for conditions of types that are not its own",
+        "reason": "Forbidden",
+    })]
 }
 
 fn unchanged_field(field: &str) -> Value {
@@ -182,6 +233,8 @@ mod tests {
             .map(|crd| crd.spec.names.plural)
             // The boot operator says there when a boot is prepared; a BMCSecret has no status that anybody reads.
             .filter(|kind| kind != "serverbootconfigurations" && kind != "bmcsecrets")
+            // Theirs is judged in parts.
+            .filter(|kind| kind != "servers")
             .collect();
         assert_eq!(STATUS_OF.map(str::to_owned).into_iter().collect::<BTreeSet<_>>(), kinds);
     }

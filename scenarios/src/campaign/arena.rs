@@ -30,16 +30,20 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    pub(crate) fn new(world: Arc<World<MemoryWire>>, network: Network, front_ends: Vec<FrontEnd>) -> Self {
-        Self {
+    pub(crate) fn new(
+        world: Arc<World<MemoryWire>>,
+        network: Network,
+        front_ends: Vec<FrontEnd>,
+    ) -> Result<Self, TestbedError> {
+        Ok(Self {
             network,
             front_ends,
-            cluster: world.cluster.clone(),
+            cluster: world.cluster.emulator()?.clone(),
             user: Cluster::new(world.kube()),
             machines: world.machines(),
             passwords: Mutex::default(),
             world,
-        }
+        })
     }
 
     pub(super) fn front_ends(&self) -> impl Iterator<Item = &FrontEnd> {

@@ -6,8 +6,12 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const FIELD_MANAGER: &str = "scenarios";
+/// Of everything that scenarios write.
+pub(crate) const FIELD_MANAGER: &str = "scenarios";
 const DEFAULT_NAMESPACE: &str = "default";
+/// Of a write that collides with those of others.
+const ATTEMPTS: usize = 20;
+const CONFLICT: u16 = 409;
 /// No request of a scenario waits longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -70,23 +74,44 @@ impl Cluster {
         Ok(manifest)
     }
 
-    /// RFC 7386, of the object or its status.
+    /// RFC 7386, of the object or its status. Conditions of other types stay, as whoever writes one of many must see to.
     pub(crate) async fn merge(&self, target: &Target<'_>, patch: &Value, status: bool) -> Result<(), String> {
         let api = self.api(target)?;
         let parameters = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let patch = Patch::Merge(patch);
-        if status {
-            request(
-                "patch the status of",
+        if !status {
+            return request(
+                "patch",
                 target,
-                api.patch_status(target.name, &parameters, &patch),
+                api.patch(target.name, &parameters, &Patch::Merge(patch)),
             )
-            .await
-        } else {
-            request("patch", target, api.patch(target.name, &parameters, &patch)).await
+            .await;
+        }
+        let mut attempts = ATTEMPTS;
+        loop {
+            let mut patch = patch.clone();
+            if patch.pointer("/status/conditions").is_some() {
+                keep_conditions(&mut patch, &self.get(target).await?);
+            }
+            let patch = Patch::Merge(&patch);
+            let patched = api.patch_status(target.name, &parameters, &patch);
+            let patched = match tokio::time::timeout(REQUEST_TIMEOUT, patched).await {
+                // Somebody else has written another condition.
+                Ok(Err(kube::Error::Api(status))) if status.code == CONFLICT && attempts > 0 => {
+                    attempts -= 1;
+                    continue;
+                }
+                Ok(patched) => patched,
+                Err(_) => {
+                    return Err(format!(
+                        "the status of {} is not patched within {REQUEST_TIMEOUT:?}",
+                        target.name
+                    ));
+                }
+            };
+            return request("patch the status of", target, std::future::ready(patched)).await;
         }
     }
 
@@ -162,6 +187,22 @@ fn target_of(manifest: &Value) -> Target<'_> {
     }
 }
 
+/// Adds to the conditions of `patch` those of other types that `object` has, and says which object that was.
+fn keep_conditions(patch: &mut Value, object: &Value) {
+    let type_of = |condition: &Value| condition.get("type").cloned();
+    let has = object.pointer("/status/conditions").and_then(Value::as_array);
+    if let Some(conditions) = patch.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+        let given: Vec<_> = conditions.iter().map(type_of).collect();
+        let others = has
+            .into_iter()
+            .flatten()
+            .filter(|condition| !given.contains(&type_of(condition)));
+        let others: Vec<Value> = others.cloned().collect();
+        conditions.splice(0..0, others);
+    }
+    patch["metadata"]["resourceVersion"] = object["metadata"]["resourceVersion"].clone();
+}
+
 async fn request<T>(
     verb: &str,
     target: &Target<'_>,
@@ -173,5 +214,26 @@ async fn request<T>(
         Ok(Err(kube::Error::Api(status))) => Err(format!("{}: {} ({})", what(), status.message, status.code)),
         Ok(Err(error)) => Err(format!("{}: {error}", what())),
         Ok(Ok(_)) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_of_others_stay() {
+        let condition = |type_: &str, status: &str| json!({ "type": type_, "status": status });
+        let object = json!({
+            "metadata": { "resourceVersion": "7" },
+            "status": { "conditions": [condition("Discovered", "True"), condition("BurnedIn", "False")] },
+        });
+        let mut patch = json!({ "status": { "conditions": [condition("BurnedIn", "True")] } });
+        keep_conditions(&mut patch, &object);
+        let expected = json!({
+            "metadata": { "resourceVersion": "7" },
+            "status": { "conditions": [condition("Discovered", "True"), condition("BurnedIn", "True")] },
+        });
+        assert_eq!(patch, expected);
     }
 }

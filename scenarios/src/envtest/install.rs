@@ -7,10 +7,52 @@ use kube::discovery::{Scope, pinned_kind};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, ResourceExt};
 use serde::Deserialize as _;
+use std::path::Path;
 use std::time::Duration;
 
+/// Manifests of `operator/deploy` that say what the operator may do and what others may not.
+const MANIFESTS: [&str; 6] = [
+    "namespace.yaml",
+    "service-account.yaml",
+    "cluster-role.yaml",
+    "role.yaml",
+    "metrics-reader.yaml",
+    "admission-policy.yaml",
+];
+/// The operator's, in these manifests.
+pub const SERVICE_ACCOUNT: &str = "metal-operator";
 const FIELD_MANAGER: &str = "metal-envtest";
 const ESTABLISHED: Duration = Duration::from_secs(30);
+
+/// Installs kinds, service account, roles and admission policy: everything of the folder `deploy` but the operator itself.
+///
+/// # Errors
+/// A manifest cannot be read, or is refused.
+pub async fn operator(client: &Client, deploy: &Path) -> Result<(), TestbedError> {
+    for object in everything(deploy)? {
+        apply(client, "operator/deploy", object).await?;
+    }
+    established(client).await
+}
+
+/// The objects of this, in the order in which they are applied.
+///
+/// # Errors
+/// A manifest cannot be read.
+pub fn everything(deploy: &Path) -> Result<Vec<DynamicObject>, TestbedError> {
+    let mut all = Vec::new();
+    for crd in ::crds::manifest::all() {
+        let object = serde_json::to_value(&crd).and_then(DynamicObject::deserialize);
+        all.push(object.map_err(|error| TestbedError::failed(format!("{} is no object", crd.name_any()), error))?);
+    }
+    for name in MANIFESTS {
+        let path = deploy.join(name);
+        let yaml = std::fs::read_to_string(&path)
+            .map_err(|error| TestbedError::failed(format!("{} cannot be read", path.display()), error))?;
+        all.extend(documents(name, &yaml)?);
+    }
+    Ok(all)
+}
 
 /// Installs the kinds of this repository, and waits until they are served.
 ///
@@ -19,13 +61,21 @@ const ESTABLISHED: Duration = Duration::from_secs(30);
 pub async fn crds(client: &Client) -> Result<(), TestbedError> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let all = ::crds::manifest::all();
-    for crd in &all {
-        api.patch(&crd.name_any(), &parameters, &Patch::Apply(crd))
+    for crd in ::crds::manifest::all() {
+        api.patch(&crd.name_any(), &parameters, &Patch::Apply(&crd))
             .await
             .map_err(|error| TestbedError::failed(format!("{} cannot be installed", crd.name_any()), error))?;
     }
-    for crd in &all {
+    established(client).await
+}
+
+/// Waits until the kinds of this repository are served.
+///
+/// # Errors
+/// They are not.
+pub async fn established(client: &Client) -> Result<(), TestbedError> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for crd in ::crds::manifest::all() {
         let name = crd.name_any();
         let served = await_condition(api.clone(), &name, conditions::is_crd_established());
         tokio::time::timeout(ESTABLISHED, served)

@@ -8,6 +8,7 @@
 //! | `process` | a program that runs until it is dropped, with its log |
 //! | [`install`] | manifests, applied as `kubectl apply` does |
 //! | [`site`] | machines with BMCs, and a boot server |
+//! | [`provider`] | a control plane for every scenario |
 //! | [`operator`] | the operator's binary, as its service account, on the manifests of `operator/deploy` |
 
 pub mod assets;
@@ -15,6 +16,7 @@ mod certificates;
 pub mod install;
 pub mod operator;
 mod process;
+pub mod provider;
 pub mod site;
 
 use crate::testbed::TestbedError;
@@ -25,8 +27,10 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use process::Process;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -72,18 +76,20 @@ impl ControlPlane {
             .map_err(|error| TestbedError::failed(format!("{} cannot be made", logs.display()), error))?;
         let [client, peer, server, manager] = free_addresses()?;
         let certificates = Certificates::make(folder.path())?;
-        let etcd = Process::start(
+        let mut etcd = Process::start(
             assets.program(Program::Etcd),
             &etcd_arguments(folder.path(), client, peer),
             &logs,
         )?;
         let mut api_server = Process::start(
             assets.program(Program::ApiServer),
-            &api_server_arguments(folder.path(), client, server),
+            &api_server_arguments(folder.path(), client, server, &certificates.admin_token),
             &logs,
         )?;
         let admin = config(&certificates.kubeconfig(server, &certificates.admin_token)).await?;
         ready(&admin, &mut api_server).await?;
+        // One that found its port taken would have left the API server to the etcd of somebody else.
+        etcd.still_runs()?;
         let kubeconfig = folder.path().join("controller-manager.kubeconfig");
         std::fs::write(&kubeconfig, certificates.kubeconfig(server, &certificates.admin_token))
             .map_err(|error| TestbedError::failed(format!("{} cannot be written", kubeconfig.display()), error))?;
@@ -102,6 +108,13 @@ impl ControlPlane {
             folder,
             logs,
         })
+    }
+
+    /// Ends all three, and waits until they have.
+    pub async fn end(mut self) {
+        for process in [&mut self.controller_manager, &mut self.api_server, &mut self.etcd] {
+            process.end().await;
+        }
     }
 
     /// A client that may do everything.
@@ -212,16 +225,22 @@ async fn ready(config: &kube::Config, api_server: &mut Process) -> Result<(), Te
     }
 }
 
-/// Ports that nobody listens on. All are held until the last one is found, so that they differ.
+/// Ports that nobody listens on, and that nobody else in this process was given.
 fn free_addresses<const N: usize>() -> Result<[SocketAddr; N], TestbedError> {
+    static GIVEN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
     let failed = |error| TestbedError::failed("no free port of loopback", error);
-    let mut held = Vec::new();
-    for _ in 0..N {
-        held.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?);
-    }
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
-    for (address, listener) in addresses.iter_mut().zip(&held) {
-        *address = listener.local_addr().map_err(failed)?;
+    let (mut found, mut held) = (0, Vec::new());
+    while found < N {
+        // Held until the last one is found, or the next one could be the same.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        held.push(listener);
+        if given.insert(address) {
+            addresses[found] = address;
+            found += 1;
+        }
     }
     Ok(addresses)
 }
@@ -240,10 +259,12 @@ fn etcd_arguments(folder: &Path, client: SocketAddr, peer: SocketAddr) -> Vec<St
     ]
 }
 
-fn api_server_arguments(folder: &Path, etcd: SocketAddr, server: SocketAddr) -> Vec<String> {
+fn api_server_arguments(folder: &Path, etcd: SocketAddr, server: SocketAddr, unique: &str) -> Vec<String> {
     let file = |name: &str| folder.join(name).display().to_string();
     vec![
         format!("--etcd-servers=http://{etcd}"),
+        // Should it ever talk to the etcd of another control plane, it finds nothing there.
+        format!("--etcd-prefix=/{}", &unique[..unique.len().min(16)]),
         format!("--bind-address={}", server.ip()),
         format!("--secure-port={}", server.port()),
         format!("--tls-cert-file={}", file(certificates::SERVER_CERTIFICATE)),

@@ -12,16 +12,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Manifests of `operator/deploy` that say what the operator may do and what others may not.
-const MANIFESTS: [&str; 6] = [
-    "namespace.yaml",
-    "service-account.yaml",
-    "cluster-role.yaml",
-    "role.yaml",
-    "metrics-reader.yaml",
-    "admission-policy.yaml",
-];
-const SERVICE_ACCOUNT: &str = "metal-operator";
 const START: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -46,16 +36,13 @@ impl DeployedOperator {
         more: &[String],
     ) -> Result<Self, TestbedError> {
         let admin = plane.admin()?;
-        install::crds(&admin).await?;
-        for name in MANIFESTS {
-            install::manifests(&admin, name, &read(&deploy.join(name))?).await?;
-        }
+        install::operator(&admin, deploy).await?;
         let [registry, health, metrics, webhooks] = free_addresses()?;
         let certificates = plane.folder().join("webhook");
         let authority = certificate(&certificates)?;
         let kubeconfig = plane.folder().join("operator.kubeconfig");
         let account = plane
-            .service_account_kubeconfig(MANAGER_NAMESPACE, SERVICE_ACCOUNT)
+            .service_account_kubeconfig(MANAGER_NAMESPACE, install::SERVICE_ACCOUNT)
             .await?;
         write(&kubeconfig, &account)?;
         let mut arguments = vec![

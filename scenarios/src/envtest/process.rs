@@ -53,6 +53,13 @@ impl Process {
         }
     }
 
+    /// Nothing of what these programs do has to survive.
+    pub(super) async fn end(&mut self) {
+        if let Err(error) = self.child.kill().await {
+            tracing::debug!(name = self.name, %error, "it had ended already");
+        }
+    }
+
     pub(super) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

@@ -211,7 +211,7 @@ pub struct Patch {
     /// Patches the status instead of the object.
     #[serde(default)]
     pub status: bool,
-    /// RFC 7386.
+    /// RFC 7386. Of a status, conditions of other types stay.
     pub merge: Placed<Value>,
 }
 

@@ -1,10 +1,11 @@
-//! One running world: an embedded cluster, a fleet of emulated machines, the boot server stand-in and the operator, wired together
+//! One running world: a cluster, a fleet of emulated machines, the boot server stand-in and the operator, wired together
 //! over their wire protocols. [`Testbed`] is what the engine may ask of any.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `world` | builds a world and answers the engine |
 //! | `wire` | how its parts reach each other: sockets or memory |
+//! | [`cluster`] | the cluster it stands on: embedded, or a real one |
 //! | `operator_process` | the operator, crashed, stopped and started |
 //! | `firmware_images` | where machines find firmware |
 //! | `flags` | the operator's command line in a world of some speed |
@@ -13,6 +14,7 @@
 //! | `roles` | what the operator may ask the API server for |
 //! | `slot` | an address whose owner comes and goes |
 
+pub mod cluster;
 mod firmware_images;
 mod flags;
 mod hub;

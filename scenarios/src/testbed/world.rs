@@ -1,16 +1,18 @@
 //! One running world: cluster, machines, boot server and operator, wired together.
 
+use super::cluster::{Cluster, Ground, RealCluster};
 use super::flags::{self, Surroundings};
 use super::hub::{Hub, Observer};
 use super::log_lines::LogLines;
 use super::operator_process::{Faces, OperatorProcess};
-use super::roles::Roles;
+use super::roles::{Judge, Roles};
 use super::wire::Wire;
 use super::{
     IMAGE_REGISTRY, MANAGER_NAMESPACE, MachineInfo, OperatorAction, Testbed, TestbedError, WorldEvent, firmware_images,
 };
 use crate::boot_server::{self, BootServer};
 use crate::edges::{Clock, SkewedClock};
+use crate::engine::cluster::FIELD_MANAGER;
 use crate::guest::Guests;
 use crate::script::{Capability, Scenario};
 use ::operator::api_deadline::with_deadline;
@@ -20,7 +22,7 @@ use bmc_emulator::{AdminAction, Bmc, Fault, Fleet, FleetSpec, MachineTruth};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube_emulator::KubeEmulator;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Watches that lag further behind than this are told to list again.
 const WATCH_HISTORY: usize = 10_000;
+const CONFLICT: u16 = 409;
 
 /// What a world is built from besides its scenario.
 pub(crate) struct Foundation {
@@ -41,6 +44,7 @@ pub(crate) struct Foundation {
     pub is_virtual: bool,
     /// The token that may do everything in the cluster.
     pub admin_token: String,
+    pub ground: Ground,
     /// For files the operator reads.
     pub directory: PathBuf,
     pub log_lines: LogLines,
@@ -60,7 +64,7 @@ pub(crate) struct Urls {
 pub(crate) struct World<W> {
     pub(crate) wire: Mutex<W>,
     pub(crate) fleet: Fleet,
-    pub(crate) cluster: KubeEmulator,
+    pub(crate) cluster: Cluster,
     pub(crate) urls: Urls,
     pub(crate) roles: Roles,
     hub: Arc<Hub>,
@@ -93,21 +97,32 @@ impl<W: Wire> World<W> {
         foundation.log_lines.connect(&hub);
 
         let api_clock = SkewedClock::new(clock.clone());
-        let cluster = KubeEmulator::new(kube_emulator::Settings {
-            clock: api_clock.clock(),
-            seed,
-            admin_token: foundation.admin_token,
-            watch_history: WATCH_HISTORY,
-        });
-        let of_commits = hub.clone();
-        cluster.observe(Arc::new(move |commit| {
-            of_commits.tell(WorldEvent::Kube(commit.clone()))
-        }));
-        let (controllers, until) = (cluster.clone(), stop.clone());
-        tasks.spawn(async move { controllers.run_controllers(until).await });
+        let (cluster, judge) = match foundation.ground {
+            Ground::Embedded { state } => {
+                let settings = kube_emulator::Settings {
+                    clock: api_clock.clock(),
+                    seed,
+                    admin_token: foundation.admin_token,
+                    watch_history: WATCH_HISTORY,
+                };
+                let emulator = match state {
+                    None => KubeEmulator::new(settings),
+                    Some(folder) => KubeEmulator::kept_in(settings, &folder)
+                        .map_err(|error| TestbedError::failed("the cluster cannot go on", error))?,
+                };
+                observe(&emulator, &hub, &stop, &mut tasks);
+                (Cluster::Embedded(emulator), Judge::Table)
+            }
+            Ground::Real(access) => {
+                let real = RealCluster::observe(access, &hub, &stop, &mut tasks).await?;
+                (Cluster::Real(real), Judge::Server)
+            }
+        };
         wire.publish_cluster(&cluster).await?;
         let user = wire.kube("user")?;
-        install(&user).await?;
+        if let Cluster::Embedded(_) = cluster {
+            install(&user).await?;
+        }
 
         let faces = Faces::default();
         let registry_url = wire.publish("registry", faces.registry.router()).await?;
@@ -134,7 +149,7 @@ impl<W: Wire> World<W> {
             bmc_ca_file: face.ca_file,
             mac_prefixes_file: mac_prefixes.as_deref(),
         };
-        let roles = Roles::new(hub.clone());
+        let roles = Roles::new(hub.clone(), judge);
         let (clients, ssh, time) = (wire.operator_clients(&roles)?, wire.operator_ssh()?, clock.clone());
         let edges = Arc::new(move |process| {
             let (kube, bmc_http) = clients(process)?;
@@ -312,15 +327,28 @@ impl<W: Wire + 'static> Testbed for World<W> {
     }
 }
 
+fn observe(emulator: &KubeEmulator, hub: &Arc<Hub>, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    let hub = hub.clone();
+    emulator.observe(Arc::new(move |commit| hub.tell(WorldEvent::Kube(commit.clone()))));
+    let (controllers, until) = (emulator.clone(), stop.clone());
+    tasks.spawn(async move { controllers.run_controllers(until).await });
+}
+
 /// What an administrator does before the operator comes: kinds and its namespace.
 async fn install(client: &kube::Client) -> Result<(), TestbedError> {
     let failed = |what: &str, error: kube::Error| TestbedError::failed(format!("{what} cannot be created"), error);
     let crds = Api::all(client.clone());
     for crd in crds::manifest::all() {
         let name = crd.metadata.name.clone().unwrap_or_default();
-        crds.create(&PostParams::default(), &crd)
-            .await
-            .map_err(|error| failed(&name, error))?;
+        match crds.create(&PostParams::default(), &crd).await {
+            // Of a cluster that was kept; it may be that of an older version.
+            Err(kube::Error::Api(status)) if status.code == CONFLICT => {
+                let parameters = PatchParams::apply(FIELD_MANAGER).force();
+                let patched = crds.patch(&name, &parameters, &Patch::Apply(&crd)).await;
+                patched.map_err(|error| failed(&name, error))?
+            }
+            created => created.map_err(|error| failed(&name, error))?,
+        };
     }
     let namespace = Namespace {
         metadata: ObjectMeta {
@@ -329,11 +357,13 @@ async fn install(client: &kube::Client) -> Result<(), TestbedError> {
         },
         ..Namespace::default()
     };
-    Api::all(client.clone())
+    match Api::all(client.clone())
         .create(&PostParams::default(), &namespace)
         .await
-        .map_err(|error| failed(MANAGER_NAMESPACE, error))?;
-    Ok(())
+    {
+        Err(kube::Error::Api(status)) if status.code == CONFLICT => Ok(()),
+        created => created.map(drop).map_err(|error| failed(MANAGER_NAMESPACE, error)),
+    }
 }
 
 async fn boot_server<W: Wire>(

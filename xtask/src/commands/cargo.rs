@@ -41,32 +41,51 @@ pub(crate) fn build_release(repository: &Repository, package: &str, binary: &str
     Ok(target.join("release").join(beside.file_name().unwrap_or_default()))
 }
 
-/// By itself, optimised, and linked with everything it needs. Returns where it is.
+/// A binary of a package.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    pub package: &'static str,
+    pub binary: &'static str,
+}
+
+/// Optimised, and linked with everything they need; all at once, because what they share is compiled once then. Returns the folder they
+/// are in.
 ///
 /// # Errors
-/// If it does not build; the compiler has said why.
-pub(crate) fn build_static(repository: &Repository, package: &str, binary: &str) -> miette::Result<PathBuf> {
+/// If they do not build; the compiler has said why.
+pub(crate) fn build_static(repository: &Repository, programs: &[Program]) -> miette::Result<PathBuf> {
     let target = static_target();
     let folder = repository.path("target/static");
-    let mut cargo = cargo(repository);
+    let mut cargo = cargo(repository, "build");
     cargo
-        .args([
-            "--profile",
-            "image",
-            "--package",
-            package,
-            "--bin",
-            binary,
-            "--target",
-            &target,
-        ])
+        .args(["--profile", "image", "--target", &target])
+        .args(
+            programs
+                .iter()
+                .flat_map(|program| ["--package", program.package, "--bin", program.binary]),
+        )
         // Everything is compiled with other flags: it must not displace what is in the usual folder.
         .arg("--target-dir")
         .arg(&folder)
         // Musl's targets cannot be installed everywhere; glibc's can be linked statically, too.
         .env("RUSTFLAGS", "-C target-feature=+crt-static");
-    succeeded(cargo, binary)?;
-    Ok(folder.join(target).join("image").join(binary))
+    let names: Vec<&str> = programs.iter().map(|program| program.binary).collect();
+    succeeded(cargo, &names.join(", "))?;
+    Ok(folder.join(target).join("image"))
+}
+
+/// Runs tests; whether all have passed.
+///
+/// # Errors
+/// Cargo cannot be started.
+pub(crate) fn test(repository: &Repository, arguments: &[&str]) -> miette::Result<bool> {
+    let mut cargo = cargo(repository, "test");
+    let status = cargo
+        .args(arguments)
+        .status()
+        .into_diagnostic()
+        .wrap_err("cargo cannot be started")?;
+    Ok(status.success())
 }
 
 /// A target has to be named, or build scripts would be linked statically as well.
@@ -75,12 +94,12 @@ pub(crate) fn static_target() -> String {
 }
 
 fn run(repository: &Repository, arguments: &[&str], binary: &str) -> miette::Result<()> {
-    let mut cargo = cargo(repository);
+    let mut cargo = cargo(repository, "build");
     cargo.args(arguments);
     succeeded(cargo, binary)
 }
 
-fn cargo(repository: &Repository) -> Command {
+fn cargo(repository: &Repository, command: &str) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What the outer cargo tells this program about itself; ring's build script would take it for a reason to build again.
     for (name, _) in std::env::vars_os() {
@@ -90,7 +109,7 @@ fn cargo(repository: &Repository) -> Command {
         }
     }
     cargo
-        .arg("build")
+        .arg(command)
         .arg("--manifest-path")
         .arg(repository.path("Cargo.toml"));
     cargo
@@ -99,7 +118,7 @@ fn cargo(repository: &Repository) -> Command {
 fn succeeded(mut cargo: Command, binary: &str) -> miette::Result<()> {
     let status = cargo.status().into_diagnostic().wrap_err("cargo cannot be started")?;
     if !status.success() {
-        miette::bail!(help = "what the compiler says is above", "{binary} does not build");
+        miette::bail!(help = "what the compiler says is above", "building {binary} failed");
     }
     Ok(())
 }

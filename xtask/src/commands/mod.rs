@@ -2,6 +2,8 @@
 
 pub(crate) mod bench;
 mod cargo;
+mod cluster;
+pub(crate) mod docker;
 pub(crate) mod e2e;
 pub(crate) mod envtest;
 pub(crate) mod generated;

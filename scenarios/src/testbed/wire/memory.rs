@@ -5,6 +5,7 @@ use crate::edges::HttpService;
 use crate::net::party::Party;
 use crate::net::{Latency, Network};
 use crate::testbed::TestbedError;
+use crate::testbed::cluster::Cluster;
 use crate::testbed::roles::Roles;
 use ::operator::bmc::Credentials;
 use ::operator::ssh::{Host, Ssh, SshError, SshService};
@@ -56,7 +57,8 @@ impl MemoryWire {
 
 #[async_trait]
 impl Wire for MemoryWire {
-    async fn publish_cluster(&mut self, cluster: &KubeEmulator) -> Result<(), TestbedError> {
+    async fn publish_cluster(&mut self, cluster: &Cluster) -> Result<(), TestbedError> {
+        let cluster = cluster.emulator()?;
         self.front_ends = (0..FRONT_ENDS).map(|_| cluster.front_end()).collect();
         self.cluster = Some(cluster.clone());
         Ok(())

@@ -9,13 +9,13 @@ pub(crate) mod memory;
 pub(crate) mod sockets;
 
 use super::TestbedError;
+use super::cluster::Cluster;
 use super::roles::Roles;
 use crate::edges::HttpService;
 use ::operator::ssh::SshService;
 use async_trait::async_trait;
 use axum::Router;
 use bmc_emulator::{Fleet, FleetSpec};
-use kube_emulator::KubeEmulator;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(crate) type ClientsOf = Arc<dyn Fn(u64) -> Result<(kube::Client, HttpService
 #[async_trait]
 pub(crate) trait Wire: Send + Sync {
     /// Makes the API server reachable.
-    async fn publish_cluster(&mut self, cluster: &KubeEmulator) -> Result<(), TestbedError>;
+    async fn publish_cluster(&mut self, cluster: &Cluster) -> Result<(), TestbedError>;
     /// A new connection to the API server, for the component `user`.
     fn kube(&self, user: &str) -> Result<kube::Client, TestbedError>;
     /// Serves a router; its base URL, without a slash at the end.

@@ -3,6 +3,7 @@
 use super::{BmcFace, ClientsOf, Wire};
 use crate::edges::HttpService;
 use crate::testbed::TestbedError;
+use crate::testbed::cluster::{Cluster, RealCluster};
 use crate::testbed::roles::Roles;
 use ::operator::bmc_http;
 use ::operator::options::CertificatePolicy;
@@ -13,7 +14,6 @@ use axum::Router;
 use bmc_emulator::serve::{ServeOptions, serve_fleet};
 use bmc_emulator::{Fleet, FleetSpec};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube_emulator::KubeEmulator;
 use kube_emulator::serve::{Served, serve_https};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -38,6 +38,17 @@ pub(crate) enum Addresses {
     AsStated,
 }
 
+/// The cluster, as its clients reach it.
+#[derive(Clone)]
+enum Reached {
+    /// Served here.
+    Embedded {
+        kubeconfig: String,
+        config: Box<kube::Config>,
+    },
+    Real(RealCluster),
+}
+
 /// Sockets of one world.
 pub(crate) struct SocketWire {
     token: String,
@@ -45,7 +56,7 @@ pub(crate) struct SocketWire {
     directory: PathBuf,
     stop: CancellationToken,
     tasks: JoinSet<()>,
-    cluster: Option<(Served, kube::Config)>,
+    cluster: Option<Reached>,
     bmc_ca: Option<(PathBuf, String)>,
 }
 
@@ -67,8 +78,11 @@ impl SocketWire {
 
     /// What `kubectl` needs.
     pub(crate) fn kubeconfig(&self) -> String {
-        let served = self.cluster.as_ref().map(|(served, _)| served.kubeconfig(&self.token));
-        served.unwrap_or_default()
+        match &self.cluster {
+            Some(Reached::Embedded { kubeconfig, .. }) => kubeconfig.clone(),
+            Some(Reached::Real(cluster)) => cluster.kubeconfig().to_owned(),
+            None => String::new(),
+        }
     }
 
     /// The certificate of the authority that signed those of the BMCs.
@@ -79,27 +93,40 @@ impl SocketWire {
 
 #[async_trait]
 impl Wire for SocketWire {
-    async fn publish_cluster(&mut self, cluster: &KubeEmulator) -> Result<(), TestbedError> {
+    async fn publish_cluster(&mut self, cluster: &Cluster) -> Result<(), TestbedError> {
+        let emulator = match cluster {
+            Cluster::Embedded(emulator) => emulator,
+            Cluster::Real(cluster) => {
+                self.cluster = Some(Reached::Real(cluster.clone()));
+                return Ok(());
+            }
+        };
         let failed =
             |error: &dyn std::fmt::Display| TestbedError::failed("the cluster cannot be served", error.to_string());
-        let served = serve_https(cluster, ANYWHERE, self.stop.clone(), &mut self.tasks)
+        let served: Served = serve_https(emulator, ANYWHERE, self.stop.clone(), &mut self.tasks)
             .await
             .map_err(|error| failed(&error))?;
-        let kubeconfig = Kubeconfig::from_yaml(&served.kubeconfig(&self.token)).map_err(|error| failed(&error))?;
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        let kubeconfig = served.kubeconfig(&self.token);
+        let parsed = Kubeconfig::from_yaml(&kubeconfig).map_err(|error| failed(&error))?;
+        let config = kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
             .await
             .map_err(|error| failed(&error))?;
-        self.cluster = Some((served, config));
+        self.cluster = Some(Reached::Embedded {
+            kubeconfig,
+            config: Box::new(config),
+        });
         Ok(())
     }
 
     fn kube(&self, user: &str) -> Result<kube::Client, TestbedError> {
         let failed = |why: String| TestbedError::failed(format!("the {user} cannot connect to the cluster"), why);
-        let (_, config) = self
-            .cluster
-            .as_ref()
-            .ok_or_else(|| failed("it is not served yet".to_owned()))?;
-        kube::Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))
+        match &self.cluster {
+            Some(Reached::Embedded { config, .. }) => {
+                kube::Client::try_from((**config).clone()).map_err(|error| failed(error.to_string()))
+            }
+            Some(Reached::Real(cluster)) => cluster.user(),
+            None => Err(failed("it is not served yet".to_owned())),
+        }
     }
 
     async fn publish(&mut self, name: &'static str, router: Router) -> Result<String, TestbedError> {
@@ -146,12 +173,17 @@ impl Wire for SocketWire {
     fn operator_clients(&self, roles: &Roles) -> Result<ClientsOf, TestbedError> {
         // Each process has connections of its own.
         let failed = |why: String| TestbedError::failed("the operator cannot connect to the cluster", why);
-        let config = self.cluster.as_ref().map(|(_, config)| config.clone());
-        let config = config.ok_or_else(|| failed("it is not served yet".to_owned()))?;
+        let cluster = self.cluster.clone();
+        let cluster = cluster.ok_or_else(|| failed("it is not served yet".to_owned()))?;
         let ca_file = self.bmc_face().ca_file.map(Path::to_owned);
         let roles = roles.clone();
         Ok(Arc::new(move |_| {
-            let kube = kube::Client::try_from(config.clone()).map_err(|error| failed(error.to_string()))?;
+            let kube = match &cluster {
+                Reached::Embedded { config, .. } => {
+                    kube::Client::try_from((**config).clone()).map_err(|error| failed(error.to_string()))?
+                }
+                Reached::Real(cluster) => cluster.operator()?,
+            };
             Ok((roles.client(kube), transport(ca_file.as_deref())?))
         }))
     }

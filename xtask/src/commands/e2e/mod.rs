@@ -10,12 +10,14 @@ mod progress;
 mod selection;
 mod table;
 
+use super::cluster::Choice;
 use crate::repository::Repository;
 use miette::IntoDiagnostic;
 use progress::Board;
 use scenarios::report::{Millis, Mode, RunReport, ScenarioReport};
 use scenarios::runner::{self, Logs, Settings};
 use scenarios::script::{Scenario, Script};
+use scenarios::testbed::cluster::provider::Provider;
 use scenarios::testbed::log_lines::check_filter;
 use selection::Assignment;
 use std::num::NonZeroUsize;
@@ -24,6 +26,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,11 +34,12 @@ Examples:
   cargo xtask e2e discover-one-server --verbose
   cargo xtask e2e ten-servers-four-claims --set servers=20 --set claims=8
   cargo xtask e2e --report target/e2e-report
+  KUBEBUILDER_ASSETS=… cargo xtask e2e --cluster envtest
   cargo xtask e2e --scripts my-scenarios --time-scale 10
 
 The exit code is 0 when every scenario passed or was skipped, else 1.";
 
-/// Run scenarios end to end: embedded cluster, emulated machines, real sockets, real time
+/// Run scenarios end to end: a cluster of any kind, emulated machines, real sockets, real time
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -45,6 +49,8 @@ pub(crate) struct Arguments {
     /// Folder of scenario scripts; default: scenarios/scripts of this repository.
     #[arg(long, value_name = "DIR")]
     scripts: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: Choice,
     /// Sets a parameter of every scenario that has it. Can be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     assignments: Vec<Assignment>,
@@ -77,14 +83,16 @@ pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Resu
     let scripts = Script::read_all(&folder)?;
     let scenarios = selection::select(&scripts, &arguments.scenarios, &arguments.assignments, &folder)?;
 
+    let provider = arguments.cluster.provider(repository)?;
+
     let started_at = (scenarios::edges::system_clock())();
     let started = Instant::now();
-    let reports = run_all(&scenarios, &arguments);
+    let reports = run_all(&scenarios, provider.as_ref(), &arguments);
     let wall_time = Millis::from(started.elapsed());
     let report = RunReport {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command: command_line(),
-        environment: "embedded cluster, emulated machines, loopback sockets".to_owned(),
+        environment: format!("{} cluster, emulated machines, loopback sockets", provider.name()),
         seed: arguments.seed,
         mode: Mode::RealTime,
         time_scale: arguments.time_scale,
@@ -93,17 +101,20 @@ pub(crate) fn run(repository: &Repository, arguments: Arguments) -> miette::Resu
         scenarios: reports,
     };
 
-    table::print(&report, arguments.scripts.as_deref());
+    table::print(&report, provider.name(), arguments.scripts.as_deref());
     if let Some(directory) = &arguments.report {
         let written = scenarios::report::write(directory, &report).into_diagnostic()?;
         println!("report: {}", written.page.display());
     }
     let good = report.scenarios.iter().all(|scenario| scenario.outcome.is_good());
+    if !good {
+        provider.failed().into_diagnostic()?;
+    }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Every scenario on some worker thread; the reports are in the order of the scenarios.
-fn run_all(scenarios: &[Scenario], arguments: &Arguments) -> Vec<ScenarioReport> {
+fn run_all(scenarios: &[Scenario], provider: &dyn Provider, arguments: &Arguments) -> Vec<ScenarioReport> {
     let settings = Settings {
         seed: arguments.seed,
         time_scale: arguments.time_scale,
@@ -111,23 +122,24 @@ fn run_all(scenarios: &[Scenario], arguments: &Arguments) -> Vec<ScenarioReport>
         logs: if arguments.verbose { Logs::Stderr } else { Logs::Quiet },
     };
     let board = Board::new(scenarios, arguments.verbose);
-    let next = AtomicUsize::new(0);
+    let (next, interrupted) = (AtomicUsize::new(0), CancellationToken::new());
     let reports = Mutex::new(Vec::new());
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(scenario) = scenarios.get(index) else {
+            let Some(scenario) = scenarios.get(index).filter(|_| !interrupted.is_cancelled()) else {
                 return;
             };
             let line = board.start(&scenario.name);
-            let report = runner::in_real_time(scenario, &settings, &line);
+            let report = runner::in_real_time(scenario, &settings, provider, &interrupted, &line);
             board.finish(line, &report);
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             reports.push((index, report));
         }
     };
+    let jobs = arguments.jobs.get().min(provider.at_most().unwrap_or(usize::MAX));
     std::thread::scope(|scope| {
-        for _ in 0..arguments.jobs.get().min(scenarios.len()) {
+        for _ in 0..jobs.min(scenarios.len()) {
             scope.spawn(work);
         }
     });

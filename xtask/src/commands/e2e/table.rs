@@ -7,7 +7,7 @@ use scenarios::summary;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(super) fn print(report: &RunReport, scripts: Option<&Path>) {
+pub(super) fn print(report: &RunReport, cluster: &str, scripts: Option<&Path>) {
     println!("{}", table(&report.scenarios));
     for scenario in &report.scenarios {
         if let Outcome::Skipped { because } = &scenario.outcome {
@@ -19,7 +19,7 @@ pub(super) fn print(report: &RunReport, scripts: Option<&Path>) {
         for line in summary::explain(scenario).lines() {
             println!("  {line}");
         }
-        println!("  again: {}", again(scenario, scripts, report.time_scale));
+        println!("  again: {}", again(scenario, cluster, scripts, report.time_scale));
     }
     println!("\n{}", conclusion(report));
 }
@@ -86,9 +86,9 @@ fn conclusion(report: &RunReport) -> String {
 }
 
 /// What runs a scenario again as it was run.
-fn again(scenario: &ScenarioReport, scripts: Option<&Path>, time_scale: f64) -> String {
+fn again(scenario: &ScenarioReport, cluster: &str, scripts: Option<&Path>, time_scale: f64) -> String {
     let mut command = format!(
-        "cargo xtask e2e {} --seed {} --time-scale {time_scale} --verbose",
+        "cargo xtask e2e {} --cluster {cluster} --seed {} --time-scale {time_scale} --verbose",
         scenario.name, scenario.seed
     );
     if let Some(scripts) = scripts {

@@ -49,6 +49,18 @@ fn allowed_edits() -> [Value; 4] {
     ]
 }
 
+/// As a tool does that has checked a Server.
+async fn write_condition(servers: &Api<Server>, type_: &str) -> Result<Server, kube::Error> {
+    let mut server = servers.get(SERVER).await?;
+    let condition = serde_json::from_value(json!({
+        "type": type_, "status": "False", "reason": "Checked", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }));
+    let conditions = &mut server.status.get_or_insert_default().conditions;
+    conditions.retain(|condition| condition.type_ != type_);
+    conditions.extend(condition.ok());
+    servers.replace_status(SERVER, &PostParams::default(), &server).await
+}
+
 pub(super) async fn all(client: &Client) -> miette::Result<()> {
     let servers: Api<Server> = Api::all(client.clone());
     let parameters = PatchParams::default();
@@ -60,6 +72,10 @@ pub(super) async fn all(client: &Client) -> miette::Result<()> {
     let said_of_status = "status is what the operator has seen; only the operator writes it";
     let answer = servers.patch_status(SERVER, &parameters, &Patch::Merge(&status)).await;
     refused("status of a Server", answer.map(|_| ()), said_of_status)?;
+    let answer = write_condition(&servers, "Discovered").await;
+    refused("a condition of the operator", answer.map(|_| ()), said_of_status)?;
+    write_condition(&servers, "BurnedIn").await.into_diagnostic()?;
+    said("a condition that a readiness rule may ask for can be written by others");
     let bmcs: Api<BMC> = Api::all(client.clone());
     let status = json!({ "status": { "powerState": "Off", "sku": "mine" } });
     let answer = bmcs.patch_status("node", &parameters, &Patch::Merge(&status)).await;

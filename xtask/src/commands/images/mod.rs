@@ -8,7 +8,7 @@
 mod archive;
 mod sbom;
 
-use super::cargo;
+use super::cargo::{self, Program};
 use crate::repository::Repository;
 use archive::Image;
 use miette::{Context, IntoDiagnostic};
@@ -52,10 +52,29 @@ struct Product {
     as_root: bool,
 }
 
-const PRODUCTS: [Product; 2] = [
+impl Product {
+    fn program(&self) -> Program {
+        Program {
+            package: self.package,
+            binary: self.name,
+        }
+    }
+}
+
+const PRODUCTS: [Product; 4] = [
     Product {
         name: "metal-operator",
         package: "operator",
+        as_root: false,
+    },
+    Product {
+        name: "metaldata",
+        package: "operator",
+        as_root: false,
+    },
+    Product {
+        name: "bmc-emulator",
+        package: "bmc-emulator",
         as_root: false,
     },
     Product {
@@ -65,7 +84,23 @@ const PRODUCTS: [Product; 2] = [
     },
 ];
 
+impl Arguments {
+    /// All images, in Docker.
+    pub(super) fn loaded() -> Self {
+        Self {
+            images: Vec::new(),
+            tag: "latest".to_owned(),
+            output: None,
+            load: true,
+        }
+    }
+}
+
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
+    build(repository, arguments).map(|()| ExitCode::SUCCESS)
+}
+
+pub(super) fn build(repository: &Repository, arguments: &Arguments) -> miette::Result<()> {
     let output = arguments
         .output
         .clone()
@@ -73,8 +108,11 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     std::fs::create_dir_all(&output)
         .into_diagnostic()
         .wrap_err_with(|| format!("{} cannot be made", output.display()))?;
-    for product in chosen(&arguments.images)? {
-        let binary = cargo::build_static(repository, product.package, product.name)?;
+    let products = chosen(&arguments.images)?;
+    let programs: Vec<Program> = products.iter().map(|product| product.program()).collect();
+    let binaries = cargo::build_static(repository, &programs)?;
+    for product in products {
+        let binary = binaries.join(product.name);
         let image = Image {
             name: format!("{}:{}", product.name, arguments.tag),
             binary: product.name,
@@ -103,7 +141,7 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
             load(&path)?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn chosen(names: &[String]) -> miette::Result<Vec<&'static Product>> {
@@ -145,13 +183,16 @@ mod tests {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             Ok(chosen(&names)?.into_iter().map(|product| product.name).collect())
         };
-        assert_eq!(names(&[]).expect("all"), ["metal-operator", "metalprobe"]);
+        assert_eq!(
+            names(&[]).expect("all"),
+            ["metal-operator", "metaldata", "bmc-emulator", "metalprobe"]
+        );
         assert_eq!(names(&["metalprobe"]).expect("one"), ["metalprobe"]);
         assert!(
             names(&["nginx"])
                 .expect_err("unknown")
                 .to_string()
-                .contains("metal-operator, metalprobe")
+                .contains("metal-operator, metaldata, bmc-emulator, metalprobe")
         );
     }
 }

@@ -2,6 +2,7 @@
 
 mod invitation;
 
+use super::cluster::Choice;
 use crate::repository::Repository;
 use miette::{Context, IntoDiagnostic};
 use scenarios::runner::{self, Logs, Settings, Standing};
@@ -23,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask up
   cargo xtask up --servers 50 --time-scale 60
+  cargo xtask up --state target/up/state
   cargo xtask up --servers 3 --personality dell --time-scale 1 --verbose";
 
 /// Start a testbed that stays: a cluster, an operator and emulated machines, to be used with kubectl and curl
@@ -32,6 +34,11 @@ pub(crate) struct Arguments {
     /// How many machines there are.
     #[arg(long, value_name = "N", default_value = "5")]
     servers: NonZeroU32,
+    #[command(flatten)]
+    cluster: Choice,
+    /// Keep the embedded cluster there: it goes on where it was at the next start. Machines do not; they are off, and empty.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Whose BMCs they have.
     #[arg(long, value_enum, default_value_t = Personality::Generic)]
     personality: Personality,
@@ -84,7 +91,10 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     let directory = std::path::absolute(&directory)
         .into_diagnostic()
         .wrap_err_with(|| format!("{} is no usable path", directory.display()))?;
-    let scenario = scenario(arguments)?;
+    if arguments.state.is_some() && !arguments.cluster.is_embedded() {
+        miette::bail!("--state keeps an embedded cluster; real ones keep themselves");
+    }
+    let (scenario, provider) = (scenario(arguments)?, arguments.cluster.provider(repository)?);
     let settings = Settings {
         seed: arguments.seed,
         time_scale: arguments.time_scale,
@@ -93,15 +103,21 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
     };
     eprintln!("starting a cluster, an operator and {} machines", arguments.servers);
     let mut written = Ok(());
-    let ended = runner::until_interrupted(&scenario, &settings, &mut |standing| {
-        written = write(&directory, standing).map(|files| {
-            println!("{}", invitation::text(standing, &files, arguments.time_scale));
-        });
-        if let Err(error) = &written {
-            // The testbed is of no use then, but only its owner can end it.
-            eprintln!("{error:?}\nCtrl-C ends the testbed");
-        }
-    });
+    let ended = runner::until_interrupted(
+        &scenario,
+        &settings,
+        provider.as_ref(),
+        arguments.state.as_deref(),
+        &mut |standing| {
+            written = write(&directory, standing).map(|files| {
+                println!("{}", invitation::text(standing, &files, arguments.time_scale));
+            });
+            if let Err(error) = &written {
+                // The testbed is of no use then, but only its owner can end it.
+                eprintln!("{error:?}\nCtrl-C ends the testbed");
+            }
+        },
+    );
     ended.into_diagnostic().wrap_err("the testbed failed")?;
     eprintln!("the testbed has ended");
     Ok(if written.is_ok() {
