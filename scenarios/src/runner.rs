@@ -66,7 +66,7 @@ pub fn in_real_time(
             Ok(play(scenario, world, progress).await)
         };
         // The cluster is taken back in any case.
-        on_a_cluster(provider, &scenario.name, foundation, async |foundation| {
+        on_a_cluster(provider, scenario, foundation, async |foundation| {
             tokio::select! {
                 biased;
                 () = interruption(interrupted) => Err(TestbedError::failed("it was not played to its end", "somebody ended it")),
@@ -196,14 +196,14 @@ pub struct Standing {
 /// Has something done on a cluster of `provider`.
 async fn on_a_cluster<T>(
     provider: &dyn Provider,
-    scenario: &str,
+    scenario: &Scenario,
     mut foundation: Foundation,
     work: impl AsyncFnOnce(Foundation) -> Result<T, TestbedError>,
 ) -> Result<T, TestbedError> {
     let Some(Lent { access, keep }) = provider.lend(scenario).await? else {
         return work(foundation).await;
     };
-    foundation.ground = Ground::Real(access.clone());
+    foundation.ground = Ground::Real(Box::new(access.clone()));
     let outcome = work(foundation).await;
     let taken_back = provider.take_back(Lent { access, keep }).await;
     // What went wrong first is what counts.
@@ -238,7 +238,7 @@ pub fn until_interrupted(
         foundation.ground = Ground::Embedded {
             state: state.map(Path::to_owned),
         };
-        on_a_cluster(provider, &scenario.name, foundation, standing).await
+        on_a_cluster(provider, scenario, foundation, standing).await
     })
 }
 

@@ -1,8 +1,9 @@
 //! Manifests, applied as `kubectl apply --server-side` does.
 
+use crate::script::{Capability, Scenario};
 use crate::testbed::TestbedError;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, TypeMeta};
 use kube::discovery::{Scope, pinned_kind};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, ResourceExt};
@@ -24,12 +25,26 @@ pub const SERVICE_ACCOUNT: &str = "metal-operator";
 const FIELD_MANAGER: &str = "metal-envtest";
 const ESTABLISHED: Duration = Duration::from_secs(30);
 
+/// What of it is installed for a scenario: where others act as another operator, no policy may be in their way.
+pub(crate) fn needed_by(scenario: &Scenario, mut all: Vec<DynamicObject>) -> Vec<DynamicObject> {
+    if scenario.requires.contains(&Capability::OtherOperators) {
+        let is_policy = |types: &TypeMeta| types.api_version.starts_with("admissionregistration.k8s.io/");
+        all.retain(|object| !object.types.as_ref().is_some_and(is_policy));
+    }
+    all
+}
+
 /// Installs kinds, service account, roles and admission policy: everything of the folder `deploy` but the operator itself.
 ///
 /// # Errors
 /// A manifest cannot be read, or is refused.
 pub async fn operator(client: &Client, deploy: &Path) -> Result<(), TestbedError> {
-    for object in everything(deploy)? {
+    all(client, everything(deploy)?).await
+}
+
+/// Applies objects in order, and waits until our kinds are served.
+pub(crate) async fn all(client: &Client, objects: Vec<DynamicObject>) -> Result<(), TestbedError> {
+    for object in objects {
         apply(client, "operator/deploy", object).await?;
     }
     established(client).await

@@ -3,6 +3,7 @@
 
 use super::assets::Assets;
 use super::{ControlPlane, config, install};
+use crate::script::Scenario;
 use crate::testbed::cluster::provider::{Access, Lent, Provider};
 use crate::testbed::{MANAGER_NAMESPACE, TestbedError};
 use async_trait::async_trait;
@@ -31,10 +32,11 @@ impl Provider for Envtest {
         Some(AT_MOST)
     }
 
-    async fn lend(&self, scenario: &str) -> Result<Option<Lent>, TestbedError> {
-        let logs = self.logs.as_ref().map(|folder| folder.join(scenario));
+    async fn lend(&self, scenario: &Scenario) -> Result<Option<Lent>, TestbedError> {
+        let logs = self.logs.as_ref().map(|folder| folder.join(&scenario.name));
         let plane = ControlPlane::start(&self.assets, logs.as_deref()).await?;
-        install::operator(&plane.admin()?, &self.deploy).await?;
+        let wanted = install::needed_by(scenario, install::everything(&self.deploy)?);
+        install::all(&plane.admin()?, wanted).await?;
         let account = plane
             .service_account_kubeconfig(MANAGER_NAMESPACE, install::SERVICE_ACCOUNT)
             .await?;

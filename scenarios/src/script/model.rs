@@ -26,6 +26,8 @@ pub enum Capability {
     Faults,
     /// The operator process can be crashed, stopped and started.
     OperatorControl,
+    /// What only the operator may write can be written by others, who act as another operator: no admission policy is installed.
+    OtherOperators,
     /// Time is virtual: an hour costs nothing.
     VirtualTime,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Capability {
             Self::Inspect => "inspect",
             Self::Faults => "faults",
             Self::OperatorControl => "operator-control",
+            Self::OtherOperators => "other-operators",
             Self::VirtualTime => "virtual-time",
         })
     }

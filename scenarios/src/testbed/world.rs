@@ -115,7 +115,7 @@ impl<W: Wire> World<W> {
             }
             Ground::Real(access) => {
                 let real = RealCluster::observe(access, &hub, &stop, &mut tasks).await?;
-                (Cluster::Real(real), Judge::Server)
+                (Cluster::Real(Arc::new(real)), Judge::Server)
             }
         };
         wire.publish_cluster(&cluster).await?;
@@ -264,6 +264,8 @@ impl<W: Wire + 'static> Testbed for World<W> {
             Capability::Inspect,
             Capability::Faults,
             Capability::OperatorControl,
+            // A real cluster that is lent for such a scenario has no policy either.
+            Capability::OtherOperators,
         ]);
         if self.is_virtual {
             all.insert(Capability::VirtualTime);

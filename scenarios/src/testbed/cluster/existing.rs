@@ -4,6 +4,7 @@
 use super::provider::{Access, Lent, Provider};
 use crate::engine::cluster::FIELD_MANAGER;
 use crate::envtest::install;
+use crate::script::Scenario;
 use crate::script::kinds::{self, KnownKind};
 use crate::testbed::{MANAGER_NAMESPACE, TestbedError};
 use async_trait::async_trait;
@@ -55,7 +56,7 @@ impl Provider for Existing {
         Some(1)
     }
 
-    async fn lend(&self, _: &str) -> Result<Option<Lent>, TestbedError> {
+    async fn lend(&self, scenario: &Scenario) -> Result<Option<Lent>, TestbedError> {
         // A second one of this process finds the provider installed, which is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let kubeconfig = self.read()?;
@@ -67,10 +68,11 @@ impl Provider for Existing {
             .await
             .map_err(|error| failed("the kubeconfig leads to no cluster", &error))?;
         let client = Client::try_from(config.clone()).map_err(|error| failed("there is no client", &error))?;
-        let wanted = install::everything(&self.deploy)?;
-        if left_behind(&client, &wanted).await? {
-            remove(&client, &wanted, None).await?;
+        let all = install::everything(&self.deploy)?;
+        if left_behind(&client, &all).await? {
+            remove(&client, &all, None).await?;
         }
+        let wanted = install::needed_by(scenario, all);
         let before = Before {
             uids: uids(&client).await?,
             client: client.clone(),

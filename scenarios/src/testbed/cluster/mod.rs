@@ -30,13 +30,13 @@ pub(crate) enum Ground {
     /// A cluster of its own, made with it, or the one that was kept in this folder.
     Embedded { state: Option<PathBuf> },
     /// Kinds and roles are there already.
-    Real(Access),
+    Real(Box<Access>),
 }
 
 /// What a world stands on.
 pub(crate) enum Cluster {
     Embedded(KubeEmulator),
-    Real(RealCluster),
+    Real(Arc<RealCluster>),
 }
 
 impl Cluster {
@@ -53,16 +53,15 @@ impl Cluster {
 }
 
 /// A real cluster under observation.
-#[derive(Clone)]
 pub(crate) struct RealCluster {
-    access: Access,
+    access: Box<Access>,
     sight: Arc<Sight>,
 }
 
 impl RealCluster {
     /// From now on everything that happens there is told to `hub`.
     pub(super) async fn observe(
-        access: Access,
+        access: Box<Access>,
         hub: &Arc<Hub>,
         until: &CancellationToken,
         tasks: &mut JoinSet<()>,

@@ -1,5 +1,6 @@
 //! Who has a cluster for a scenario, and takes it away again.
 
+use crate::script::Scenario;
 use crate::testbed::TestbedError;
 use async_trait::async_trait;
 use std::any::Any;
@@ -29,8 +30,8 @@ pub trait Provider: Send + Sync {
     fn name(&self) -> &'static str;
     /// How many scenarios can have a cluster at the same time.
     fn at_most(&self) -> Option<usize>;
-    /// A cluster for the scenario of this name, in which nothing is left of others; `None` for one that is embedded into the world.
-    async fn lend(&self, scenario: &str) -> Result<Option<Lent>, TestbedError>;
+    /// A cluster for this scenario, in which nothing is left of others; `None` for one that is embedded into the world.
+    async fn lend(&self, scenario: &Scenario) -> Result<Option<Lent>, TestbedError>;
     /// Takes it back, after the world on it has ended.
     async fn take_back(&self, lent: Lent) -> Result<(), TestbedError>;
     /// Something has not passed: what is known is put where it can be read.
@@ -53,7 +54,7 @@ impl Provider for Embedded {
         None
     }
 
-    async fn lend(&self, _: &str) -> Result<Option<Lent>, TestbedError> {
+    async fn lend(&self, _: &Scenario) -> Result<Option<Lent>, TestbedError> {
         Ok(None)
     }
 

@@ -46,7 +46,7 @@ enum Reached {
         kubeconfig: String,
         config: Box<kube::Config>,
     },
-    Real(RealCluster),
+    Real(Arc<RealCluster>),
 }
 
 /// Sockets of one world.

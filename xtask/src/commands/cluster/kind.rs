@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use miette::{Context, IntoDiagnostic};
+use scenarios::script::Scenario;
 use scenarios::testbed::TestbedError;
 use scenarios::testbed::cluster::existing::Existing;
 use scenarios::testbed::cluster::provider::{Lent, Provider};
@@ -114,7 +115,7 @@ impl Provider for Kind {
         self.inside.at_most()
     }
 
-    async fn lend(&self, scenario: &str) -> Result<Option<Lent>, TestbedError> {
+    async fn lend(&self, scenario: &Scenario) -> Result<Option<Lent>, TestbedError> {
         self.inside.lend(scenario).await
     }
 

@@ -18,8 +18,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Choice {
     /// Which cluster it happens on.
-    #[arg(long, value_enum, value_name = "CLUSTER", default_value_t = Kind::Embedded)]
-    cluster: Kind,
+    #[arg(long, value_enum, value_name = "CLUSTER", default_value_t = Cluster::Embedded)]
+    cluster: Cluster,
     /// For `envtest`: folder with etcd, kube-apiserver and kube-controller-manager; default: what KUBEBUILDER_ASSETS says.
     #[arg(long, value_name = "DIR")]
     assets: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub(crate) struct Choice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum Cluster {
     /// In this process, in memory.
     Embedded,
     /// A real etcd, kube-apiserver and kube-controller-manager on this machine, for each scenario.
@@ -57,27 +57,27 @@ enum Kind {
 
 impl Choice {
     pub(crate) fn is_embedded(&self) -> bool {
-        self.cluster == Kind::Embedded
+        self.cluster == Cluster::Embedded
     }
 
     /// # Errors
     /// Something that this cluster needs is not there; the error says how to get it.
     pub(crate) fn provider(&self, repository: &Repository) -> miette::Result<Box<dyn Provider>> {
         Ok(match self.cluster {
-            Kind::Embedded => Box::new(Embedded),
-            Kind::Kind => Box::new(kind::Kind::create(kind::Wish {
+            Cluster::Embedded => Box::new(Embedded),
+            Cluster::Kind => Box::new(kind::Kind::create(kind::Wish {
                 node_image: self.node_image.clone(),
                 config: self.kind_config.clone(),
                 keep: self.keep,
                 deploy: repository.path("operator/deploy"),
                 logs: repository.path("target/kind/logs"),
             })?),
-            Kind::Kubeconfig => Box::new(Existing {
+            Cluster::Kubeconfig => Box::new(Existing {
                 kubeconfig: self.kubeconfig.clone(),
                 context: self.context.clone(),
                 deploy: repository.path("operator/deploy"),
             }),
-            Kind::Envtest => Box::new(Envtest {
+            Cluster::Envtest => Box::new(Envtest {
                 assets: Assets::find(self.assets.as_deref()).into_diagnostic()?,
                 deploy: repository.path("operator/deploy"),
                 logs: self.cluster_logs.clone(),
