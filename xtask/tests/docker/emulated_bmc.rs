@@ -52,7 +52,8 @@ impl Client {
             let url = format!("{}{}", self.bmc, target.as_str().expect("an action"));
             let request = self.http.post(url).basic_auth("admin", Some("not-a-secret"));
             let answer = request
-                .json(&json!({ "ResetType": reset }))
+                .header("Content-Type", "application/json")
+                .body(json!({ "ResetType": reset }).to_string())
                 .send()
                 .await
                 .expect("an answer");
@@ -69,7 +70,7 @@ impl Client {
                 .http
                 .get(format!("{}/machines/node", self.admin))
                 .bearer_auth("not-a-secret-either");
-            let truth: Value = truth.send().await.expect("an answer").json().await.expect("a document");
+            let truth = document(truth.send().await.expect("an answer")).await;
             assert_eq!(truth["powerState"], state, "{truth:#}");
         }
     }
@@ -82,8 +83,13 @@ impl Client {
             .await
             .expect("an answer");
         assert!(answer.status().is_success(), "{path}: {answer:?}");
-        answer.json().await.expect("a document")
+        document(answer).await
     }
+}
+
+async fn document(answer: reqwest::Response) -> Value {
+    let text = answer.text().await.expect("a text");
+    serde_json::from_str(&text).expect("a document")
 }
 
 /// Links to other resources of the tree.

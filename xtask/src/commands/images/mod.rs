@@ -15,7 +15,7 @@ use miette::{Context, IntoDiagnostic};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// No image is larger, compressed or not.
+/// No image is larger, as it is stored and pulled.
 const LIMIT: u64 = 30 << 20;
 
 const EXAMPLES: &str = "\
@@ -129,14 +129,18 @@ pub(super) fn build(repository: &Repository, arguments: &Arguments) -> miette::R
         write(&path, &archive)?;
         let bill = sbom::of(repository, product.package, product.name)?;
         write(&output.join(format!("{}.cdx.json", product.name)), bill.as_bytes())?;
-        let size = content.len() as u64;
         println!(
             "{}  {} KiB binary, {} KiB image",
             path.display(),
-            size >> 10,
+            content.len() >> 10,
             archive.len() >> 10
         );
-        miette::ensure!(size < LIMIT, "{} is larger than {} MiB", product.name, LIMIT >> 20);
+        miette::ensure!(
+            (archive.len() as u64) < LIMIT,
+            "{} is larger than {} MiB",
+            product.name,
+            LIMIT >> 20
+        );
         if arguments.load {
             load(&path)?;
         }
