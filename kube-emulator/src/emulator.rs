@@ -1,12 +1,13 @@
 //! The server as a whole.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use axum::Router;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Call, DeleteOptions};
+use crate::api::{self, Call, DeleteOptions, Issued};
 use crate::controllers;
 use crate::edges::{Clock, Entropy, rfc3339_seconds};
 use crate::front_end::FrontEnd;
@@ -44,6 +45,8 @@ struct Inner {
     registry: RwLock<Arc<Registry>>,
     /// CA certificate that clients find in `kube-root-ca.crt`, once the server is bound to a socket.
     ca: Mutex<String>,
+    /// Those of service accounts.
+    tokens: Mutex<BTreeMap<String, Issued>>,
 }
 
 /// Namespaces every cluster has.
@@ -68,6 +71,7 @@ impl KubeEmulator {
                 object_meta: documents.get("ObjectMeta"),
                 registry: RwLock::new(Arc::new(registry)),
                 ca: Mutex::new(String::new()),
+                tokens: Mutex::default(),
             }),
         };
         for name in NAMESPACES {
@@ -125,6 +129,10 @@ impl KubeEmulator {
 
     pub(crate) fn admin_token(&self) -> &str {
         &self.inner.admin_token
+    }
+
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, BTreeMap<String, Issued>> {
+        self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {

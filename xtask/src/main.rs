@@ -4,7 +4,7 @@ mod commands;
 mod repository;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, docker, e2e, envtest, generated, images, interop, sim, up};
+use commands::{bench, conformance, docker, e2e, envtest, generated, images, interop, sim, up};
 use repository::Repository;
 use std::process::ExitCode;
 
@@ -23,6 +23,7 @@ enum Command {
     Sim(sim::Arguments),
     Bench(bench::Arguments),
     Envtest(envtest::Arguments),
+    Conformance(conformance::Arguments),
     Images(images::Arguments),
     Docker(docker::Arguments),
     Interop(interop::Arguments),
@@ -41,6 +42,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::Sim(arguments) => sim::run(&repository, &arguments),
         Command::Bench(arguments) => bench::run(&repository, arguments),
         Command::Envtest(arguments) => envtest::run(&repository, &arguments),
+        Command::Conformance(arguments) => conformance::run(&repository, &arguments),
         Command::Images(arguments) => images::run(&repository, &arguments),
         Command::Docker(arguments) => docker::run(&repository, &arguments),
         Command::Interop(arguments) => interop::run(&repository, &arguments),

@@ -54,8 +54,12 @@ impl RequestBody {
             _ => return Err(ApiError::unsupported_media_type(ACCEPTED)),
         };
         let decoded = decoded.map_err(|error| {
+            let shown = match self.bytes.is_empty() {
+                true => "<empty>".into(),
+                false => String::from_utf8_lossy(&self.bytes),
+            };
             ApiError::bad_request(format!(
-                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {error}",
+                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {error} ({shown})",
                 resource.kind
             ))
         })?;
@@ -79,7 +83,7 @@ impl RequestBody {
             protobuf::MEDIA_TYPE => protobuf::decode(&self.bytes),
             _ => decode_json(&self.bytes).map(|decoded| decoded.value),
         };
-        value.map_err(|error| ApiError::bad_request(format!("error decoding options: {error}")))
+        value.map_err(|error| ApiError::internal(format!("couldn't get version/kind; json parse error: {error}")))
     }
 }
 
@@ -91,7 +95,7 @@ pub(crate) fn decode_json(bytes: &[u8]) -> Result<Decoded, String> {
         duplicates: &mut duplicates,
     };
     let worded = |error: serde_json::Error| match error.is_eof() {
-        true => format!("unexpected end of JSON input ({})", String::from_utf8_lossy(bytes)),
+        true => "unexpected end of JSON input".to_owned(),
         false => error.to_string(),
     };
     let value = node.deserialize(&mut deserializer).map_err(worded)?;

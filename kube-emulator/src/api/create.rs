@@ -27,6 +27,9 @@ pub(super) fn create(
 ) -> Result<Answer, ApiError> {
     let dry_run = call.query.dry_run("CreateOptions")?;
     let validation = call.query.field_validation("CreateOptions")?;
+    if let Some(error) = call.query.manager_too_long() {
+        return Err(ApiError::invalid_options("CreateOptions", &[error]));
+    }
     let Decoded { mut value, duplicates } = body.decode(resource)?;
     check_type(resource, &mut value)?;
     if !metadata::text(&value, "resourceVersion").is_empty() {
@@ -148,7 +151,7 @@ pub(super) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), A
     };
     if resource.custom && kind.is_empty() {
         return Err(ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{value}'",
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{value}' ({value})",
             resource.kind
         )));
     }
@@ -169,8 +172,16 @@ pub(super) fn check_type(resource: &Resource, value: &mut Value) -> Result<(), A
             ));
         }
         return Err(ApiError::bad_request(format!(
-            "{kind} in version {:?} cannot be handled as a {}: converting ({kind}) to ({}): unknown conversion",
-            resource.version, resource.kind, resource.kind
+            "{kind} in version {:?} cannot be handled as a {}: converting ({}.{kind}) to ({}.{}): unknown conversion",
+            resource.version,
+            resource.kind,
+            resource.version,
+            if resource.group.is_empty() {
+                "core"
+            } else {
+                resource.group.split('.').next().unwrap_or_default()
+            },
+            resource.kind
         )));
     }
     if let Some(object) = value.as_object_mut() {

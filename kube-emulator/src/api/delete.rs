@@ -223,7 +223,9 @@ fn adjust_finalizers(resource: &Resource, object: &mut Value, propagation: Propa
 fn mark(resource: &Resource, object: &mut Value, now: &str) {
     let metadata = metadata::of(object);
     metadata.insert("deletionTimestamp".to_owned(), json!(now));
-    if let Some(generation) = metadata.get("generation").and_then(Value::as_i64) {
+    if let Some(generation) = metadata.get("generation").and_then(Value::as_i64)
+        && resource.plural != "customresourcedefinitions"
+    {
         metadata.insert("generation".to_owned(), json!(generation + 1));
     }
     if resource.plural == "namespaces" && resource.group.is_empty() {

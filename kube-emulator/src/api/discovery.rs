@@ -1,6 +1,6 @@
 //! Discovery: what is served, in the old form (one document per version) and in the aggregated one.
 
-use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -95,7 +95,7 @@ pub(super) fn resources(call: &Call, group: &str, version: &str) -> Result<Answe
         resources.push(entry);
         for (name, kind, group_version) in subresources(resource) {
             let mut entry = json!({"name": format!("{}/{name}", resource.plural), "singularName": "",
-                "namespaced": resource.namespaced, "kind": kind, "verbs": ["get", "patch", "update"]});
+                "namespaced": resource.namespaced, "kind": kind, "verbs": subresource_verbs(name)});
             if let Some((group, version)) = group_version {
                 entry["group"] = json!(group);
                 entry["version"] = json!(version);
@@ -103,11 +103,15 @@ pub(super) fn resources(call: &Call, group: &str, version: &str) -> Result<Answe
             resources.push(entry);
         }
     }
-    Ok(Answer::Json(
-        StatusCode::OK,
-        json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version(group, version),
-               "resources": resources}),
-    ))
+    let mut list = Map::new();
+    list.insert("kind".to_owned(), json!("APIResourceList"));
+    // The oldest group has the oldest form.
+    if !group.is_empty() {
+        list.insert("apiVersion".to_owned(), json!("v1"));
+    }
+    list.insert("groupVersion".to_owned(), json!(group_version(group, version)));
+    list.insert("resources".to_owned(), Value::Array(resources));
+    Ok(Answer::Json(StatusCode::OK, Value::Object(list)))
 }
 
 fn verbs(resource: &Resource) -> Vec<&'static str> {
@@ -121,7 +125,18 @@ fn verbs(resource: &Resource) -> Vec<&'static str> {
         "update",
         "watch",
     ];
-    let all = all.into_iter();
+    // As the two handlers of the real server list them.
+    let custom = [
+        "delete",
+        "deletecollection",
+        "get",
+        "list",
+        "patch",
+        "create",
+        "update",
+        "watch",
+    ];
+    let all = if resource.custom { custom } else { all }.into_iter();
     all.filter(|verb| *verb != "deletecollection" || resource.plural != "namespaces")
         .collect()
 }
@@ -143,6 +158,13 @@ fn subresources(resource: &Resource) -> Vec<Subresource> {
     subresources
 }
 
+fn subresource_verbs(name: &str) -> &'static [&'static str] {
+    match name {
+        "finalize" => &["update"],
+        _ => &["get", "patch", "update"],
+    }
+}
+
 fn insert_names(entry: &mut Value, resource: &Resource) {
     if !resource.short_names.is_empty() {
         entry["shortNames"] = json!(resource.short_names);
@@ -154,10 +176,8 @@ fn insert_names(entry: &mut Value, resource: &Resource) {
 
 fn storage_hash(resource: &Resource) -> String {
     use base64::Engine as _;
-    let identity = format!(
-        "{}/{}/{}",
-        resource.storage.group, resource.storage_version, resource.kind
-    );
+    let version = resource.storage_version.rsplit('/').next().unwrap_or_default();
+    let identity = format!("{}/{version}/{}", resource.storage.group, resource.kind);
     base64::engine::general_purpose::STANDARD.encode(&Sha256::digest(identity)[..8])
 }
 
@@ -209,7 +229,7 @@ fn aggregated_resource(resource: &Resource) -> Value {
     let subresources: Vec<Value> = subresources(resource)
         .into_iter()
         .map(|(name, response, group_version)| {
-            json!({"subresource": name, "responseKind": kind(&response, group_version), "verbs": ["get", "patch", "update"]})
+            json!({"subresource": name, "responseKind": kind(&response, group_version), "verbs": subresource_verbs(name)})
         })
         .collect();
     if !subresources.is_empty() {
@@ -237,5 +257,8 @@ fn cached(call: &Call, document: String, media: &'static str) -> Answer {
         response.headers_mut().insert(ETAG, etag);
     }
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("public"));
     Answer::Ready(response)
 }

@@ -167,8 +167,15 @@ pub(crate) fn validate(object: &Value, resource: &Resource, old: Option<&Value>)
         ));
     }
     validate_owners(field("ownerReferences"), &mut errors);
-    for finalizer in finalizers(object) {
+    for (index, finalizer) in finalizers(object).into_iter().enumerate() {
         validate_key("metadata.finalizers", finalizer, &mut errors);
+        if !resource.custom && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+            errors.push(FieldError::invalid(
+                format!("metadata.finalizers[{index}]"),
+                &json!(finalizer),
+                "name is neither a standard finalizer name nor is it fully qualified",
+            ));
+        }
     }
     if let Some(old) = old
         && is_deleting(old)
@@ -301,12 +308,16 @@ fn validate_owners(owners: Option<&Value>, errors: &mut Vec<FieldError>) {
     }
 }
 
-/// Finalizers outside of a domain are legal but frowned upon.
+/// What the server itself, or the garbage collector, works off.
+const STANDARD_FINALIZERS: [&str; 3] = ["orphan", "foregroundDeletion", "kubernetes"];
+
+/// Finalizers outside of a domain are legal for custom resources, but frowned upon.
 pub(crate) fn finalizer_warnings(object: &Value) -> Vec<String> {
-    let well_known = ["orphan", "foregroundDeletion", "kubernetes"];
     finalizers(object)
         .into_iter()
-        .filter(|finalizer| !finalizer.contains('/') && !finalizer.contains('.') && !well_known.contains(finalizer))
+        .filter(|finalizer| {
+            !finalizer.contains('/') && !finalizer.contains('.') && !STANDARD_FINALIZERS.contains(finalizer)
+        })
         .map(|finalizer| {
             format!(
                 "metadata.finalizers: {finalizer:?}: prefer a domain-qualified finalizer name to \

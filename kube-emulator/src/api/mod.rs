@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 
@@ -36,7 +36,9 @@ use crate::resource::Resource;
 use crate::resource::registry::Registry;
 use crate::store::{ObjectKey, Stored, WriteContext};
 use accept::Rendering;
-use auth::User;
+use auth::rbac::Attributes;
+pub(crate) use auth::tokens::Issued;
+use auth::{User, rbac, tokens};
 pub(crate) use create::create_object;
 pub(crate) use delete::{DeleteOptions, Propagation, delete_object};
 pub(crate) use metadata::of as metadata_of;
@@ -74,7 +76,6 @@ impl Call {
             user: User {
                 name: "system:kube-controller-manager".to_owned(),
                 groups: Vec::new(),
-                anonymous: false,
             },
             warnings: Vec::new(),
         }
@@ -166,20 +167,23 @@ pub(crate) async fn handle(State(front_end): State<FrontEnd>, request: Request<B
     let emulator = front_end.emulator().clone();
     let (parts, body) = request.into_parts();
     let target = Target::parse(parts.uri.path());
-    let verb = parts.method.as_str().to_lowercase();
-    let user = match auth::authenticate(&parts.headers, emulator.admin_token()) {
+    let query = Query::parse(parts.uri.query());
+    let attributes = attributes(&target, &parts.method, parts.uri.path(), &query);
+    let user = auth::authenticate(&parts.headers, &emulator)
+        .and_then(|user| auth::impersonated(&emulator, user, &parts.headers))
+        .and_then(|user| match rbac::allowed(&emulator, &user, &attributes) {
+            Some(_) => Ok(user),
+            None => Err(rbac::refusal(&user, &attributes)),
+        });
+    let user = match user {
         Ok(user) => user,
         Err(error) => return respond(Err(error), Vec::new()),
     };
-    if user.anonymous && !matches!(target, Target::Version | Target::Health) {
-        let error = forbidden_to_anonymous(&emulator, &user, &target, &verb, parts.uri.path());
-        return respond(Err(error), Vec::new());
-    }
     let mut call = Call {
         registry: emulator.registry(),
         emulator,
         front_end,
-        query: Query::parse(parts.uri.query()),
+        query,
         headers: parts.headers,
         user,
         warnings: Vec::new(),
@@ -189,34 +193,43 @@ pub(crate) async fn handle(State(front_end): State<FrontEnd>, request: Request<B
     respond(answer, call.warnings)
 }
 
-fn forbidden_to_anonymous(emulator: &KubeEmulator, user: &User, target: &Target, verb: &str, path: &str) -> ApiError {
+/// What a request asks to do, in the words of roles.
+fn attributes(target: &Target, method: &Method, path: &str, query: &Query) -> Attributes {
     let Target::Object(target) = target else {
-        return ApiError::forbidden_path(&user.name, verb, path);
+        return Attributes {
+            verb: method.as_str().to_lowercase(),
+            path: Some(path.to_owned()),
+            ..Attributes::default()
+        };
     };
-    let registry = emulator.registry();
-    let Some(resource) = registry.find(&target.group, &target.version, &target.resource) else {
-        return ApiError::forbidden_path(&user.name, verb, path);
+    let watch = target.watch || query.flag("watch") && query.get("watch").is_some();
+    let verb = match (method.as_str(), &target.name) {
+        ("GET" | "HEAD", None) if watch => "watch",
+        ("GET" | "HEAD", None) => "list",
+        ("GET" | "HEAD", Some(_)) => "get",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", None) => "deletecollection",
+        _ => "delete",
     };
-    let verb = match (verb, &target.name) {
-        ("get", None) => "list",
-        ("post", _) => "create",
-        ("put", _) => "update",
-        ("delete", None) => "deletecollection",
-        (other, _) => other,
+    let resource = match &target.subresource {
+        Some(subresource) => format!("{}/{subresource}", target.resource),
+        None => target.resource.clone(),
     };
-    let mut shown = resource.plural.clone();
-    if let Some(subresource) = &target.subresource {
-        shown = format!("{shown}/{subresource}");
+    // A namespace is inside of itself.
+    let namespace = match (&target.namespace, target.group.as_str(), target.resource.as_str()) {
+        (None, "", "namespaces") => target.name.clone(),
+        (namespace, ..) => namespace.clone(),
+    };
+    Attributes {
+        verb: verb.to_owned(),
+        group: target.group.clone(),
+        resource,
+        name: target.name.clone().unwrap_or_default(),
+        namespace,
+        path: None,
     }
-    let place = match &target.namespace {
-        Some(namespace) => format!("in the namespace \"{namespace}\""),
-        None => "at the cluster scope".to_owned(),
-    };
-    let why = format!(
-        "User \"{}\" cannot {verb} resource \"{shown}\" in API group \"{}\" {place}",
-        user.name, target.group
-    );
-    ApiError::forbidden(resource, target.name.as_deref().unwrap_or_default(), &why)
 }
 
 async fn dispatch(call: &mut Call, method: &Method, target: Target, body: Body) -> Result<Answer, ApiError> {
@@ -301,6 +314,10 @@ async fn object(call: &mut Call, method: &Method, path: ResourcePath, body: Body
     match path.subresource.as_deref() {
         None => {}
         Some("status") if resource.status => {}
+        Some("token") if resource.plural == "serviceaccounts" && *method == Method::POST => {
+            let body = body::read(call, body).await?;
+            return tokens::request(call, resource, namespace.unwrap_or_default(), name, &body);
+        }
         Some("finalize") if resource.plural == "namespaces" && resource.group.is_empty() => {}
         Some("scale") if resource.scale.is_some() => {
             let body = body::read(call, body).await?;
@@ -324,7 +341,8 @@ async fn object(call: &mut Call, method: &Method, path: ResourcePath, body: Body
             let body = body::read(call, body).await?;
             delete::delete(call, resource, namespace, name, &body)
         }
-        Method::POST if subresource.is_some() => Err(ApiError::create_not_supported(resource)),
+        Method::POST if subresource.is_some() => Err(ApiError::verb_not_supported(resource, "create")),
+        Method::DELETE if resource.custom => Err(ApiError::verb_not_supported(resource, "delete")),
         _ => Err(ApiError::method_not_allowed()),
     }
 }
@@ -349,7 +367,8 @@ fn respond(answer: Result<Response<Body>, ApiError>, warnings: Vec<String>) -> R
     }
     response
         .headers_mut()
-        .insert("cache-control", HeaderValue::from_static("no-cache, private"));
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache, private"));
     response
 }
 

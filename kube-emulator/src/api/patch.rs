@@ -22,8 +22,6 @@ const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
 const APPLY_PATCH: &str = "application/apply-patch+yaml";
-/// Longest field manager name.
-const MAX_MANAGER: usize = 128;
 
 pub(super) fn patch(
     call: &mut Call,
@@ -93,15 +91,7 @@ fn check_options(call: &Call, is_apply: bool) -> Result<(), ApiError> {
             "may not be specified for non-apply patch",
         ));
     }
-    if let Some(manager) = call
-        .query
-        .get("fieldManager")
-        .filter(|manager| manager.len() > MAX_MANAGER)
-    {
-        let detail = format!("may not be more than {MAX_MANAGER} bytes");
-        errors.push(FieldError::too_long("fieldManager", detail));
-        tracing::debug!(length = manager.len(), "field manager is too long");
-    }
+    errors.extend(call.query.manager_too_long());
     if errors.is_empty() {
         Ok(())
     } else {
@@ -198,8 +188,9 @@ fn server_side_apply(
         }
         let uid = metadata::text(&applied, "uid");
         if !uid.is_empty() {
-            let error = FieldError::invalid("metadata.uid", &json!(uid), "field is immutable");
-            return Err(ApiError::invalid(resource, name, &[error]));
+            let why =
+                format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+            return Err(ApiError::conflict_because(resource, name, &why));
         }
         metadata::of(&mut applied).insert("name".to_owned(), json!(name));
         let stored = create_object(call, resource, namespace, applied, operation, dry_run)?;

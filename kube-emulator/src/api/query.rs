@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::field_error::FieldError;
 use super::status::ApiError;
 
+/// Longest field manager name.
+const MAX_MANAGER: usize = 128;
+
 /// What to do about fields nobody declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FieldValidation {
@@ -53,6 +56,13 @@ impl Query {
                     .map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")))
             })
             .transpose()
+    }
+
+    /// What is wrong with the name of the field manager.
+    pub(crate) fn manager_too_long(&self) -> Option<FieldError> {
+        let manager = self.get("fieldManager")?;
+        (manager.len() > MAX_MANAGER)
+            .then(|| FieldError::too_long("fieldManager", format!("may not be more than {MAX_MANAGER} bytes")))
     }
 
     /// Whether the write shall only be tried.

@@ -80,7 +80,7 @@ impl Selectors {
             if known {
                 continue;
             }
-            let message = if resource.custom {
+            let message = if resource.custom || !resource.selectable_fields.is_empty() {
                 format!("field label not supported: {path}")
             } else {
                 format!("\"{path}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")

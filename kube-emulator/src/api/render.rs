@@ -84,10 +84,9 @@ pub(super) fn row_at(now: jiff::Timestamp, resource: &Resource, stored: &Stored,
 
 /// A Table; later events of a watch carry no column definitions.
 pub(super) fn table(resource: &Resource, rows: Vec<Value>, revision: u64, with_columns: bool) -> Value {
-    let columns: Vec<Value> = if with_columns {
-        resource.columns.iter().map(|column| column.definition()).collect()
-    } else {
-        Vec::new()
+    let columns = match with_columns {
+        true => resource.columns.iter().map(|column| column.definition()).collect(),
+        false => Value::Null,
     };
     json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": revision.to_string()},
            "columnDefinitions": columns, "rows": rows})

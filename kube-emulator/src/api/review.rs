@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::auth::rbac::{self, Attributes};
 use super::body::RequestBody;
 use super::path::ResourcePath;
 use super::status::ApiError;
@@ -32,11 +33,39 @@ pub(super) fn answer(
             "kind": "SelfSubjectReview", "apiVersion": api_version, "metadata": {},
             "status": {"userInfo": {"username": call.user.name, "groups": call.user.groups}},
         }),
-        // Whoever has the one token of this server is allowed everything.
         _ => json!({
             "kind": "SelfSubjectAccessReview", "apiVersion": api_version, "metadata": {},
-            "spec": review.get("spec").cloned().unwrap_or(Value::Null), "status": {"allowed": true},
+            "spec": review.get("spec").cloned().unwrap_or(Value::Null), "status": judged(call, &review["spec"]),
         }),
     };
     Ok(Answer::Json(StatusCode::CREATED, answer))
+}
+
+fn judged(call: &Call, spec: &Value) -> Value {
+    let resource = &spec["resourceAttributes"];
+    let text = |from: &Value, name: &str| from[name].as_str().unwrap_or_default().to_owned();
+    let mut wanted = match spec["nonResourceAttributes"]["path"].as_str() {
+        Some(path) => Attributes {
+            verb: text(&spec["nonResourceAttributes"], "verb"),
+            path: Some(path.to_owned()),
+            ..Attributes::default()
+        },
+        None => Attributes {
+            verb: text(resource, "verb"),
+            group: text(resource, "group"),
+            resource: text(resource, "resource"),
+            name: text(resource, "name"),
+            namespace: Some(text(resource, "namespace")).filter(|namespace| !namespace.is_empty()),
+            path: None,
+        },
+    };
+    let subresource = text(resource, "subresource");
+    if !subresource.is_empty() {
+        wanted.resource = format!("{}/{subresource}", wanted.resource);
+    }
+    match rbac::allowed(&call.emulator, &call.user, &wanted) {
+        Some(reason) if reason.is_empty() => json!({"allowed": true}),
+        Some(reason) => json!({"allowed": true, "reason": reason}),
+        None => json!({"allowed": false}),
+    }
 }

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::body::{RequestBody, decode_json};
+use super::field_error::FieldError;
 use super::status::ApiError;
 use super::update::{Change, UidChange, change_object};
 use super::{Answer, Call, metadata};
@@ -51,6 +52,14 @@ pub(super) fn handle(
         _ => return Err(ApiError::method_not_allowed()),
     };
     let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
+    if replicas < 0 {
+        let error = FieldError::invalid(
+            paths.spec_replicas.clone(),
+            &json!(replicas),
+            "should be a non-negative integer",
+        );
+        return Err(ApiError::invalid(resource, name, &[error]));
+    }
     let dry_run = call.query.dry_run("UpdateOptions")?;
     let change = Change {
         subresource: Some("scale"),
@@ -72,7 +81,10 @@ fn scale(paths: &ScalePaths, object: &Value) -> Value {
     let number = |path: &str| lookup(object, path).parse::<i64>().unwrap_or(0);
     let mut status = json!({"replicas": number(&paths.status_replicas)});
     if let Some(selector) = &paths.selector {
-        status["selector"] = json!(lookup(object, selector));
+        let selector = lookup(object, selector);
+        if !selector.is_empty() {
+            status["selector"] = json!(selector);
+        }
     }
     let field = |name: &str| object["metadata"].get(name).cloned().unwrap_or(Value::Null);
     let mut kept = Map::new();

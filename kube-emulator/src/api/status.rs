@@ -94,10 +94,10 @@ impl ApiError {
         )
     }
 
-    /// POST to a subresource of an existing object.
-    pub(crate) fn create_not_supported(resource: &Resource) -> Self {
+    /// POST to a subresource of an existing object, or DELETE.
+    pub(crate) fn verb_not_supported(resource: &Resource, verb: &str) -> Self {
         let message = format!(
-            "create is not supported on resources of kind {:?}",
+            "{verb} is not supported on resources of kind {:?}",
             resource.qualified()
         );
         Self::new(405, "MethodNotAllowed", message).with_details(resource_details(resource, ""))
@@ -187,13 +187,19 @@ impl ApiError {
     }
 
     pub(crate) fn forbidden(resource: &Resource, name: &str, why: &str) -> Self {
-        let subject = if name.is_empty() {
-            resource.qualified()
-        } else {
-            format!("{} \"{name}\"", resource.qualified())
-        };
-        Self::new(403, "Forbidden", format!("{subject} is forbidden: {why}"))
-            .with_details(resource_details(resource, name))
+        Self::forbidden_resource(&resource.group, &resource.plural, name, why)
+    }
+
+    /// The same about a resource that may not even be served.
+    pub(crate) fn forbidden_resource(group: &str, plural: &str, name: &str, why: &str) -> Self {
+        let mut subject = plural.to_owned();
+        if !group.is_empty() {
+            subject = format!("{subject}.{group}");
+        }
+        if !name.is_empty() {
+            subject = format!("{subject} \"{name}\"");
+        }
+        Self::new(403, "Forbidden", format!("{subject} is forbidden: {why}")).with_details(details(name, group, plural))
     }
 
     pub(crate) fn namespace_terminating(resource: &Resource, name: &str, namespace: &str) -> Self {
@@ -277,7 +283,7 @@ impl ApiError {
         Self::new(
             504,
             "Timeout",
-            format!("Too large resource version: {asked}, current: {current}"),
+            format!("Timeout: Too large resource version: {asked}, current: {current}"),
         )
         .with_details(
             json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],

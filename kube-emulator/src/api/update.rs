@@ -29,6 +29,9 @@ pub(super) fn put(
 ) -> Result<Answer, ApiError> {
     let dry_run = call.query.dry_run("UpdateOptions")?;
     let validation = call.query.field_validation("UpdateOptions")?;
+    if let Some(error) = call.query.manager_too_long() {
+        return Err(ApiError::invalid_options("UpdateOptions", &[error]));
+    }
     let Decoded { mut value, duplicates } = body.decode(resource)?;
     check_type(resource, &mut value)?;
     check_name(&value, namespace, name)?;

@@ -59,7 +59,9 @@ fn fill(emulator: &KubeEmulator, namespace: &Value) {
         Some(name),
         json!({"metadata": {"name": "default"}}),
     );
-    let annotation = "Contains a CA bundle that can be used to verify the kube-apiserver.";
+    let annotation = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as \
+                      the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of \
+                      Kubernetes clusters.";
     create(
         emulator,
         "",

@@ -103,11 +103,9 @@ fn merge_list(
 ) -> Result<(), String> {
     match strategy {
         Merge::Values => {
-            for item in items {
-                if !list.contains(item) {
-                    list.push(item.clone());
-                }
-            }
+            let mut fresh: Vec<Value> = items.iter().filter(|item| !list.contains(item)).cloned().collect();
+            fresh.append(list);
+            *list = fresh;
         }
         Merge::ByKey(key) => {
             if items
@@ -172,7 +170,7 @@ mod tests {
             (
                 json!({"metadata": {"finalizers": ["x", "y"]}}),
                 json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x"], "finalizers": ["z"]}}),
-                json!({"metadata": {"finalizers": ["y", "z"]}}),
+                json!({"metadata": {"finalizers": ["z", "y"]}}),
             ),
             (
                 json!({"secrets": [{"name": "a", "kind": "k"}]}),

@@ -40,6 +40,12 @@ pub(crate) struct Column {
     pub(super) verbatim: bool,
 }
 
+/// The documentation of `metadata.name`, as every table has it.
+const NAME_DESCRIPTION: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow \
+    a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and \
+    configuration definition. Cannot be updated. More info: \
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+
 impl Column {
     pub(crate) fn new(name: &str, column_type: &str, cell: Cell) -> Self {
         Self {
@@ -57,7 +63,7 @@ impl Column {
         let column = Self::new("Name", "string", Cell::path(".metadata.name"));
         Self {
             format: "name".to_owned(),
-            description: "Unique name of the object within its namespace.".to_owned(),
+            description: NAME_DESCRIPTION.to_owned(),
             ..column
         }
     }

@@ -75,7 +75,7 @@ fn resource(
     };
     let mut errors = Vec::new();
     // The schema is judged as it was written, and used with the metadata every object has.
-    match schema::parse(own) {
+    match schema::parse_definition(own) {
         Ok(schema) if schema.json_type != Some(JsonType::Object) => {
             let found = Value::from(schema.json_type.map_or("", JsonType::name));
             errors.push(FieldError::invalid(
@@ -86,6 +86,15 @@ fn resource(
         }
         Ok(schema) => check_defaults(&schema, &schema_path, &mut errors),
         Err(mistakes) => errors.extend(mistakes.into_iter().map(|mistake| field_error(&schema_path, mistake))),
+    }
+    let named = own
+        .pointer("/properties/metadata/properties")
+        .and_then(Value::as_object);
+    if named.is_some_and(|named| named.keys().any(|name| name != "name" && name != "generateName")) {
+        errors.push(FieldError::forbidden(
+            format!("{schema_path}.properties[metadata]"),
+            "must not specify anything other than name and generateName, but metadata is implicitly specified",
+        ));
     }
     let openapi = with_type_and_metadata(own.clone(), metadata.clone());
     let subresources = version

@@ -6,7 +6,11 @@ use super::columns::{Cell, Column};
 use super::hooks::Hooks;
 use crate::api::field_error::FieldError;
 
-pub(super) const CORE: Hooks = Hooks { prepare, ..Hooks::NONE };
+pub(super) const CORE: Hooks = Hooks {
+    prepare,
+    validate: validate_core,
+    ..Hooks::NONE
+};
 pub(super) const NEW: Hooks = Hooks {
     prepare,
     validate: validate_new,
@@ -99,6 +103,22 @@ fn prepare(object: &mut Value, _: Option<&Value>) {
         ("reportingInstance", json!("")),
     ] {
         event.entry(name).or_insert(empty);
+    }
+}
+
+/// An event lives where the object that it is about does.
+fn validate_core(object: &Value, _: Option<&Value>, errors: &mut Vec<FieldError>) {
+    let about = &object["involvedObject"]["namespace"];
+    let expected = about
+        .as_str()
+        .filter(|namespace| !namespace.is_empty())
+        .unwrap_or("default");
+    if object["metadata"]["namespace"] != expected {
+        errors.push(FieldError::invalid(
+            "involvedObject.namespace",
+            &json!(about.as_str().unwrap_or_default()),
+            "does not match event.namespace",
+        ));
     }
 }
 

@@ -35,7 +35,7 @@ fn prepare(object: &mut Value, old: Option<&Value>) {
     if old.is_none() {
         definition.insert(
             "status".to_owned(),
-            json!({"conditions": [], "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": storage}),
+            json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": storage}),
         );
     }
     // Every version that was ever the storage version stays listed until a client removes it from the status.
@@ -110,6 +110,9 @@ fn validate(object: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
     if let Err(mistakes) = definition::resources(object, &json!({"type": "object"})) {
         errors.extend(mistakes);
     }
+    if let [_] = versions {
+        as_one_version(errors);
+    }
     if let Some(old) = old {
         for field in ["group", "scope"] {
             if old["spec"][field] != spec[field] {
@@ -127,6 +130,27 @@ fn validate(object: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
                     &names[field],
                     "field is immutable",
                 ));
+            }
+        }
+    }
+}
+
+/// What all versions have in common is converted to fields of the definition before it is validated, and named there: of a single version,
+/// everything.
+fn as_one_version(errors: &mut [FieldError]) {
+    for error in errors {
+        for (of_version, common) in [
+            (
+                "spec.versions[0].schema.openAPIV3Schema",
+                "spec.validation.openAPIV3Schema",
+            ),
+            (
+                "spec.versions[0].additionalPrinterColumns",
+                "spec.additionalPrinterColumns",
+            ),
+        ] {
+            if let Some(rest) = error.field.strip_prefix(of_version) {
+                error.field = format!("{common}{rest}");
             }
         }
     }

@@ -125,6 +125,7 @@ impl Checked {
         let type_name = node.json_type.map_or("object", JsonType::name);
         for failure in failures.into_vec() {
             let field = match failure.field_path.as_str() {
+                "" if matches!(place, Place::Root) => "<nil>".to_owned(),
                 "" => place.to_string(),
                 below if below.starts_with('[') => format!("{place}{below}"),
                 below => child_path(&place.to_string(), below.trim_start_matches('.')),

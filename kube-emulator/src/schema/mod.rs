@@ -23,7 +23,7 @@ use serde_json::{Number, Value};
 
 pub(crate) use cel::Rules;
 pub(crate) use default::apply_defaults;
-pub(crate) use parse::{SchemaError, parse};
+pub(crate) use parse::{SchemaError, parse, parse_definition};
 pub(crate) use place::Place;
 pub(crate) use prune::prune;
 pub(crate) use same::{same, same_as};

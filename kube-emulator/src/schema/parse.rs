@@ -27,6 +27,15 @@ impl SchemaError {
         }
     }
 
+    fn forbidden(path: &str, message: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            message: message.to_owned(),
+            value: None,
+            required: false,
+        }
+    }
+
     fn required(path: &str, message: &str) -> Self {
         Self {
             path: path.to_owned(),
@@ -39,7 +48,19 @@ impl SchemaError {
 
 /// Compiles a schema document; every mistake is collected.
 pub(crate) fn parse(document: &Value) -> Result<Schema, Vec<SchemaError>> {
-    let mut parser = Parser { errors: Vec::new() };
+    parse_as(document, false)
+}
+
+/// The same for the schema of a definition, of which more is demanded than of a built-in kind's.
+pub(crate) fn parse_definition(document: &Value) -> Result<Schema, Vec<SchemaError>> {
+    parse_as(document, true)
+}
+
+fn parse_as(document: &Value, of_definition: bool) -> Result<Schema, Vec<SchemaError>> {
+    let mut parser = Parser {
+        errors: Vec::new(),
+        of_definition,
+    };
     let schema = parser.node(document, "", true);
     if parser.errors.is_empty() {
         Ok(schema)
@@ -50,6 +71,7 @@ pub(crate) fn parse(document: &Value) -> Result<Schema, Vec<SchemaError>> {
 
 struct Parser {
     errors: Vec<SchemaError>,
+    of_definition: bool,
 }
 
 impl Parser {
@@ -84,6 +106,9 @@ impl Parser {
         if structural && json_type.is_none() && !int_or_string && !preserve_unknown {
             self.errors
                 .push(SchemaError::required(&child_path(path, "type"), type_hint(path)));
+        }
+        if structural && self.of_definition {
+            self.structure(node, path);
         }
         let properties = node
             .get("properties")
@@ -167,6 +192,38 @@ impl Parser {
         schema
     }
 
+    /// What a structural schema may not say, though other schemas may.
+    fn structure(&mut self, node: &Map<String, Value>, path: &str) {
+        if node.contains_key("$ref") {
+            let place = child_path(path, "$ref");
+            self.errors
+                .push(SchemaError::forbidden(&place, "$ref is not supported"));
+        }
+        let both = ["properties", "additionalProperties"].map(|name| node.get(name).is_some_and(Value::is_object));
+        if both == [true, true] {
+            self.errors.push(SchemaError::forbidden(
+                &child_path(path, "additionalProperties"),
+                "additionalProperties and properties are mutual exclusive",
+            ));
+        }
+    }
+
+    /// An element has to have its key, of itself or by default.
+    fn list_keys(&mut self, node: &Map<String, Value>, keys: &[String], path: &str) {
+        let items = node.get("items").cloned().unwrap_or_default();
+        let required = strings(items.get("required"));
+        for key in keys.iter().filter(|key| !required.contains(key)) {
+            if items["properties"][key.as_str()].get("default").is_none() {
+                let place = format!(
+                    "{}[{key}].default",
+                    child_path(&child_path(path, "items"), "properties")
+                );
+                let message = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
+                self.errors.push(SchemaError::required(&place, message));
+            }
+        }
+    }
+
     fn list_kind(&mut self, node: &Map<String, Value>, path: &str) -> ListKind {
         match node.get("x-kubernetes-list-type").and_then(Value::as_str) {
             Some("set") => ListKind::Set,
@@ -177,6 +234,9 @@ impl Parser {
                         &child_path(path, "x-kubernetes-list-map-keys"),
                         "must not be empty if x-kubernetes-list-type is map",
                     ));
+                }
+                if self.of_definition {
+                    self.list_keys(node, &keys, path);
                 }
                 ListKind::Map(keys)
             }

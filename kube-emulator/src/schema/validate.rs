@@ -80,6 +80,13 @@ fn check(schema: &Schema, value: &Value, old: Option<&Value>, place: &Place<'_>,
     check_value(schema, value, place, errors);
     match value {
         Value::Object(object) => {
+            if schema.embedded_resource {
+                for name in ["apiVersion", "kind"] {
+                    if object.get(name).and_then(Value::as_str).unwrap_or_default().is_empty() {
+                        errors.push(FieldError::required(Place::Field(place, name), ""));
+                    }
+                }
+            }
             for name in &schema.required {
                 let field = schema.properties.get(name);
                 let present = object

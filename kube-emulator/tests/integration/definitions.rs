@@ -116,21 +116,18 @@ async fn wrong_definitions_are_refused_with_the_place() {
     };
     // (schema, field of the first cause)
     let table = [
-        (
-            json!({"type": "string"}),
-            "spec.versions[0].schema.openAPIV3Schema.type",
-        ),
+        (json!({"type": "string"}), "spec.validation.openAPIV3Schema.type"),
         (
             json!({"type": "object", "properties": {"a": {"type": "array"}}}),
-            "spec.versions[0].schema.openAPIV3Schema.properties[a].items",
+            "spec.validation.openAPIV3Schema.properties[a].items",
         ),
         (
             json!({"type": "object", "properties": {"a": {"type": "integer", "default": "x"}}}),
-            "spec.versions[0].schema.openAPIV3Schema.properties[a].default",
+            "spec.validation.openAPIV3Schema.properties[a].default",
         ),
         (
             json!({"type": "object", "x-kubernetes-validations": [{"rule": "self."}]}),
-            "spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0].rule",
+            "spec.validation.openAPIV3Schema.x-kubernetes-validations[0].rule",
         ),
     ];
     for (schema, field) in table {

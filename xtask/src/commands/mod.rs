@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 mod cargo;
 mod cluster;
+pub(crate) mod conformance;
 pub(crate) mod docker;
 pub(crate) mod e2e;
 pub(crate) mod envtest;

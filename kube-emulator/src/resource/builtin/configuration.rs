@@ -61,10 +61,13 @@ fn validate_secret(object: &Value, old: Option<&Value>, errors: &mut Vec<FieldEr
         Some("kubernetes.io/dockerconfigjson") => &[".dockerconfigjson"],
         _ => &[],
     };
-    for key in needed
-        .iter()
-        .filter(|key| data.is_none_or(|data| !data.contains_key(**key)))
-    {
+    let lacks = |key: &str| data.is_none_or(|data| !data.contains_key(key));
+    if object["type"] == "kubernetes.io/basic-auth" && lacks("username") && lacks("password") {
+        for key in ["username", "password"] {
+            errors.push(FieldError::required(format!("data[{key}]"), ""));
+        }
+    }
+    for key in needed.iter().filter(|key| lacks(key)) {
         errors.push(FieldError::required(format!("data[{key}]"), ""));
     }
     let Some(old) = old else { return };
@@ -81,9 +84,9 @@ fn validate_config_map(object: &Value, old: Option<&Value>, errors: &mut Vec<Fie
         for (key, value) in object.get(field).and_then(Value::as_object).into_iter().flatten() {
             check_key(field, key, errors);
             total += value.as_str().map_or(0, str::len);
-            if field == "binaryData" && object["data"].get(key).is_some() {
-                let message = format!("duplicate of key present in data: {key}");
-                errors.push(FieldError::invalid(format!("binaryData[{key}]"), &json!(key), message));
+            if field == "data" && object["binaryData"].get(key).is_some() {
+                let message = "duplicate of key present in binaryData";
+                errors.push(FieldError::invalid(format!("data[{key}]"), &json!(key), message));
             }
         }
     }
@@ -106,7 +109,10 @@ fn check_key(field: &str, key: &str, errors: &mut Vec<FieldError>) {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         && key != "."
         && !key.starts_with("..");
-    if !legal {
+    if matches!(key, "." | "..") {
+        let rule = format!("must not be '{key}'");
+        errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), rule));
+    } else if !legal {
         let rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
                     'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
         errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), rule));

@@ -3,13 +3,14 @@
 mod configuration;
 mod lease;
 mod namespace;
+mod roles;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::columns::{Cell, Column};
-use super::hooks::{Hooks, NameRule};
+use super::hooks::Hooks;
 use super::{GenerationRule, Resource, Shape, events, install};
 use crate::schema::{self, Schema};
 use crate::store::StorageId;
@@ -128,10 +129,6 @@ impl Line {
 
 fn lines() -> Vec<Line> {
     const RBAC: &str = "rbac.authorization.k8s.io";
-    const RBAC_HOOKS: Hooks = Hooks {
-        name: NameRule::PathSegment,
-        ..Hooks::NONE
-    };
     vec![
         Line {
             short_names: &["ns"],
@@ -202,21 +199,23 @@ fn lines() -> Vec<Line> {
         },
         Line {
             create_on_update: true,
+            hooks: roles::ROLE,
             ..Line::new(RBAC, "roles", "Role", "Role")
         },
         Line {
             create_on_update: true,
+            hooks: roles::BINDING,
             ..Line::new(RBAC, "rolebindings", "RoleBinding", "RoleBinding")
         },
         Line {
             create_on_update: true,
-            hooks: RBAC_HOOKS,
+            hooks: roles::ROLE,
             namespaced: false,
             ..Line::new(RBAC, "clusterroles", "ClusterRole", "ClusterRole")
         },
         Line {
             create_on_update: true,
-            hooks: RBAC_HOOKS,
+            hooks: roles::BINDING,
             namespaced: false,
             ..Line::new(RBAC, "clusterrolebindings", "ClusterRoleBinding", "RoleBinding")
         },
@@ -283,7 +282,11 @@ fn resource(line: Line, documents: &Documents) -> Resource {
         kind: line.kind.to_owned(),
         list_kind: format!("{}List", line.kind),
         short_names: line.short_names.iter().map(|&name| name.to_owned()).collect(),
-        categories: Vec::new(),
+        categories: match line.plural {
+            "customresourcedefinitions" => vec!["api-extensions".to_owned()],
+            "deployments" | "services" | "pods" => vec!["all".to_owned()],
+            _ => Vec::new(),
+        },
         namespaced: line.namespaced,
         custom: false,
         storage: StorageId::new(storage_group, line.plural),

@@ -23,7 +23,14 @@ fn prepare(object: &mut Value, old: Option<&Value>) {
     };
     match old {
         None => {
-            namespace.insert("spec".to_owned(), json!({"finalizers": ["kubernetes"]}));
+            let mut finalizers = namespace
+                .get("spec")
+                .and_then(|spec| spec["finalizers"].as_array().cloned())
+                .unwrap_or_default();
+            if !finalizers.iter().any(|name| name == "kubernetes") {
+                finalizers.push(json!("kubernetes"));
+            }
+            namespace.insert("spec".to_owned(), json!({"finalizers": finalizers}));
             namespace.insert("status".to_owned(), json!({"phase": "Active"}));
         }
         // Only the finalize subresource changes the spec.
