@@ -9,6 +9,7 @@ use bmc_emulator::fleet::spec::MachineSpec;
 use bmc_emulator::serve::{Listen, ServeOptions, Served, serve_admin, serve_fleet, serve_ssdp};
 use bmc_emulator::{Edges, Fleet, FleetSpec, Mockup, Mockups, Shard};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -183,7 +184,13 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     }
     let (running, token) = (fleet.clone(), stop.clone());
     tasks.spawn(async move { running.run(token).await });
-    tokio::signal::ctrl_c().await.context("cannot wait for an interrupt")?;
+    // The first process of a container is not ended by a signal that it does not wait for.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        biased;
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for an interrupt")?,
+        _ = terminate.recv() => {}
+    }
     stop.cancel();
     while tasks.join_next().await.is_some() {}
     Ok(())

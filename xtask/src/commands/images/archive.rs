@@ -1,11 +1,17 @@
 //! An image with one layer, as an archive: an OCI image layout, with the index that `docker load` reads beside it. The same content gives the
 //! same bytes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::{self, Write as _};
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+
+/// Mozilla's authorities, where programs look for those of the system.
+const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// The beginning of time, so that an image depends on its content only.
 const CREATED: &str = "1970-01-01T00:00:00Z";
@@ -76,8 +82,26 @@ impl Image {
     fn layer(&self, binary: &[u8]) -> io::Result<Vec<u8>> {
         let mut layer = tar::Builder::new(Vec::new());
         append(&mut layer, self.binary, binary, 0o755)?;
+        append(&mut layer, AUTHORITIES, authorities().as_bytes(), 0o644)?;
         layer.into_inner()
     }
+}
+
+/// Without any, clients that trust what the system trusts do not start.
+fn authorities() -> String {
+    let pem = |certificate: &[u8]| {
+        let text = STANDARD.encode(certificate);
+        let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+        let lines: Vec<_> = lines.collect();
+        format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            lines.join("\n")
+        )
+    };
+    TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|certificate| pem(certificate))
+        .collect()
 }
 
 fn append(archive: &mut tar::Builder<Vec<u8>>, path: &str, content: &[u8], mode: u32) -> io::Result<()> {
@@ -167,7 +191,10 @@ mod tests {
         assert_eq!(config["rootfs"]["diff_ids"], json!([super::digest(&layer)]));
         assert_eq!(
             super::tests::files(&layer),
-            BTreeMap::from([("metal-operator".to_owned(), b"ELF".to_vec())])
+            BTreeMap::from([
+                ("metal-operator".to_owned(), b"ELF".to_vec()),
+                (AUTHORITIES.to_owned(), authorities().into_bytes()),
+            ])
         );
         let for_docker = &json(&files["manifest.json"])[0];
         assert!(files.contains_key(for_docker["Config"].as_str().expect("a path")));
