@@ -1,6 +1,7 @@
 //! Binds a router to a socket, over plain HTTP or TLS.
 
 pub mod certificates;
+mod connections;
 mod tls;
 
 use std::net::SocketAddr;
@@ -11,7 +12,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use connections::Door;
 pub use tls::{HttpVersions, serve_tls};
+
+/// Connections at the same time: probes, wipe agents and BMCs with something to tell come in crowds when a data centre is switched on.
+const CONNECTIONS: usize = 4096;
 
 /// A socket that could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,13 +54,13 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     tracing::info!(server = name, address = %bound, "listening");
-    tasks.spawn(async move {
-        if let Err(error) = axum::serve(listener, router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-        {
-            tracing::error!(server = name, %error, "server ended");
-        }
-    });
+    tasks.spawn(connections::accept(
+        name,
+        listener,
+        Door::Open,
+        CONNECTIONS,
+        router,
+        stop,
+    ));
     Ok(bound)
 }
