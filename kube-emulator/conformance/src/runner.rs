@@ -44,6 +44,10 @@ pub enum RunError {
     Variable(String),
     #[error("no watch named {0:?} is open")]
     Stream(String),
+    #[error(
+        "the cluster has {0} already, which the suite would use and delete; delete it if it is of an earlier run, or take another cluster"
+    )]
+    Taken(String),
     #[error("{what} was refused: {answer}")]
     Refused { what: String, answer: Value },
     #[error("check {check}, step {step}: {source}")]
@@ -82,19 +86,37 @@ pub async fn play(connection: &Connection, suite: &Suite, at_a_time: usize) -> R
     Ok(answers)
 }
 
-/// Takes the kinds that checks share, and their namespaces, away again. Clusters that are thrown away do not need it: hundreds of namespaces
+/// Refuses a cluster that has something under the names that the suite uses: it would be played upon, and taken away in the end.
+///
+/// # Errors
+/// There is such a thing, or the cluster does not answer.
+pub async fn ensure_unused(connection: &Connection, suite: &Suite) -> Result<(), RunError> {
+    for path in paths(suite) {
+        let (status, _) = ask(connection, Verb::Get, &path, None).await?;
+        if status != 404 {
+            return Err(RunError::Taken(path));
+        }
+    }
+    Ok(())
+}
+
+/// What the suite makes that does not go with something else.
+fn paths(suite: &Suite) -> impl Iterator<Item = String> {
+    let definitions = suite.definitions.iter().map(|definition| {
+        let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+        format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+    });
+    let checks = suite.topics.values().flat_map(|topic| &topic.checks);
+    definitions.chain(checks.map(|check| format!("/api/v1/namespaces/{}", namespace_of(check))))
+}
+
+/// Takes the kinds that checks share, and their namespaces, away again. Only for a cluster that was unused before. Clusters that are thrown away do not need it: hundreds of namespaces
 /// that go at once keep a controller manager from everything else.
 ///
 /// # Errors
 /// The cluster does not answer.
 pub async fn clean_up(connection: &Connection, suite: &Suite) -> Result<(), RunError> {
-    for definition in &suite.definitions {
-        let name = definition["metadata"]["name"].as_str().unwrap_or_default();
-        let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
-        ask(connection, Verb::Delete, &path, None).await?;
-    }
-    for check in suite.topics.values().flat_map(|topic| &topic.checks) {
-        let path = format!("/api/v1/namespaces/{}", namespace_of(check));
+    for path in paths(suite) {
         ask(connection, Verb::Delete, &path, None).await?;
     }
     Ok(())

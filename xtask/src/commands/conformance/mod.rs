@@ -156,6 +156,7 @@ async fn answers_of(cluster: Cluster, kubeconfig: Option<&Path>, suite: &Suite) 
                 .into_diagnostic()
                 .wrap_err_with(|| format!("{} cannot be read", path.display()))?;
             let connection = Connection::open(&text).into_diagnostic()?;
+            runner::ensure_unused(&connection, suite).await.into_diagnostic()?;
             let played = runner::play(&connection, suite, AT_A_TIME).await;
             runner::clean_up(&connection, suite).await.into_diagnostic()?;
             played.into_diagnostic()
