@@ -1,5 +1,6 @@
 //! Two answers, place by place.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -60,8 +61,9 @@ fn differ(place: &str, real: Option<&Value>, emulated: Option<&Value>, top: bool
     let below = |name: &str| format!("{place}{}{}", if top { " " } else { "/" }, name.replace('/', "~1"));
     match (real, emulated) {
         (Some(Value::Object(one)), Some(Value::Object(other))) => {
-            let more = other.keys().filter(|name| !one.contains_key(*name));
-            for name in one.keys().chain(more) {
+            // In one order, whatever order a server writes them in.
+            let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            for name in names {
                 differ(&below(name), one.get(name), other.get(name), false, found);
             }
         }

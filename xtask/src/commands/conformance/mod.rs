@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     compare: bool,
     /// Write kube-emulator/DIFFERENCES.md anew.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "compare")]
     write_differences: bool,
     /// Print every differing field, not only the first one of each check.
     #[arg(long)]
