@@ -31,6 +31,15 @@ const fn dense(below: u64) -> Worlds {
     }
 }
 
+/// More machines for who needs company.
+const fn six_dense(below: u64) -> Worlds {
+    Worlds::Campaign {
+        profile: "dense",
+        servers: "6",
+        below,
+    }
+}
+
 const fn rough(below: u64) -> Worlds {
     Worlds::Campaign {
         profile: "rough",
