@@ -98,10 +98,10 @@ async fn the_operator() {
     let request = container("metal-operator", WaitFor::Nothing, &arguments);
     let operator = start(request.with_mount(cluster.mount())).await;
     answers(&format!("http://{health}/readyz")).await;
-    // They are for those who may read them.
-    let answer = reqwest::get(format!("http://{metrics}/metrics"))
-        .await
-        .expect("an answer");
+    // They are for those who may read them, behind a certificate that the operator has made itself.
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build();
+    let request = client.expect("a client").get(format!("https://{metrics}/metrics"));
+    let answer = request.send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     stops(operator).await;
 }
