@@ -9,6 +9,7 @@
 //! | [`install`] | manifests, applied as `kubectl apply` does |
 //! | [`site`] | machines with BMCs, and a boot server |
 //! | [`provider`] | a control plane for every scenario |
+//! | `service_account` | their tokens |
 //! | [`operator`] | the operator's binary, as its service account, on the manifests of `operator/deploy` |
 
 pub mod assets;
@@ -17,14 +18,12 @@ pub mod install;
 pub mod operator;
 mod process;
 pub mod provider;
+pub(crate) mod service_account;
 pub mod site;
 
 use crate::testbed::TestbedError;
 use assets::{Assets, Program};
 use certificates::Certificates;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use process::Process;
 use std::collections::BTreeSet;
@@ -37,8 +36,6 @@ use tokio::time::Instant;
 /// On a busy machine; usually they are ready in three seconds.
 const START: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// Long enough for any test or benchmark, and as long as the API server's word is good.
-const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
 /// Runs until it is dropped; nothing is left behind then but what was asked for.
 pub struct ControlPlane {
@@ -151,19 +148,7 @@ impl ControlPlane {
     /// # Errors
     /// There is no such service account.
     pub async fn service_account_token(&self, namespace: &str, name: &str) -> Result<String, TestbedError> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.admin()?, namespace);
-        let request = TokenRequest {
-            spec: TokenRequestSpec {
-                expiration_seconds: Some(TOKEN_SECONDS),
-                ..TokenRequestSpec::default()
-            },
-            ..TokenRequest::default()
-        };
-        let answered = accounts
-            .create_token_request(name, &PostParams::default(), &request)
-            .await
-            .map_err(|error| TestbedError::failed(format!("no token for service account {namespace}/{name}"), error))?;
-        Ok(answered.status.map(|status| status.token).unwrap_or_default())
+        service_account::token(self.admin()?, namespace, name).await
     }
 
     /// Where the API server listens.

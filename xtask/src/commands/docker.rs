@@ -17,6 +17,19 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Result<ExitCode> {
+    needs_daemon()?;
+    if !arguments.no_build {
+        images::build(repository, &images::Arguments::loaded())?;
+    }
+    let good = cargo::test(
+        repository,
+        &["--package", "xtask", "--features", "docker", "--test", "docker"],
+    )?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether there is a Docker daemon to talk to; if not, what to do about it.
+pub(super) fn needs_daemon() -> miette::Result<()> {
     let info = Command::new("docker").arg("info").stdout(Stdio::null()).output();
     let info = info
         .into_diagnostic()
@@ -27,12 +40,5 @@ pub(crate) fn run(repository: &Repository, arguments: &Arguments) -> miette::Res
         "no Docker daemon answers: {}",
         String::from_utf8_lossy(&info.stderr).trim()
     );
-    if !arguments.no_build {
-        images::build(repository, &images::Arguments::loaded())?;
-    }
-    let good = cargo::test(
-        repository,
-        &["--package", "xtask", "--features", "docker", "--test", "docker"],
-    )?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(())
 }

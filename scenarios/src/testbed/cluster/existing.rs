@@ -3,14 +3,12 @@
 
 use super::provider::{Access, Lent, Provider};
 use crate::engine::cluster::FIELD_MANAGER;
-use crate::envtest::install;
+use crate::envtest::{install, service_account};
 use crate::script::Scenario;
 use crate::script::kinds::{self, KnownKind};
 use crate::testbed::{MANAGER_NAMESPACE, TestbedError};
 use async_trait::async_trait;
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Client, Config, ResourceExt as _};
@@ -23,7 +21,6 @@ use tokio::time::Instant;
 /// On everything that was installed for scenarios.
 const LABEL: &str = "metal.ironcore.dev/installed-by";
 const INSTALLER: &str = "scenarios";
-const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 /// A namespace takes the longest.
 const REMOVAL: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -83,9 +80,10 @@ impl Provider for Existing {
             install::apply(&client, "operator/deploy", object).await?;
         }
         install::established(&client).await?;
+        let token = service_account::token(client.clone(), MANAGER_NAMESPACE, install::SERVICE_ACCOUNT).await?;
         let mut operator = config.clone();
         operator.auth_info = kube::config::AuthInfo {
-            token: Some(token(&client).await?.into()),
+            token: Some(token.into()),
             ..Default::default()
         };
         Ok(Some(Lent {
@@ -266,22 +264,6 @@ fn gone(result: Result<(), kube::Error>) -> Result<(), TestbedError> {
         Err(error) => Err(failed("the cluster cannot be left clean", &error)),
         Ok(()) => Ok(()),
     }
-}
-
-async fn token(client: &Client) -> Result<String, TestbedError> {
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), MANAGER_NAMESPACE);
-    let request = TokenRequest {
-        spec: TokenRequestSpec {
-            expiration_seconds: Some(TOKEN_SECONDS),
-            ..TokenRequestSpec::default()
-        },
-        ..TokenRequest::default()
-    };
-    let answered = accounts
-        .create_token_request(install::SERVICE_ACCOUNT, &PostParams::default(), &request)
-        .await
-        .map_err(|error| failed("there is no token for the operator", &error))?;
-    Ok(answered.status.map(|status| status.token).unwrap_or_default())
 }
 
 fn failed(what: &str, error: &dyn std::fmt::Display) -> TestbedError {

@@ -1,6 +1,7 @@
 //! A cluster of `kind`, made for a run and deleted after it. Operator, machines and boot server are in this process, and reach it as those
 //! of any existing cluster do.
 
+use crate::commands::docker;
 use async_trait::async_trait;
 use miette::{Context, IntoDiagnostic};
 use scenarios::script::Scenario;
@@ -35,24 +36,12 @@ impl Kind {
     /// Creates the cluster.
     pub(super) fn create(wish: Wish) -> miette::Result<Self> {
         let shell = Shell::new().into_diagnostic()?;
-        needs(&shell, "docker", "install Docker (Debian: docker.io) and start dockerd")?;
+        docker::needs_daemon()?;
         needs(
             &shell,
             "kind",
             "go install sigs.k8s.io/kind@v0.30.0, or see https://kind.sigs.k8s.io",
         )?;
-        if cmd!(shell, "docker info")
-            .quiet()
-            .ignore_stdout()
-            .ignore_stderr()
-            .run()
-            .is_err()
-        {
-            miette::bail!(
-                help = "start dockerd, and see that this user may talk to it",
-                "no Docker daemon answers"
-            );
-        }
         let folder = tempfile::tempdir().into_diagnostic().wrap_err("no temporary folder")?;
         let (name, kubeconfig) = (
             format!("metal-e2e-{}", std::process::id()),
